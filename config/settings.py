@@ -1,0 +1,118 @@
+"""The settings: environment variables with the prefix FLUX_, checked as a whole before anything starts."""
+
+import difflib
+import os
+from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+Network: TypeAlias = IPv4Network | IPv6Network
+Networks: TypeAlias = tuple[Network, ...]
+
+PREFIX = "FLUX_"
+
+
+class SettingsError(Exception):
+    """A setting is unknown or wrong; the message names it and says how to mend it, one line for each."""
+
+
+class Settings(BaseModel):
+    """Every setting; docs/configuration.md lists them, and a test keeps that list whole."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home: Path = Field(Path(".flux"), description="Where `flux up` keeps its database, keys and up.json.")
+    database_url: str | None = Field(None, description="PostgreSQL 14 or later, as postgresql://user:password@host/db.")
+    redis_url: str | None = Field(None, description="The broker, as redis://host:6379/0 (rediss:// for TLS).")
+
+    api_host: str = Field("127.0.0.1", description="The address that the API listens on.")
+    api_port: int = Field(8080, ge=0, le=65535, description="The port of the API; 0 takes a free one.")
+    flower_host: str = Field("127.0.0.1", description="The address that Flower listens on.")
+    flower_port: int = Field(5555, ge=0, le=65535, description="The port of Flower; 0 takes a free one.")
+    flower_basic_auth: str | None = Field(None, description="user:password for Flower; `flux flower` needs it.")
+
+    retry_delays: tuple[float, ...] = Field(
+        (0, 60, 300, 1800, 7200),
+        min_length=1,
+        max_length=20,
+        description="Seconds before each attempt, the first one's first; as many attempts as there are values.",
+    )
+    delivery_timeout: float = Field(
+        15, gt=0, le=60, description="Seconds that one attempt may take, from connecting to the last byte read."
+    )
+    endpoint_concurrency: int = Field(
+        32, ge=1, le=1000, description="How many POSTs one worker process has under way to one webhook."
+    )
+    allow_networks: Networks = Field(
+        (), description="CIDRs, comma-separated, that may be reached though they are private."
+    )
+    deny_networks: Networks = Field((), description="CIDRs that may not be reached though they are public.")
+    require_https: bool = Field(default=True, description="Refuse webhooks whose URL is http://.")
+
+    max_body_bytes: int = Field(262_144, ge=1024, le=10_485_760, description="The largest request body the API takes.")
+    log_format: Literal["console", "json"] = Field("console", description="How logs are written.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least level logged.")
+
+    api_url: str | None = Field(None, description="Client commands: where the API is.")
+    api_key: str | None = Field(None, description="Client commands: the API key to use.", repr=False)
+
+    @field_validator("retry_delays", mode="before")
+    @classmethod
+    def _split_delays(cls, value: object) -> object:
+        return _split(value)
+
+    @field_validator("retry_delays")
+    @classmethod
+    def _check_delays(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if any(not 0 <= delay <= 604_800 for delay in value):  # noqa: PLR2004 - the bound is explained in the message
+            message = "each delay is a number of seconds from 0 to 604800 (a week)"
+            raise ValueError(message)
+        return value
+
+    @field_validator("allow_networks", "deny_networks", mode="before")
+    @classmethod
+    def _split_networks(cls, value: object) -> object:
+        return _split(value)
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings of this environment (default: the process's).
+
+    Raises:
+        SettingsError: a variable with our prefix is unknown, or a value is wrong.
+    """
+    given = {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in (os.environ if environment is None else environment).items()
+        if name.startswith(PREFIX)
+    }
+    unknown = [_unknown(name) for name in given if name not in Settings.model_fields]
+    if unknown:
+        raise SettingsError("\n".join(unknown))
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_wrong(each) for each in error.errors())) from None
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _unknown(name: str) -> str:
+    line = f"{PREFIX}{name.upper()} is not a setting."
+    close = difflib.get_close_matches(name, Settings.model_fields, n=1)
+    if close:
+        line += f" Did you mean {PREFIX}{close[0].upper()}?"
+    return line + " docs/configuration.md lists them all."
+
+
+def _wrong(error: Mapping[str, object]) -> str:
+    location = error["loc"]
+    name = str(location[0]) if isinstance(location, tuple) and location else "?"
+    return f"{PREFIX}{name.upper()} = {error['input']!r} is wrong: {error['msg']}."

@@ -1,0 +1,1 @@
+"""HTTP in: the /v1 API."""

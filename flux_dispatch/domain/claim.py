@@ -1,0 +1,36 @@
+"""A claim: the right to POST some deliveries, for as long as the lease runs, and all that is needed to do it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from flux_dispatch.domain.ids import DeliveryId, EventId, WebhookId
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One delivery that this worker, and no other, may POST now.
+
+    `token` fences its settlement: who lost the lease settles nothing. `attempt` is the 1-based number of this try.
+    `wait_seconds` is how long it is still to wait until the delivery is due: a message may come a little early.
+    `secrets` are those to sign with, newest first.
+    """
+
+    delivery: DeliveryId
+    event: EventId
+    webhook: WebhookId
+    token: str
+    attempt: int
+    wait_seconds: float
+    url: str
+    secrets: tuple[str, ...]
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """What one claim statement returned; `at` is the database's clock when it ran."""
+
+    at: datetime
+    claims: tuple[Claim, ...]

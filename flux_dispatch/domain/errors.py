@@ -1,0 +1,127 @@
+"""Every error that this product raises on purpose, divided by whose fault it was.
+
+    FluxError
+    ├── CallerError            the caller can mend it; the message says how
+    │   ├── InvalidRequest         a value is wrong            (param names it)
+    │   │   └── MalformedId            an id that cannot be one
+    │   ├── Unauthenticated        no usable API key
+    │   ├── Forbidden              a good key without the right
+    │   ├── NotFound               no such thing in this account
+    │   └── IdempotencyConflict    one key, two different bodies
+    ├── SignatureError         a signature does not prove what it should (code says why)
+    └── OurError               the fault is on our side
+        ├── IllegalMove            a delivery was asked to do what its state does not allow
+        └── Unavailable            a part we need is away for the moment
+
+What a customer's server answers is never an error of this tree: it is an Outcome.
+"""
+
+from http import HTTPStatus
+
+
+class FluxError(Exception):
+    """The root; `status` is the HTTP status that the API answers, `kind` and `code` fill its error envelope."""
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    kind = "api_error"
+    code = "internal_error"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class CallerError(FluxError):
+    """The caller can mend this one."""
+
+    status = HTTPStatus.BAD_REQUEST
+    kind = "invalid_request_error"
+    code = "invalid_request"
+
+
+class InvalidRequest(CallerError):
+    """A value is wrong; `param` is its path in the request, or None when it is the request as a whole."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str = "invalid_value",
+        status: HTTPStatus = HTTPStatus.UNPROCESSABLE_ENTITY,
+    ) -> None:
+        super().__init__(message)
+        self.param = param
+        self.code = code
+        self.status = status
+
+
+class MalformedId(InvalidRequest):
+    """The text cannot be an id of this noun."""
+
+    def __init__(self, prefix: str, text: str) -> None:
+        super().__init__(
+            f"{text[:60]!r} is not an id: it should look like {prefix}_ followed by 32 hex digits.", code="malformed_id"
+        )
+
+
+class Unauthenticated(CallerError):
+    """No usable API key came with the request; one message for every reason, so that none can be probed."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    kind = "authentication_error"
+    code = "invalid_api_key"
+
+
+class Forbidden(CallerError):
+    """The key is good, its scopes do not cover this call."""
+
+    status = HTTPStatus.FORBIDDEN
+    kind = "permission_error"
+    code = "missing_scope"
+
+
+class NotFound(CallerError):
+    """There is no such thing in this account; another account's things answer the same."""
+
+    status = HTTPStatus.NOT_FOUND
+    kind = "not_found_error"
+    code = "not_found"
+
+
+class IdempotencyConflict(CallerError):
+    """An idempotency key that was used before came with another body."""
+
+    status = HTTPStatus.CONFLICT
+    kind = "idempotency_error"
+    code = "idempotency_key_reused"
+
+
+class SignatureError(FluxError):
+    """A signature does not prove what it should; `code` says why.
+
+    Codes: missing_header, malformed, no_match, too_old, too_new, bad_secret.
+    """
+
+    status = HTTPStatus.BAD_REQUEST
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class OurError(FluxError):
+    """The fault is on our side."""
+
+
+class IllegalMove(OurError):
+    """A delivery was asked to do what its state does not allow; nothing was changed."""
+
+
+class Unavailable(OurError):
+    """A part we need (the database) is away for the moment; the same request may be sent again."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "unavailable"

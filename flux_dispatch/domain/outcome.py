@@ -1,0 +1,66 @@
+"""How an attempt went: a closed list, so that every reader of it must treat every case."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from http import HTTPStatus
+from typing import TypeAlias
+
+
+class ErrorClass(StrEnum):
+    """Why an attempt failed, in one word that logs, the API and alerts share."""
+
+    HTTP_STATUS = "http_status"
+    TIMEOUT = "timeout"
+    CONNECTION_REFUSED = "connection_refused"
+    CONNECTION_RESET = "connection_reset"
+    CONNECTION_FAILED = "connection_failed"
+    DNS_ERROR = "dns_error"
+    TLS_ERROR = "tls_error"
+    BAD_RESPONSE = "bad_response"
+    BLOCKED_ADDRESS = "blocked_address"
+    WORKER_LOST = "worker_lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The receiver answered 2xx: done."""
+
+    status: int
+    excerpt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The receiver answered something else.
+
+    `retry_after_seconds` is what its Retry-After header asked for, if it said so in a form that makes sense.
+    """
+
+    status: int
+    excerpt: str = ""
+    retry_after_seconds: float | None = None
+
+    @property
+    def is_gone(self) -> bool:
+        """410: the receiver says that this endpoint will never come back (RFC 9110, 15.5.11)."""
+        return self.status == HTTPStatus.GONE
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """No usable answer came; `detail` is a short plain sentence without secrets."""
+
+    error: ErrorClass
+    detail: str = ""
+
+
+Outcome: TypeAlias = Accepted | Refused | Unanswered
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of one delivery: its 1-based number, how long it took, how it went."""
+
+    number: int
+    duration_seconds: float
+    outcome: Outcome

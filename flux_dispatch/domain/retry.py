@@ -1,0 +1,80 @@
+"""The retry table and the one decision made from it: what follows after an attempt."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, TypeAlias, assert_never
+
+from flux_dispatch.domain.outcome import Accepted, Outcome, Refused, Unanswered
+
+LONGEST_RETRY_AFTER: Final = timedelta(hours=12)
+"""A receiver may ask for a later retry than the table, but not for one beyond this: it must not park us for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryTable:
+    """How long to wait before each attempt; as many attempts as it has entries."""
+
+    delays: tuple[timedelta, ...]
+
+    def __post_init__(self) -> None:
+        if not self.delays or any(delay < timedelta(0) for delay in self.delays):
+            message = "A retry table needs at least one delay, and none below zero."
+            raise ValueError(message)
+
+    @classmethod
+    def from_seconds(cls, seconds: Iterable[float]) -> "RetryTable":
+        """Return the table of these delays, in seconds, the first attempt's first."""
+        return cls(tuple(timedelta(seconds=each) for each in seconds))
+
+    @property
+    def attempts(self) -> int:
+        """How many attempts there are in all."""
+        return len(self.delays)
+
+    def delay_before(self, attempt: int) -> timedelta:
+        """Return the delay before the attempt of this 1-based number."""
+        return self.delays[attempt - 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Nothing more is owed."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryAfter:
+    """Try again when this much time has passed since the end of the attempt."""
+
+    delay: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Never try again; the reason is a word for logs and alerts."""
+
+    reason: str
+
+
+Decision: TypeAlias = Done | RetryAfter | GiveUp
+
+
+def decide(outcome: Outcome, attempt: int, table: RetryTable) -> Decision:
+    """Say what follows the attempt of this 1-based number.
+
+    The table decides; a Retry-After of the receiver can only make it later, up to `LONGEST_RETRY_AFTER`. A 410 ends it.
+    """
+    match outcome:
+        case Accepted():
+            return Done()
+        case Refused() if outcome.is_gone:
+            return GiveUp("gone")
+        case Refused() | Unanswered() if attempt >= table.attempts:
+            return GiveUp("attempts_exhausted")
+        case Refused(retry_after_seconds=float() as asked):
+            wanted = min(timedelta(seconds=asked), LONGEST_RETRY_AFTER)
+            return RetryAfter(max(table.delay_before(attempt + 1), wanted))
+        case Refused() | Unanswered():
+            return RetryAfter(table.delay_before(attempt + 1))
+        case _:
+            assert_never(outcome)

@@ -1,0 +1,1 @@
+"""HTTP out: the sender that POSTs to customers, and the guard that keeps it off private addresses."""

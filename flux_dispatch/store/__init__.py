@@ -1,0 +1,1 @@
+"""The truth: tables and statements on PostgreSQL, one transaction for each verb."""

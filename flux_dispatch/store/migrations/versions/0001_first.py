@@ -1,0 +1,124 @@
+"""The first schema: accounts, keys, webhooks, events, deliveries with their attempts, alerts."""
+
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+# The database's clock decides what is due, and every statement asks for it by this one name.
+_NOW = """
+CREATE FUNCTION flux_now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE
+AS 'SELECT statement_timestamp()'
+"""
+
+# UUID version 7 (RFC 9562, 5.7); uuidv7() itself came with PostgreSQL 18, and 14 is enough for us.
+_NEW_ID = """
+CREATE FUNCTION flux_new_id() RETURNS uuid LANGUAGE sql VOLATILE PARALLEL SAFE AS $$
+SELECT encode(
+    set_bit(set_bit(
+        overlay(uuid_send(gen_random_uuid())
+                PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3)
+                FROM 1 FOR 6),
+        52, 1), 53, 1),
+    'hex')::uuid
+$$
+"""
+
+_TABLES = """
+CREATE TABLE accounts (
+    id uuid PRIMARY KEY DEFAULT flux_new_id(),
+    name text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT flux_now()
+);
+
+CREATE TABLE api_keys (
+    id uuid PRIMARY KEY DEFAULT flux_new_id(),
+    account_id uuid REFERENCES accounts (id),
+    digest bytea NOT NULL UNIQUE,
+    hint text NOT NULL,
+    scopes text[] NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT flux_now(),
+    revoked_at timestamptz
+);
+
+CREATE TABLE webhooks (
+    id uuid PRIMARY KEY DEFAULT flux_new_id(),
+    account_id uuid NOT NULL REFERENCES accounts (id),
+    url text NOT NULL,
+    events text[] NOT NULL,
+    topics text[] NOT NULL,
+    description text NOT NULL,
+    headers jsonb NOT NULL,
+    status text NOT NULL,
+    disabled_reason text,
+    secrets text[] NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT flux_now(),
+    updated_at timestamptz NOT NULL DEFAULT flux_now(),
+    deleted_at timestamptz
+);
+CREATE INDEX webhooks_account ON webhooks (account_id, id);
+CREATE INDEX webhooks_topics ON webhooks USING gin (topics);
+
+CREATE TABLE events (
+    id uuid PRIMARY KEY,
+    account_id uuid NOT NULL,
+    type text NOT NULL,
+    created_at timestamptz NOT NULL,
+    failed_at timestamptz,
+    idempotency_key text,
+    body bytea NOT NULL
+);
+CREATE INDEX events_account ON events (account_id, id);
+CREATE UNIQUE INDEX events_idempotency ON events (account_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
+
+CREATE TABLE deliveries (
+    id uuid PRIMARY KEY DEFAULT flux_new_id(),
+    event_id uuid NOT NULL,
+    webhook_id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    due_at timestamptz,
+    wake_at timestamptz,
+    leased_until timestamptz,
+    ended_at timestamptz,
+    token uuid,
+    attempts smallint NOT NULL DEFAULT 0,
+    rescues smallint NOT NULL DEFAULT 0,
+    state text NOT NULL,
+    reason text
+) WITH (fillfactor = 70);
+CREATE INDEX deliveries_event ON deliveries (event_id);
+CREATE INDEX deliveries_webhook ON deliveries (webhook_id, id);
+CREATE INDEX deliveries_account ON deliveries (account_id, id);
+CREATE INDEX deliveries_wake ON deliveries ((attempts > 0), wake_at) WHERE wake_at IS NOT NULL;
+
+CREATE TABLE attempts (
+    delivery_id uuid NOT NULL,
+    number smallint NOT NULL,
+    duration_seconds real NOT NULL,
+    ended_at timestamptz NOT NULL,
+    status smallint,
+    error text,
+    detail text,
+    PRIMARY KEY (delivery_id, number)
+);
+
+CREATE TABLE alerts (
+    id uuid PRIMARY KEY DEFAULT flux_new_id(),
+    account_id uuid NOT NULL,
+    webhook_id uuid NOT NULL,
+    event_id uuid NOT NULL,
+    delivery_id uuid NOT NULL,
+    reason text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT flux_now(),
+    sent_at timestamptz
+);
+CREATE INDEX alerts_account ON alerts (account_id, id);
+CREATE INDEX alerts_unsent ON alerts (created_at) WHERE sent_at IS NULL;
+"""
+
+
+def upgrade() -> None:
+    """Make the functions, then the tables."""
+    for statement in (_NOW, _NEW_ID, *_TABLES.split(";\n")):
+        if statement.strip():
+            op.execute(statement)

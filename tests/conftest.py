@@ -1,0 +1,106 @@
+"""The real parts that tests stand on: one PostgreSQL and one Redis for the run, a database of its own for each test."""
+
+import asyncio
+import subprocess
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+import redis
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from flux_dispatch.cli.embedded import EmbeddedPostgres, free_port, redis_command
+from flux_dispatch.store.connect import open_database
+from flux_dispatch.store.migrate import migrate
+from tests.waiting import eventually
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL server that lives as long as the run (one for each xdist worker)."""
+    with tempfile.TemporaryDirectory(prefix="flux-pg-") as directory:
+        Path(directory).chmod(0o755)
+        server = EmbeddedPostgres(Path(directory) / "data")
+        url = server.start()
+        try:
+            # nothing here must outlive the machine, so no test waits for its disk
+            asyncio.run(_execute(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()"))
+            yield url
+        finally:
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def template(postgres: str) -> str:
+    """The name of a database with the newest schema, to copy from."""
+    asyncio.run(_execute(postgres, "CREATE DATABASE flux_template"))
+    asyncio.run(_migrate(named(postgres, "flux_template")))
+    return "flux_template"
+
+
+@pytest.fixture
+def database_url(postgres: str, template: str) -> Iterator[str]:
+    """The URL of an empty database with the newest schema, for one test."""
+    name = f"flux_{uuid.uuid4().hex[:12]}"
+    asyncio.run(_execute(postgres, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"))
+    yield named(postgres, name)
+    asyncio.run(_execute(postgres, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """An engine on this test's database."""
+    engine = open_database(database_url)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[str]:
+    """The URL of a Redis server that lives as long as the run."""
+    with tempfile.TemporaryDirectory(prefix="flux-redis-") as directory:
+        started = redis_command(Path(directory), free_port())
+        process = subprocess.Popen(started.arguments, stdout=subprocess.DEVNULL)
+        try:
+            eventually(lambda: _answers(started.url), "Redis answers")
+            yield started.url
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+@pytest.fixture
+def redis_url(redis_server: str) -> str:
+    """The URL of an empty Redis."""
+    with redis.Redis.from_url(redis_server) as client:
+        client.flushall()
+    return redis_server
+
+
+def named(url: str, database: str) -> str:
+    """Return the URL of another database on the same server."""
+    return url.replace("/postgres?", f"/{database}?")
+
+
+def _answers(url: str) -> bool:
+    with redis.Redis.from_url(url) as client:
+        try:
+            return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+
+async def _execute(url: str, *statements: str) -> None:
+    connection = await asyncpg.connect(url)
+    for statement in statements:
+        await connection.execute(statement)
+    await connection.close()
+
+
+async def _migrate(url: str) -> None:
+    engine = open_database(url)
+    await migrate(engine)
+    await engine.dispose()
