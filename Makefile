@@ -1,0 +1,81 @@
+# Two commands on a fresh machine, `make up` and `make test`. Needs make, git and Python 3.11 or later; all else comes in .venv.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help up test check bench faults install lock clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
+PRODUCT := flux_dispatch workers config
+RUN := $(VENV)/installed-run
+DEV := $(VENV)/installed-dev
+
+# The Redis server that comes as a wheel exists up to Python 3.12, so those are taken first, then whatever is newer.
+# PYTHON=/some/python3 chooses another.
+PYTHON ?=
+CANDIDATES := python3 python3.12 python3.11 python python3.13 python3.14
+OLD_ENOUGH := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+
+help: ## List what can be made
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS="$$(printf '\t')" read -r name text; do \
+		printf 'make %-9s %s\n' "$$name" "$$text"; done
+
+up: $(RUN) ## Start everything and deliver a first event; Ctrl-C stops it all
+	@exec $(BIN)/flux up
+
+test: $(DEV) ## Run the whole test suite against real PostgreSQL and real Redis
+	@$(BIN)/pytest -q -n 2 --dist loadfile
+
+check: $(DEV) ## Format, lint, types, layers and the fast tests; under a minute
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/pytest -q tests/unit tests/architecture
+
+bench: $(DEV) ## Measure how much this machine delivers
+	@test -f benchmarks/__main__.py || { echo 'There are no benchmarks in this version.' >&2; exit 1; }
+	@$(BIN)/python -m benchmarks
+
+faults: $(DEV) ## Break the parts while events flow, and count what is lost
+	@test -f tests/faults/__main__.py || { echo 'There are no fault tests in this version.' >&2; exit 1; }
+	@$(BIN)/python -m tests.faults
+
+install: $(RUN) ## Install into .venv what `make up` needs, and start nothing
+
+lock: ## Lock the newest versions of all dependencies, with their hashes (needs a network)
+	@sh requirements/lock.sh
+
+clean: ## Remove .venv and all caches; the data under .flux stays
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One after the other even under -j: two pips in one environment would tread on each other.
+$(DEV): requirements/dev.txt $(RUN)
+	@echo 'Installing the tools for development into $(VENV) ...'
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(RUN): requirements/embedded.txt pyproject.toml | $(BIN)/python
+	@echo 'Installing Flux Dispatch into $(VENV) ...'
+	@$(PIP) install --require-hashes -r requirements/embedded.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(BIN)/python:
+	@python=; \
+	for each in $(or $(PYTHON),$(CANDIDATES)); do \
+		"$$each" -c '$(OLD_ENOUGH)' >/dev/null 2>&1 && { python=$$each; break; }; \
+	done; \
+	test -n "$$python" || for each in $(or $(PYTHON),$(CANDIDATES)); do \
+		"$$each" -c '$(NEW_ENOUGH)' >/dev/null 2>&1 && { python=$$each; break; }; \
+	done; \
+	test -n "$$python" || { \
+		echo 'Python 3.11 or later is needed, and none was found. Install it, or name it: make PYTHON=/path/to/python3 up' >&2; \
+		exit 1; }; \
+	"$$python" -m venv --clear $(VENV) || { \
+		rm -rf $(VENV); \
+		echo "$$python cannot make a virtual environment: install its venv module (Debian, Ubuntu: apt install python3-venv)." >&2; \
+		exit 1; }
