@@ -1,10 +1,12 @@
-"""A claim: the right to POST some deliveries, for as long as the lease runs, and all that is needed to do it."""
+"""A claim: the right to POST a delivery while the lease runs; it ends with a settlement or a release."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from flux_dispatch.domain.ids import DeliveryId, EventId, WebhookId
+from flux_dispatch.domain.outcome import Attempt
+from flux_dispatch.domain.retry import Decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +36,22 @@ class Lease:
 
     at: datetime
     claims: tuple[Claim, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """The end of one attempt and what follows it, to be written by whoever still holds the token."""
+
+    delivery: DeliveryId
+    token: str
+    attempt: Attempt
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A claimed delivery that goes back unsent, to come again after the pause; no attempt is spent."""
+
+    delivery: DeliveryId
+    token: str
+    pause: timedelta

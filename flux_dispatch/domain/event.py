@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from flux_dispatch.domain.errors import InvalidRequest
-from flux_dispatch.domain.ids import AccountId, EventId
+from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId
 
 LONGEST_TYPE: Final = 128
 
@@ -22,6 +22,24 @@ class Event:
     created_at: datetime
     body: bytes
     idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of one event: `event` is an earlier one if the idempotency key was known."""
+
+    event: Event
+    deliveries: tuple[DeliveryId, ...]
+    is_earlier: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What a publisher is told: the event, how many webhooks want it, and whether this call only repeated another."""
+
+    event: Event
+    webhooks: int
+    is_replay: bool
 
 
 def check_type(text: str, *, param: str = "type") -> str:

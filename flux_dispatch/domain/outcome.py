@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 
 class ErrorClass(StrEnum):
@@ -64,3 +64,25 @@ class Attempt:
     number: int
     duration_seconds: float
     outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An outcome as it is written down: `error` is None for a success, `status` where no answer came."""
+
+    status: int | None
+    error: ErrorClass | None
+    detail: str
+
+
+def recorded(outcome: Outcome) -> Record:
+    """Return the outcome as the attempts table and the log line hold it."""
+    match outcome:
+        case Accepted(status, excerpt):
+            return Record(status, None, excerpt)
+        case Refused(status, excerpt):
+            return Record(status, ErrorClass.HTTP_STATUS, excerpt)
+        case Unanswered(error, detail):
+            return Record(None, error, detail)
+        case _:
+            assert_never(outcome)

@@ -1,9 +1,13 @@
 """Opens the database: one pool for each process, on the driver's own understanding of a PostgreSQL URL."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from flux_dispatch.domain.errors import Unavailable
 
@@ -36,6 +40,24 @@ def open_database(url: str, *, pool_size: int = 10) -> AsyncEngine:
     )
 
 
+@asynccontextmanager
+async def statement(database: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Lend a connection for one verb.
+
+    Raises:
+        Unavailable: the database could not be reached, or went away; the verb may be tried again.
+    """
+    try:
+        async with database.connect() as connection:
+            yield connection
+    except (OSError, TimeoutError, PoolTimeoutError, InterfaceError, OperationalError) as error:
+        raise Unavailable(_AWAY) from error
+    except DBAPIError as error:
+        if error.connection_invalidated or _is_passing(error):
+            raise Unavailable(_AWAY) from error
+        raise
+
+
 async def check_database(url: str) -> None:
     """Return when the database answers.
 
@@ -48,6 +70,15 @@ async def check_database(url: str) -> None:
         message = f"PostgreSQL cannot be reached: {error or type(error).__name__}. Check FLUX_DATABASE_URL."
         raise Unavailable(message) from error
     await connection.close()
+
+
+def _is_passing(error: DBAPIError) -> bool:
+    """Say whether PostgreSQL reports a trouble of the moment: connection, resources, shutdown, deadlock, lock."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return state[:2] in {"08", "53", "57"} or state in {"40001", "40P01", "55P03"}
+
+
+_AWAY = "The database is not available at the moment. Try again in a second."
 
 
 def _for_driver(url: str) -> str:

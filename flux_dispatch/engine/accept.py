@@ -1,0 +1,89 @@
+"""Accept: an event is stored with one delivery for each webhook that wants it, then its workers are rung."""
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Protocol, cast
+
+from flux_dispatch.domain.errors import IdempotencyConflict, InvalidRequest
+from flux_dispatch.domain.event import Accepted, Event, Stored, check_type, compose_body
+from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, new_id
+from flux_dispatch.engine.grouping import Grouped
+
+MOST_IN_ONE_COMMIT: Final = 200
+LONGEST_IDEMPOTENCY_KEY: Final = 255
+
+
+class Events(Protocol):
+    """What accepting needs of the store."""
+
+    async def add(self, events: Sequence[Event], *, first_delay: timedelta) -> list[Stored]:
+        """Store events with their deliveries in one transaction; one result for each, in order."""
+        ...
+
+
+class Bell(Protocol):
+    """What accepting needs of the broker: never waits, never fails; a lost ring is found by the planner."""
+
+    def deliver(self, deliveries: Sequence[DeliveryId], *, attempt: int, countdown_seconds: float) -> None:
+        """Have these deliveries tried when the countdown is over."""
+        ...
+
+
+class Accept:
+    """Stores events; those that come together share one commit and then share messages.
+
+    Args:
+        events: the store.
+        bell: rung after the commit.
+        first_delay: the retry table's delay before the first attempt.
+    """
+
+    def __init__(self, events: Events, bell: Bell, *, first_delay: timedelta) -> None:
+        self._events = events
+        self._bell = bell
+        self._first_delay = first_delay
+        self._store = Grouped[Event, Stored](self._commit, most=MOST_IN_ONE_COMMIT, lanes=2)
+
+    async def __call__(
+        self, account: AccountId, event_type: str, data: dict[str, Any], *, idempotency_key: str | None = None
+    ) -> Accepted:
+        """Return when the event is committed.
+
+        Raises:
+            InvalidRequest: the type, the data or the key is not what it must be; nothing is stored.
+            IdempotencyConflict: the key was used with another type or other data.
+            Unavailable: the database is away; whether the event is stored is not known, so send it again with its key.
+        """
+        _check_key(idempotency_key)
+        event = _new_event(account, check_type(event_type), data, idempotency_key)
+        stored = await self._store(event)
+        if stored.is_earlier:
+            _check_same(stored.event, event.type, data)
+        return Accepted(stored.event, len(stored.deliveries), stored.is_earlier)
+
+    async def _commit(self, events: list[Event]) -> list[Stored]:
+        stored = await self._events.add(events, first_delay=self._first_delay)
+        fresh = [delivery for each in stored if not each.is_earlier for delivery in each.deliveries]
+        self._bell.deliver(fresh, attempt=1, countdown_seconds=self._first_delay.total_seconds())
+        return stored
+
+
+def _new_event(account: AccountId, event_type: str, data: dict[str, Any], key: str | None) -> Event:
+    now = time.time()
+    event_id = cast(EventId, new_id(Prefix.EVENT, int(now * 1000)))
+    created_at = datetime.fromtimestamp(now, UTC)
+    body = compose_body(event_id, event_type, created_at, data)
+    return Event(event_id, account, event_type, created_at, body, key)
+
+
+def _check_key(key: str | None) -> None:
+    if key is not None and not (0 < len(key) <= LONGEST_IDEMPOTENCY_KEY and key.isascii() and key.isprintable()):
+        message = f"An idempotency key is 1 to {LONGEST_IDEMPOTENCY_KEY} printable ASCII characters."
+        raise InvalidRequest(message, param="Idempotency-Key", code="invalid_idempotency_key")
+
+
+def _check_same(earlier: Event, event_type: str, data: dict[str, Any]) -> None:
+    if earlier.body != compose_body(earlier.id, event_type, earlier.created_at, data):
+        message = "This idempotency key was used with another event. Use a new key for a new event."
+        raise IdempotencyConflict(message)

@@ -1,0 +1,230 @@
+"""Deliver: claim, send, settle. A delivery passes through here once for each attempt."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final, Protocol, assert_never
+
+import structlog
+
+from flux_dispatch.domain.claim import Claim, Lease, Release, Settlement
+from flux_dispatch.domain.ids import DeliveryId
+from flux_dispatch.domain.outcome import Attempt, Outcome, recorded
+from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter, RetryTable, decide
+from flux_dispatch.engine.bulkhead import Bulkhead
+from flux_dispatch.engine.grouping import Grouped
+
+HANDOVER_SECONDS: Final = 0.5
+"""How long a message waits for its slowest endpoint; what is not answered then goes on beside it."""
+
+MOST_IN_ONE_COMMIT: Final = 500
+GATHER_SECONDS: Final = 0.005
+"""How long a settled attempt waits for others to share its commit."""
+
+log = structlog.get_logger("flux.deliver")
+
+
+class Word(StrEnum):
+    """What became of a delivery in this message, as the task's result says it."""
+
+    DELIVERED = "delivered"
+    RETRYING = "retrying"
+    EXHAUSTED = "exhausted"
+    PUT_BACK = "put back"
+    LEASE_LOST = "lease lost"
+    SENDING = "still sending"
+    SKIPPED = "skipped"
+
+
+class Deliveries(Protocol):
+    """What delivering needs of the store."""
+
+    async def claim(self, deliveries: Sequence[DeliveryId]) -> Lease | None:
+        """Lease those that are due, unleased and of an enabled webhook; None when none of them is."""
+        ...
+
+    async def settle(self, settlements: Sequence[Settlement]) -> set[DeliveryId]:
+        """Write the ends of attempts; return those whose token still held."""
+        ...
+
+    async def release(self, releases: Sequence[Release]) -> None:
+        """Give leases back."""
+        ...
+
+
+class Sender(Protocol):
+    """What delivering needs of HTTP."""
+
+    async def send(self, claim: Claim, timestamp: int) -> Outcome:
+        """POST one delivery, signed with this time (unix seconds); never raises."""
+        ...
+
+
+class Bell(Protocol):
+    """What delivering needs of the broker: never waits, never fails."""
+
+    def deliver(self, deliveries: Sequence[DeliveryId], *, attempt: int, countdown_seconds: float) -> None:
+        """Have these deliveries tried when the countdown is over."""
+        ...
+
+    def fail(self, deliveries: Sequence[DeliveryId]) -> None:
+        """Have the final-failure task run for these."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What an operator decides about delivering.
+
+    Retries due within `horizon` are rung at once with their countdown; later ones are left to the planner.
+    """
+
+    table: RetryTable
+    endpoint_concurrency: int
+    horizon: timedelta
+
+
+class Deliver:
+    """Runs attempts, many at once on one event loop.
+
+    Args:
+        deliveries: the store.
+        sender: POSTs.
+        bell: rung after a commit that asks for more work.
+        rules: the operator's decisions.
+    """
+
+    def __init__(self, deliveries: Deliveries, sender: Sender, bell: Bell, rules: Rules) -> None:
+        self._deliveries = deliveries
+        self._sender = sender
+        self._bell = bell
+        self._rules = rules
+        self._bulkhead = Bulkhead(rules.endpoint_concurrency)
+        self._settle = Grouped[Settlement, Word](
+            self._commit, most=MOST_IN_ONE_COMMIT, lanes=2, linger_seconds=GATHER_SECONDS
+        )
+        self._release = Grouped[Release, Word](
+            self._give_back, most=MOST_IN_ONE_COMMIT, lanes=1, linger_seconds=GATHER_SECONDS
+        )
+        self._under_way: set[asyncio.Task[Word]] = set()
+        self._stopping = asyncio.Event()
+
+    async def __call__(self, deliveries: Sequence[DeliveryId]) -> Counter[Word]:
+        """Try these deliveries; return how many ended how, within `HANDOVER_SECONDS` after the claim.
+
+        Raises:
+            Unavailable: the database is away; nothing was sent.
+        """
+        if self._stopping.is_set():
+            return Counter({Word.SKIPPED: len(deliveries)})
+        lease = await self._deliveries.claim(deliveries)
+        if lease is None:
+            return Counter({Word.SKIPPED: len(deliveries)})
+        clock = _DatabaseClock(lease)
+        tasks = [self._start(claim, clock) for claim in lease.claims]
+        done, unfinished = await asyncio.wait(tasks, timeout=HANDOVER_SECONDS)
+        words = Counter(task.result() for task in done)
+        words[Word.SENDING] += len(unfinished)
+        words[Word.SKIPPED] += len(deliveries) - len(tasks)
+        return +words
+
+    async def settle(self, settlements: Sequence[Settlement]) -> None:
+        """Write the ends of attempts that were made elsewhere, and ring for what follows."""
+        await asyncio.gather(*(self._settle(each) for each in settlements))
+
+    async def stop(self) -> None:
+        """Give back what was not sent yet, and return when every POST that was begun has been settled."""
+        self._stopping.set()
+        self._bulkhead.close()
+        while self._under_way:
+            await asyncio.wait(set(self._under_way))
+
+    def _start(self, claim: Claim, clock: "_DatabaseClock") -> asyncio.Task[Word]:
+        task = asyncio.create_task(self._attempt(claim, clock))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return task
+
+    async def _attempt(self, claim: Claim, clock: "_DatabaseClock") -> Word:
+        if claim.wait_seconds > 0:
+            await self._wait(claim.wait_seconds)
+        if self._stopping.is_set() or not await self._bulkhead.enter(claim.webhook):
+            return await self._release(Release(claim.delivery, claim.token, self._bulkhead.pause(claim.webhook)))
+        started = time.monotonic()
+        outcome = await self._sender.send(claim, clock.now())
+        took_seconds = time.monotonic() - started
+        self._bulkhead.leave(claim.webhook, took_seconds)
+        attempt = Attempt(claim.attempt, took_seconds, outcome)
+        decision = decide(outcome, claim.attempt, self._rules.table)
+        _log_attempt(claim, attempt, decision)
+        return await self._settle(Settlement(claim.delivery, claim.token, attempt, decision))
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return
+
+    async def _commit(self, settlements: list[Settlement]) -> list[Word]:
+        held = await self._deliveries.settle(settlements)
+        self._ring([each for each in settlements if each.delivery in held])
+        return [_word(each.decision) if each.delivery in held else Word.LEASE_LOST for each in settlements]
+
+    def _ring(self, settlements: list[Settlement]) -> None:
+        exhausted = []
+        soon: dict[tuple[int, timedelta], list[DeliveryId]] = {}
+        for each in settlements:
+            match each.decision:
+                case GiveUp():
+                    exhausted.append(each.delivery)
+                case RetryAfter(delay) if delay <= self._rules.horizon:
+                    soon.setdefault((each.attempt.number + 1, delay), []).append(each.delivery)
+        if exhausted:
+            self._bell.fail(exhausted)
+        for (attempt, delay), deliveries in soon.items():
+            self._bell.deliver(deliveries, attempt=attempt, countdown_seconds=delay.total_seconds())
+
+    async def _give_back(self, releases: list[Release]) -> list[Word]:
+        await self._deliveries.release(releases)
+        return [Word.PUT_BACK] * len(releases)
+
+
+class _DatabaseClock:
+    """The database's clock, carried on by this process: signatures must not depend on a worker whose clock is off."""
+
+    def __init__(self, lease: Lease) -> None:
+        self._offset = lease.at.timestamp() - time.monotonic()
+
+    def now(self) -> int:
+        return int(self._offset + time.monotonic())
+
+
+def _word(decision: Decision) -> Word:
+    match decision:
+        case Done():
+            return Word.DELIVERED
+        case RetryAfter():
+            return Word.RETRYING
+        case GiveUp():
+            return Word.EXHAUSTED
+        case _:
+            assert_never(decision)
+
+
+def _log_attempt(claim: Claim, attempt: Attempt, decision: Decision) -> None:
+    record = recorded(attempt.outcome)
+    log.info(
+        "delivery.attempted",
+        delivery=claim.delivery,
+        event_id=claim.event,
+        webhook=claim.webhook,
+        attempt=attempt.number,
+        milliseconds=round(attempt.duration_seconds * 1000, 1),
+        status=record.status,
+        error=record.error,
+        decision=_word(decision),
+    )

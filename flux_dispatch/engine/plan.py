@@ -1,0 +1,142 @@
+"""Plan: find what is due soon or was forgotten, and have it rung; every worker plans, and none relies on another."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Protocol
+
+import structlog
+
+from flux_dispatch.domain.claim import Settlement
+from flux_dispatch.domain.finding import Finding, Found, Horizon
+from flux_dispatch.domain.ids import AlertId, DeliveryId
+from flux_dispatch.domain.outcome import Attempt, ErrorClass, Unanswered
+from flux_dispatch.domain.retry import RetryTable, decide
+
+LONGEST_SLEEP_SECONDS: Final = 5.0
+SHORTEST_SLEEP_SECONDS: Final = 0.1
+BUSY_SLEEP_SECONDS: Final = 1.0
+"""The pause while a backlog is worked off: there is nothing to hurry for."""
+
+MOST_IN_ONE_LOOK: Final = 1000
+BACKLOG_MESSAGES: Final = 50
+"""From this many waiting messages on, a first attempt that was not claimed yet is late, not lost: ringing it again
+would feed the backlog."""
+
+COUNTDOWN_STEP_SECONDS: Final = 0.05
+"""Retries due within one step share a message, which comes at the step's end: none is early, none 50 ms late."""
+
+log = structlog.get_logger("flux.plan")
+
+
+class Deliveries(Protocol):
+    """What planning needs of the store."""
+
+    async def peek(self) -> Horizon:
+        """Say when there is something to look at; changes nothing."""
+        ...
+
+    async def wake(self, *, retries: bool, may_ring: bool, limit: int) -> list[Found]:
+        """Look at those whose time to be looked at has come, in one transaction, skipping what others look at."""
+        ...
+
+    async def unsent_alerts(self) -> list[AlertId]:
+        """Return alerts whose task seems lost."""
+        ...
+
+
+class Bell(Protocol):
+    """What planning needs of the broker: never waits, never fails."""
+
+    def deliver(self, deliveries: Sequence[DeliveryId], *, attempt: int, countdown_seconds: float) -> None:
+        """Have these deliveries tried when the countdown is over."""
+        ...
+
+    def fail(self, deliveries: Sequence[DeliveryId]) -> None:
+        """Have the final-failure task run for these."""
+        ...
+
+    def alert(self, alerts: Sequence[AlertId]) -> None:
+        """Have these alerts sent."""
+        ...
+
+    async def waiting_messages(self) -> int:
+        """Return how many messages of first attempts wait; 0 when the broker does not say."""
+        ...
+
+
+class Plan:
+    """The planner's step.
+
+    Args:
+        deliveries: the store.
+        bell: rung for what is found.
+        settle: writes the ends of attempts whose workers died once too often.
+        table: decides what follows those.
+    """
+
+    def __init__(
+        self,
+        deliveries: Deliveries,
+        bell: Bell,
+        settle: Callable[[Sequence[Settlement]], Awaitable[None]],
+        table: RetryTable,
+    ) -> None:
+        self._deliveries = deliveries
+        self._bell = bell
+        self._settle = settle
+        self._table = table
+
+    async def look(self) -> float:
+        """Look once, act on what is found, and return after how many seconds to look again.
+
+        Raises:
+            Unavailable: the database is away.
+        """
+        horizon = await self._deliveries.peek()
+        if horizon.unsent_alerts:
+            self._bell.alert(await self._deliveries.unsent_alerts())
+        may_ring = True
+        if _has_come(horizon.first_attempts):
+            may_ring = await self._bell.waiting_messages() < BACKLOG_MESSAGES
+            await self._wake(retries=False, may_ring=may_ring)
+        if _has_come(horizon.retries):
+            await self._wake(retries=True, may_ring=True)
+        return _pause(horizon) if may_ring else BUSY_SLEEP_SECONDS
+
+    async def _wake(self, *, retries: bool, may_ring: bool) -> None:
+        found = await self._deliveries.wake(retries=retries, may_ring=may_ring, limit=MOST_IN_ONE_LOOK)
+        _log(found)
+        self._bell.fail([each.delivery for each in found if each.finding is Finding.EXHAUSTED])
+        for (attempt, countdown_seconds), deliveries in _messages(found).items():
+            self._bell.deliver(deliveries, attempt=attempt, countdown_seconds=countdown_seconds)
+        await self._settle([self._lost(each) for each in found if each.finding is Finding.LOST])
+
+    def _lost(self, found: Found) -> Settlement:
+        outcome = Unanswered(ErrorClass.WORKER_LOST, "The worker that sent it died, several times over.")
+        attempt = Attempt(found.attempt, 0, outcome)
+        return Settlement(found.delivery, found.token or "", attempt, decide(outcome, found.attempt, self._table))
+
+
+def _has_come(seconds: float | None) -> bool:
+    return seconds is not None and seconds <= 0
+
+
+def _pause(horizon: Horizon) -> float:
+    coming = [each for each in (horizon.first_attempts, horizon.retries) if each is not None]
+    return min(max(min(coming, default=LONGEST_SLEEP_SECONDS), SHORTEST_SLEEP_SECONDS), LONGEST_SLEEP_SECONDS)
+
+
+def _messages(found: Sequence[Found]) -> dict[tuple[int, float], list[DeliveryId]]:
+    """Group what is to be rung by attempt and by countdown, rounded up to a step."""
+    messages: dict[tuple[int, float], list[DeliveryId]] = {}
+    for each in found:
+        if each.finding in {Finding.RING, Finding.RESCUED}:
+            steps = -(-max(each.due_in_seconds, 0) // COUNTDOWN_STEP_SECONDS)
+            messages.setdefault((each.attempt, steps * COUNTDOWN_STEP_SECONDS), []).append(each.delivery)
+    return messages
+
+
+def _log(found: Sequence[Found]) -> None:
+    for finding in (Finding.RESCUED, Finding.LOST, Finding.CANCELED):
+        deliveries = [each.delivery for each in found if each.finding is finding]
+        if deliveries:
+            log.warning("deliveries.found", finding=finding, count=len(deliveries), first=deliveries[0])

@@ -1,0 +1,172 @@
+"""The statements behind deliver: claim, settle, release; one each, fenced by the token."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+from uuid import uuid4
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from flux_dispatch.domain.claim import Claim, Lease, Release, Settlement
+from flux_dispatch.domain.delivery import Move, State, sources, target
+from flux_dispatch.domain.ids import DeliveryId, EventId, Prefix, WebhookId, public_id, uuid_hex
+from flux_dispatch.domain.outcome import recorded
+from flux_dispatch.domain.retry import Done, GiveUp, RetryAfter
+from flux_dispatch.store.connect import statement
+from flux_dispatch.store.timing import Timing
+
+_CLAIM = text("""
+    WITH mine AS (
+        SELECT deliveries.id, webhooks.url, webhooks.secrets, webhooks.headers
+        FROM deliveries
+        JOIN webhooks ON webhooks.id = deliveries.webhook_id
+        WHERE deliveries.id = ANY(CAST(:ids AS uuid[]))
+          AND deliveries.state = ANY(CAST(:from AS text[]))
+          AND deliveries.due_at <= flux_now() + :slack
+          AND webhooks.status = 'enabled' AND webhooks.deleted_at IS NULL
+        FOR NO KEY UPDATE OF deliveries SKIP LOCKED
+    )
+    UPDATE deliveries
+    SET state = :to, token = CAST(:token AS uuid), leased_until = flux_now() + :lease
+    FROM mine, events
+    WHERE deliveries.id = mine.id AND events.id = deliveries.event_id
+    RETURNING deliveries.id, deliveries.event_id, deliveries.webhook_id, deliveries.attempts,
+              extract(epoch FROM deliveries.due_at - flux_now())::float8 AS wait_seconds,
+              mine.url, mine.secrets, mine.headers, events.body, flux_now() AS at
+""")
+
+# The wake of a retry: within the horizon it is rung at once, and looked at when that ring seems lost; beyond, the
+# planner rings it in time.
+_SETTLE = text("""
+    WITH result AS (
+        SELECT * FROM unnest(
+            CAST(:ids AS uuid[]), CAST(:tokens AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[]),
+            CAST(:delays AS interval[]), CAST(:numbers AS smallint[]), CAST(:durations AS real[]),
+            CAST(:statuses AS smallint[]), CAST(:errors AS text[]), CAST(:details AS text[])
+        ) AS r (id, token, state, reason, delay, number, duration_seconds, status, error, detail)
+    ), moved AS (
+        UPDATE deliveries
+        SET state = result.state, reason = result.reason, attempts = result.number, rescues = 0,
+            token = NULL, leased_until = NULL,
+            due_at = flux_now() + result.delay,
+            wake_at = CASE
+                WHEN result.state = :exhausted THEN flux_now() + :grace
+                WHEN result.delay <= :horizon THEN flux_now() + result.delay + :grace
+                ELSE flux_now() + result.delay - :horizon
+            END,
+            ended_at = CASE WHEN result.state = :delivered THEN flux_now() END
+        FROM result
+        WHERE deliveries.id = result.id AND deliveries.token = result.token
+          AND deliveries.state = ANY(CAST(:from AS text[]))
+        RETURNING deliveries.id
+    ), noted AS (
+        INSERT INTO attempts (delivery_id, number, duration_seconds, ended_at, status, error, detail)
+        SELECT id, number, duration_seconds, flux_now(), status, error, detail FROM result JOIN moved USING (id)
+        ON CONFLICT DO NOTHING
+    )
+    SELECT id FROM moved
+""")
+
+_RELEASE = text("""
+    UPDATE deliveries
+    SET state = :to, token = NULL, leased_until = NULL,
+        due_at = flux_now() + released.pause, wake_at = flux_now() + released.pause
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:tokens AS uuid[]), CAST(:pauses AS interval[]))
+        AS released (id, token, pause)
+    WHERE deliveries.id = released.id AND deliveries.token = released.token
+      AND deliveries.state = ANY(CAST(:from AS text[]))
+""")
+
+
+class DeliveryStore:
+    """Moves deliveries through an attempt."""
+
+    def __init__(self, database: AsyncEngine, timing: Timing) -> None:
+        self._database = database
+        self._timing = timing
+
+    async def claim(self, deliveries: Sequence[DeliveryId]) -> Lease | None:
+        """Lease those that are due, unleased and of an enabled webhook; None when none of them is.
+
+        What another claims at the same moment is skipped, never waited for.
+        """
+        token = uuid4().hex
+        parameters = {
+            "ids": [uuid_hex(Prefix.DELIVERY, each) for each in deliveries],
+            "from": sources(Move.CLAIM),
+            "to": target(Move.CLAIM),
+            "token": token,
+            "slack": self._timing.slack,
+            "lease": self._timing.lease,
+        }
+        async with statement(self._database) as connection:
+            rows = (await connection.execute(_CLAIM, parameters)).all()
+        return Lease(rows[0].at, tuple(_claim(row, token) for row in rows)) if rows else None
+
+    async def settle(self, settlements: Sequence[Settlement]) -> set[DeliveryId]:
+        """Write the ends of attempts; return those whose token still held. The others changed nothing."""
+        parameters = {
+            **_columns(settlements),
+            "from": [State.SENDING],
+            "exhausted": State.EXHAUSTED,
+            "delivered": State.DELIVERED,
+            "grace": self._timing.grace,
+            "horizon": self._timing.horizon,
+        }
+        async with statement(self._database) as connection:
+            moved = (await connection.execute(_SETTLE, parameters)).scalars().all()
+        return {cast(DeliveryId, public_id(Prefix.DELIVERY, each.hex)) for each in moved}
+
+    async def release(self, releases: Sequence[Release]) -> None:
+        """Give leases back; those whose token no longer holds are left alone."""
+        parameters = {
+            "ids": [uuid_hex(Prefix.DELIVERY, each.delivery) for each in releases],
+            "tokens": [each.token for each in releases],
+            "pauses": [each.pause for each in releases],
+            "from": sources(Move.RELEASE),
+            "to": target(Move.RELEASE),
+        }
+        async with statement(self._database) as connection:
+            await connection.execute(_RELEASE, parameters)
+
+
+def _claim(row: Row[Any], token: str) -> Claim:
+    return Claim(
+        delivery=cast(DeliveryId, public_id(Prefix.DELIVERY, row.id.hex)),
+        event=cast(EventId, public_id(Prefix.EVENT, row.event_id.hex)),
+        webhook=cast(WebhookId, public_id(Prefix.WEBHOOK, row.webhook_id.hex)),
+        token=token,
+        attempt=row.attempts + 1,
+        wait_seconds=row.wait_seconds,
+        url=row.url,
+        secrets=tuple(row.secrets),
+        headers=row.headers,
+        body=bytes(row.body),
+    )
+
+
+def _columns(settlements: Sequence[Settlement]) -> dict[str, list[Any]]:
+    follows = [_what_follows(each) for each in settlements]
+    records = [recorded(each.attempt.outcome) for each in settlements]
+    return {
+        "ids": [uuid_hex(Prefix.DELIVERY, each.delivery) for each in settlements],
+        "tokens": [each.token for each in settlements],
+        "states": [state for state, _, _ in follows],
+        "reasons": [reason for _, reason, _ in follows],
+        "delays": [delay for _, _, delay in follows],
+        "numbers": [each.attempt.number for each in settlements],
+        "durations": [each.attempt.duration_seconds for each in settlements],
+        "statuses": [record.status for record in records],
+        "errors": [record.error for record in records],
+        "details": [record.detail or None for record in records],
+    }
+
+
+def _what_follows(settlement: Settlement) -> tuple[State, str | None, Any]:
+    match settlement.decision:
+        case Done():
+            return target(Move.SUCCEED), None, None
+        case RetryAfter(delay):
+            return target(Move.RETRY), None, delay
+        case GiveUp(reason):
+            return target(Move.EXHAUST), reason, None

@@ -1,0 +1,100 @@
+"""The statements behind fail and alert: a final failure is one transaction, and an alert is taken once."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from flux_dispatch.domain.alert import Alert
+from flux_dispatch.domain.delivery import Move, sources, target
+from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId, EventId, Prefix, WebhookId, public_id, uuid_hex
+from flux_dispatch.store.connect import statement
+
+# Rows are locked in the order of their ids, deliveries before events before webhooks, so that two of these never wait
+# for each other crosswise.
+_FAIL = text("""
+    WITH spent AS (
+        SELECT id, event_id, webhook_id, account_id, reason FROM deliveries
+        WHERE id = ANY(CAST(:ids AS uuid[])) AND state = ANY(CAST(:from AS text[]))
+        ORDER BY id FOR NO KEY UPDATE
+    ), moved AS (
+        UPDATE deliveries SET state = :to, ended_at = flux_now(), due_at = NULL, wake_at = NULL
+        FROM spent WHERE deliveries.id = spent.id
+        RETURNING deliveries.id
+    ), theirs AS (
+        SELECT id FROM events
+        WHERE id IN (SELECT event_id FROM spent) AND failed_at IS NULL
+        ORDER BY id FOR NO KEY UPDATE
+    ), marked AS (
+        UPDATE events SET failed_at = flux_now() FROM theirs WHERE events.id = theirs.id
+    ), gone AS (
+        SELECT id FROM webhooks
+        WHERE id IN (SELECT webhook_id FROM spent WHERE reason = 'gone') AND status = 'enabled'
+        ORDER BY id FOR NO KEY UPDATE
+    ), disabled AS (
+        UPDATE webhooks SET status = 'disabled', disabled_reason = 'gone', updated_at = flux_now()
+        FROM gone WHERE webhooks.id = gone.id
+    )
+    INSERT INTO alerts (account_id, webhook_id, event_id, delivery_id, reason)
+    SELECT account_id, webhook_id, event_id, spent.id, coalesce(reason, 'attempts_exhausted')
+    FROM spent JOIN moved USING (id)
+    RETURNING id
+""")
+
+_TAKE_UNSENT = text("""
+    WITH taken AS (
+        UPDATE alerts SET sent_at = flux_now()
+        WHERE id = ANY(CAST(:ids AS uuid[])) AND sent_at IS NULL
+        RETURNING id, account_id, webhook_id, event_id, delivery_id, reason
+    )
+    SELECT taken.*, webhooks.url, events.type, last.status, last.error
+    FROM taken
+    JOIN webhooks ON webhooks.id = taken.webhook_id
+    JOIN events ON events.id = taken.event_id
+    LEFT JOIN LATERAL (
+        SELECT status, error FROM attempts WHERE delivery_id = taken.delivery_id ORDER BY number DESC LIMIT 1
+    ) AS last ON true
+""")
+
+
+class FailureStore:
+    """Writes final failures and hands out their alerts."""
+
+    def __init__(self, database: AsyncEngine) -> None:
+        self._database = database
+
+    async def fail(self, deliveries: Sequence[DeliveryId]) -> list[AlertId]:
+        """Fail those that are exhausted, mark their events failed and store an alert for each; return the alerts.
+
+        A receiver that answered 410 has its webhook disabled in the same transaction.
+        """
+        parameters = {
+            "ids": [uuid_hex(Prefix.DELIVERY, each) for each in deliveries],
+            "from": sources(Move.FAIL),
+            "to": target(Move.FAIL),
+        }
+        async with statement(self._database) as connection:
+            rows = (await connection.execute(_FAIL, parameters)).scalars().all()
+        return [cast(AlertId, public_id(Prefix.ALERT, each.hex)) for each in rows]
+
+    async def take_unsent(self, alerts: Sequence[AlertId]) -> list[Alert]:
+        """Mark those that were not sent yet as sent, and return them with what they are about."""
+        async with statement(self._database) as connection:
+            rows = await connection.execute(_TAKE_UNSENT, {"ids": [uuid_hex(Prefix.ALERT, each) for each in alerts]})
+            return [_alert(row) for row in rows]
+
+
+def _alert(row: Row[Any]) -> Alert:
+    return Alert(
+        id=cast(AlertId, public_id(Prefix.ALERT, row.id.hex)),
+        account=cast(AccountId, public_id(Prefix.ACCOUNT, row.account_id.hex)),
+        webhook=cast(WebhookId, public_id(Prefix.WEBHOOK, row.webhook_id.hex)),
+        url=row.url,
+        event=cast(EventId, public_id(Prefix.EVENT, row.event_id.hex)),
+        event_type=row.type,
+        delivery=cast(DeliveryId, public_id(Prefix.DELIVERY, row.delivery_id.hex)),
+        reason=row.reason,
+        last_error=row.error,
+        last_status=row.status,
+    )

@@ -1,0 +1,133 @@
+"""The statements behind plan: when to look, and one look that finds and moves in the same transaction."""
+
+from typing import Any, cast
+from uuid import uuid4
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from flux_dispatch.domain.delivery import Move, State, target
+from flux_dispatch.domain.finding import Finding, Found, Horizon
+from flux_dispatch.domain.ids import AlertId, DeliveryId, Prefix, public_id
+from flux_dispatch.store.connect import statement
+from flux_dispatch.store.timing import Timing
+
+_PEEK = text("""
+    SELECT
+        (SELECT extract(epoch FROM min(wake_at) - flux_now())::float8 FROM deliveries
+         WHERE (attempts > 0) = false AND wake_at IS NOT NULL) AS first_attempts,
+        (SELECT extract(epoch FROM min(wake_at) - flux_now())::float8 FROM deliveries
+         WHERE (attempts > 0) = true AND wake_at IS NOT NULL) AS retries,
+        EXISTS (SELECT FROM alerts WHERE sent_at IS NULL AND created_at < flux_now() - :grace) AS unsent_alerts
+""")
+
+# What is found is decided in `woken` and written by the UPDATE; what others look at is skipped. A first attempt that
+# merely waits in a backlog is left untouched (:may_ring): the front of the index then holds those that were claimed
+# first, so expired leases are still found behind no more than :limit of them.
+_WAKE = text(f"""
+    WITH front AS (
+        SELECT id, webhook_id, state, due_at, leased_until, rescues
+        FROM deliveries
+        WHERE (attempts > 0) = CAST(:retries AS boolean) AND wake_at <= flux_now()
+        ORDER BY wake_at
+        LIMIT :limit
+        FOR NO KEY UPDATE SKIP LOCKED
+    ), woken AS (
+        SELECT front.id, front.due_at, front.leased_until,
+            CASE
+                WHEN front.state = '{State.EXHAUSTED}' THEN '{Finding.EXHAUSTED}'
+                WHEN front.state = '{State.SENDING}' AND front.leased_until > flux_now() THEN '{Finding.BUSY}'
+                WHEN front.state = '{State.SENDING}' AND front.rescues >= :most_rescues THEN '{Finding.LOST}'
+                WHEN front.state = '{State.SENDING}' THEN '{Finding.RESCUED}'
+                WHEN webhooks.status = 'enabled' AND webhooks.deleted_at IS NULL THEN '{Finding.RING}'
+                ELSE '{Finding.CANCELED}'
+            END AS finding,
+            CASE WHEN webhooks.deleted_at IS NULL THEN 'webhook_disabled' ELSE 'webhook_deleted' END AS reason
+        FROM front JOIN webhooks ON webhooks.id = front.webhook_id
+    )
+    UPDATE deliveries
+    SET state = CASE woken.finding
+            WHEN '{Finding.RESCUED}' THEN '{target(Move.RELEASE)}'
+            WHEN '{Finding.CANCELED}' THEN '{target(Move.CANCEL)}'
+            ELSE deliveries.state
+        END,
+        reason = CASE WHEN woken.finding = '{Finding.CANCELED}' THEN woken.reason ELSE deliveries.reason END,
+        ended_at = CASE WHEN woken.finding = '{Finding.CANCELED}' THEN flux_now() END,
+        token = CASE woken.finding
+            WHEN '{Finding.BUSY}' THEN deliveries.token
+            WHEN '{Finding.LOST}' THEN CAST(:token AS uuid)
+        END,
+        leased_until = CASE woken.finding
+            WHEN '{Finding.BUSY}' THEN deliveries.leased_until
+            WHEN '{Finding.LOST}' THEN flux_now() + :lease
+        END,
+        rescues = CASE
+            WHEN woken.finding = '{Finding.RESCUED}' THEN deliveries.rescues + 1
+            ELSE deliveries.rescues
+        END,
+        due_at = CASE woken.finding
+            WHEN '{Finding.RESCUED}' THEN flux_now()
+            WHEN '{Finding.CANCELED}' THEN NULL
+            ELSE deliveries.due_at
+        END,
+        wake_at = CASE woken.finding
+            WHEN '{Finding.CANCELED}' THEN NULL
+            WHEN '{Finding.BUSY}' THEN deliveries.leased_until
+            WHEN '{Finding.LOST}' THEN flux_now() + :lease
+            WHEN '{Finding.RING}' THEN greatest(deliveries.due_at, flux_now()) + :grace
+            ELSE flux_now() + :grace
+        END
+    FROM woken
+    WHERE deliveries.id = woken.id AND (woken.finding <> '{Finding.RING}' OR :may_ring)
+    RETURNING deliveries.id, woken.finding, deliveries.attempts + 1 AS attempt, deliveries.token,
+              extract(epoch FROM deliveries.due_at - flux_now())::float8 AS due_in_seconds
+""")  # noqa: S608 - only names of our own enums are written into it
+
+_UNSENT_ALERTS = text("""
+    SELECT id FROM alerts WHERE sent_at IS NULL AND created_at < flux_now() - :grace ORDER BY created_at LIMIT 1000
+""")
+
+
+class PlanStore:
+    """Looks for deliveries that need somebody."""
+
+    def __init__(self, database: AsyncEngine, timing: Timing) -> None:
+        self._database = database
+        self._timing = timing
+
+    async def peek(self) -> Horizon:
+        """Say when there is something to look at; one statement over the ends of two indexes."""
+        async with statement(self._database) as connection:
+            row = (await connection.execute(_PEEK, {"grace": self._timing.grace})).one()
+        return Horizon(row.first_attempts, row.retries, unsent_alerts=row.unsent_alerts)
+
+    async def wake(self, *, retries: bool, may_ring: bool, limit: int) -> list[Found]:
+        """Look at up to `limit` deliveries whose time to be looked at has come, the longest overdue first."""
+        parameters = {
+            "retries": retries,
+            "may_ring": may_ring,
+            "limit": limit,
+            "token": uuid4().hex,
+            "lease": self._timing.lease,
+            "grace": self._timing.grace,
+            "most_rescues": self._timing.most_rescues,
+        }
+        async with statement(self._database) as connection:
+            rows = (await connection.execute(_WAKE, parameters)).all()
+        return [_found(row) for row in rows]
+
+    async def unsent_alerts(self) -> list[AlertId]:
+        """Return alerts whose task seems lost, oldest first, at most 1,000."""
+        async with statement(self._database) as connection:
+            rows = (await connection.execute(_UNSENT_ALERTS, {"grace": self._timing.grace})).scalars().all()
+        return [cast(AlertId, public_id(Prefix.ALERT, each.hex)) for each in rows]
+
+
+def _found(row: Row[Any]) -> Found:
+    return Found(
+        delivery=cast(DeliveryId, public_id(Prefix.DELIVERY, row.id.hex)),
+        finding=Finding(row.finding),
+        attempt=row.attempt,
+        due_in_seconds=row.due_in_seconds or 0.0,
+        token=row.token.hex if row.token else None,
+    )

@@ -1,0 +1,32 @@
+"""The engine's intervals, each with what it must be longer or shorter than."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+HORIZON: Final = timedelta(seconds=30)
+"""How far ahead a retry is handed to Celery. Countdown messages are lost with a worker's memory and cost it about 8 kB
+each, so this is short; it must be longer than the planner's longest sleep."""
+
+GRACE: Final = timedelta(seconds=5)
+"""How late a delivery may be before the planner takes its ring for lost."""
+
+CLAIM_SLACK: Final = timedelta(seconds=1)
+"""How much too early a message may come and still be claimed; the worker waits out the rest."""
+
+LEASE_MARGIN: Final = timedelta(seconds=15)
+"""What a lease is longer than the longest POST: waiting for a turn, settling, a pause of the database."""
+
+MOST_RESCUES: Final = 3
+"""How many workers may die over one attempt before it counts as failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The intervals that the statements use; tests make them short."""
+
+    lease: timedelta
+    horizon: timedelta = HORIZON
+    grace: timedelta = GRACE
+    slack: timedelta = CLAIM_SLACK
+    most_rescues: int = MOST_RESCUES

@@ -1,0 +1,72 @@
+"""Events are stored once, with one delivery for each webhook that wants them."""
+
+import asyncio
+
+import pytest
+
+from flux_dispatch.domain.errors import Unavailable
+from flux_dispatch.store.accept import EventStore
+from flux_dispatch.store.connect import open_database
+from tests.store.world import TIMING, World, event
+
+
+async def test_fan_out_reaches_every_webhook_that_matches_and_no_other(world: World) -> None:
+    account, stranger = await world.account(), await world.account()
+    for patterns in [("order.completed",), ("order.*",), ("*",), ("order.completed", "*", "order.*")]:
+        await world.webhook(account, *patterns)
+    for patterns in [("order.created",), ("order",), ("orders.*",), ("user.*",)]:
+        await world.webhook(account, *patterns)
+    await world.webhook(stranger, "*")
+    (stored,) = await world.publish(event(account, "order.completed"))
+    assert len(stored.deliveries) == 4
+    assert len(set(stored.deliveries)) == 4
+
+
+async def test_a_webhook_that_is_disabled_or_deleted_gets_nothing(world: World) -> None:
+    account = await world.account()
+    await world.webhook(account, "*")
+    await world.do("UPDATE webhooks SET status = 'disabled'")
+    await world.webhook(account, "*")
+    await world.do("UPDATE webhooks SET deleted_at = flux_now() WHERE status = 'enabled'")
+    (stored,) = await world.publish(event(account))
+    assert stored.deliveries == ()
+    assert await world.scalar("SELECT count(*) FROM events") == 1
+
+
+async def test_many_events_keep_their_order_in_the_answer(world: World) -> None:
+    account = await world.account()
+    await world.webhook(account, "even")
+    events = [event(account, "even" if n % 2 == 0 else "odd", {"n": n}) for n in range(100)]
+    stored = await world.publish(*events)
+    assert [each.event for each in stored] == events
+    assert [len(each.deliveries) for each in stored] == [1, 0] * 50
+
+
+async def test_a_known_key_returns_the_earlier_event_and_stores_nothing(world: World) -> None:
+    account, other = await world.account(), await world.account()
+    await world.webhook(account, "*")
+    (first,) = await world.publish(event(account, key="k"))
+    again, foreign = await world.publish(event(account, key="k"), event(other, key="k"))
+    assert again.is_earlier
+    assert again.event == first.event
+    assert again.deliveries == first.deliveries
+    assert not foreign.is_earlier
+    assert await world.scalar("SELECT count(*) FROM events") == 2
+    assert await world.scalar("SELECT count(*) FROM deliveries") == 1
+
+
+async def test_one_key_fifty_times_at_once_is_one_event(world: World) -> None:
+    account = await world.account()
+    events = [event(account, key=key) for key in ["a", "b"] * 25]
+    groups = [events[:10], list(reversed(events[10:30])), events[30:]]
+    answers = await asyncio.gather(*(world.publish(*group) for group in groups))
+    assert await world.scalar("SELECT count(*) FROM events") == 2
+    assert sum(not each.is_earlier for group in answers for each in group) == 2
+    assert len({each.event.id for group in answers for each in group}) == 2
+
+
+async def test_an_unreachable_database_is_said_to_be_unavailable() -> None:
+    database = open_database("postgresql://nobody@127.0.0.1:1/nothing")
+    with pytest.raises(Unavailable, match="not available"):
+        await EventStore(database, TIMING).add([event("acct_" + "0" * 32)], first_delay=TIMING.grace)
+    await database.dispose()

@@ -1,0 +1,156 @@
+"""Claims are exclusive, settlements are fenced by their token, and the schedule is the database's."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from flux_dispatch.domain.claim import Claim, Release, Settlement
+from flux_dispatch.domain.ids import DeliveryId
+from flux_dispatch.domain.outcome import Accepted, Attempt, Refused
+from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter, RetryTable, decide
+from flux_dispatch.store.deliver import DeliveryStore
+from tests.store.world import SECRET, TIMING, World
+
+DEFAULT_TABLE = RetryTable.from_seconds([0, 60, 300, 1800, 7200])
+
+
+@pytest.fixture
+def store(world: World) -> DeliveryStore:
+    return DeliveryStore(world.database, TIMING)
+
+
+async def claim(store: DeliveryStore, delivery: DeliveryId) -> Claim:
+    lease = await store.claim([delivery])
+    assert lease is not None
+    (only,) = lease.claims
+    return only
+
+
+def refused(claim: Claim, decision: Decision) -> Settlement:
+    return Settlement(claim.delivery, claim.token, Attempt(claim.attempt, 0.25, Refused(500, "no")), decision)
+
+
+async def test_a_claim_carries_all_that_a_post_needs(world: World, store: DeliveryStore) -> None:
+    account = await world.account()
+    webhook = await world.webhook(account, "*", url="http://127.0.0.1:9/hook")
+    delivery = await world.delivery(account)
+    got = await claim(store, delivery)
+    row = await world.state(delivery)
+    assert (got.webhook, got.url, got.secrets, got.headers) == (webhook, "http://127.0.0.1:9/hook", (SECRET,), {})
+    assert got.attempt == 1
+    assert got.body.startswith(b'{"id":"' + got.event.encode())
+    assert (row.state, row.token.hex) == ("sending", got.token)
+
+
+async def test_of_many_who_claim_at_once_one_gets_it(world: World, store: DeliveryStore) -> None:
+    account = await world.account()
+    await world.webhook(account, "*")
+    deliveries = [await world.delivery(account) for _ in range(20)]
+    leases = await asyncio.gather(*(store.claim(order) for order in [deliveries, deliveries[::-1]] * 4))
+    got = [each.delivery for lease in leases if lease for each in lease.claims]
+    assert sorted(got) == sorted(deliveries)
+
+
+async def test_what_is_not_due_or_not_wanted_is_not_claimed(world: World, store: DeliveryStore) -> None:
+    account = await world.account()
+    await world.webhook(account, "*")
+    delivery = await world.delivery(account)
+    await world.do("UPDATE deliveries SET due_at = flux_now() + interval '1.5 seconds'")
+    assert await store.claim([delivery]) is None
+    await world.do("UPDATE deliveries SET due_at = flux_now() + interval '0.5 seconds'")
+    await world.do("UPDATE webhooks SET status = 'disabled'")
+    assert await store.claim([delivery]) is None
+    await world.do("UPDATE webhooks SET status = 'enabled'")
+    assert 0 < (await claim(store, delivery)).wait_seconds < 0.5
+
+
+async def test_a_success_is_final_and_noted(world: World, store: DeliveryStore) -> None:
+    account = await world.account()
+    await world.webhook(account, "*")
+    delivery = await world.delivery(account)
+    got = await claim(store, delivery)
+    success = Settlement(delivery, got.token, Attempt(1, 0.125, Accepted(204, "ok")), Done())
+    assert await store.settle([success]) == {delivery}
+    row = await world.state(delivery)
+    assert (row.state, row.attempts, row.due_at, row.wake_at, row.token) == ("delivered", 1, None, None, None)
+    (attempt,) = await world.rows("SELECT number, duration_seconds, status, error, detail FROM attempts")
+    assert tuple(attempt) == (1, 0.125, 204, None, "ok")
+    assert await store.settle([success]) == set()
+    assert await store.claim([delivery]) is None
+
+
+async def test_who_lost_the_lease_settles_and_releases_nothing(world: World, store: DeliveryStore) -> None:
+    account = await world.account()
+    await world.webhook(account, "*")
+    delivery = await world.delivery(account)
+    late = await claim(store, delivery)
+    await store.release([Release(delivery, late.token, timedelta(0))])
+    holder = await claim(store, delivery)
+    assert await store.settle([refused(late, GiveUp("attempts_exhausted"))]) == set()
+    await store.release([Release(delivery, late.token, timedelta(0))])
+    assert (await world.state(delivery)).token.hex == holder.token
+    assert await world.scalar("SELECT count(*) FROM attempts") == 0
+
+
+async def test_a_release_spends_no_attempt(world: World, store: DeliveryStore) -> None:
+    account = await world.account()
+    await world.webhook(account, "*")
+    delivery = await world.delivery(account)
+    got = await claim(store, delivery)
+    await store.release([Release(delivery, got.token, timedelta(seconds=0.5))])
+    row = await world.state(delivery)
+    assert (row.state, row.attempts) == ("scheduled", 0)
+    assert 0 < row.due_in <= 0.5
+    assert (await claim(store, delivery)).attempt == 1
+
+
+async def test_the_default_table_is_kept_through_all_five_attempts(world: World, store: DeliveryStore) -> None:
+    account = await world.account()
+    await world.webhook(account, "*")
+    await world.pass_time(0)
+    delivery = await world.delivery(account)
+    for attempt, delay in [(1, 60), (2, 300), (3, 1800), (4, 7200)]:
+        got = await claim(store, delivery)
+        assert got.attempt == attempt
+        outcome = Refused(500)
+        await store.settle([refused(got, decide(outcome, attempt, DEFAULT_TABLE))])
+        row = await world.state(delivery)
+        assert (row.state, row.due_in) == ("scheduled", delay)
+        gap = await world.scalar(
+            "SELECT extract(epoch FROM due_at - (SELECT max(ended_at) FROM attempts)) FROM deliveries"
+        )
+        assert gap == delay
+        await world.pass_time(delay - TIMING.slack.total_seconds() - 0.001)
+        assert await store.claim([delivery]) is None
+        await world.pass_time(TIMING.slack.total_seconds() + 0.001)
+    got = await claim(store, delivery)
+    await store.settle([refused(got, decide(Refused(500), 5, DEFAULT_TABLE))])
+    row = await world.state(delivery)
+    assert (row.state, row.attempts, row.reason, row.due_at) == ("exhausted", 5, "attempts_exhausted", None)
+    numbers = await world.rows("SELECT number FROM attempts ORDER BY number")
+    assert [each.number for each in numbers] == [1, 2, 3, 4, 5]
+
+
+async def test_retries_wake_the_planner_in_time(world: World, store: DeliveryStore) -> None:
+    account = await world.account()
+    await world.webhook(account, "*")
+    await world.pass_time(0)
+    horizon, grace = TIMING.horizon.total_seconds(), TIMING.grace.total_seconds()
+    for delay, wake_in in [(300.0, 300 - horizon), (horizon, horizon + grace), (1.0, 1 + grace)]:
+        delivery = await world.delivery(account)
+        got = await claim(store, delivery)
+        await store.settle([refused(got, RetryAfter(timedelta(seconds=delay)))])
+        assert (await world.state(delivery)).wake_in == wake_in
+
+
+async def test_a_claim_touches_no_index(world: World, store: DeliveryStore) -> None:
+    account = await world.account()
+    await world.webhook(account, "*")
+    deliveries = [await world.delivery(account) for _ in range(20)]
+    await store.claim(deliveries)
+    await world.scalar("SELECT pg_stat_force_next_flush()")
+    (moved,) = await world.rows(
+        "SELECT n_tup_upd AS updated, n_tup_hot_upd AS hot FROM pg_stat_user_tables WHERE relname = 'deliveries'"
+    )
+    assert (moved.updated, moved.hot) == (20, 20)

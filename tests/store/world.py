@@ -1,0 +1,96 @@
+"""A small world for store tests: an account, its webhooks, events and a clock that a test may move."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from flux_dispatch.domain.event import Event, Stored, compose_body
+from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, WebhookId, new_id, public_id, uuid_hex
+from flux_dispatch.store.accept import EventStore
+from flux_dispatch.store.timing import Timing
+from flux_dispatch.store.topics import topics
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+TIMING = Timing(lease=timedelta(seconds=30))
+
+
+@dataclass
+class World:
+    database: AsyncEngine
+    timing: Timing = TIMING
+
+    async def scalar(self, sql: str, **parameters: Any) -> Any:
+        async with self.database.connect() as connection:
+            return (await connection.execute(text(sql), parameters)).scalar()
+
+    async def rows(self, sql: str, **parameters: Any) -> list[Any]:
+        async with self.database.connect() as connection:
+            return list((await connection.execute(text(sql), parameters)).all())
+
+    async def do(self, sql: str, **parameters: Any) -> None:
+        async with self.database.connect() as connection:
+            await connection.execute(text(sql), parameters)
+
+    async def account(self) -> AccountId:
+        made = await self.scalar("INSERT INTO accounts (name) VALUES ('test') RETURNING id")
+        return cast(AccountId, public_id(Prefix.ACCOUNT, made.hex))
+
+    async def webhook(self, account: AccountId, *patterns: str, url: str = "http://127.0.0.1:9/") -> WebhookId:
+        account_hex = uuid_hex(Prefix.ACCOUNT, account)
+        made = await self.scalar(
+            """INSERT INTO webhooks (account_id, url, events, topics, description, headers, status, secrets)
+               VALUES (CAST(:account AS uuid), :url, CAST(:events AS text[]), CAST(:topics AS text[]), '', '{}',
+                       'enabled', ARRAY[CAST(:secret AS text)]) RETURNING id""",
+            account=account_hex,
+            url=url,
+            events=list(patterns),
+            topics=topics(account_hex, patterns),
+            secret=SECRET,
+        )
+        return cast(WebhookId, public_id(Prefix.WEBHOOK, made.hex))
+
+    async def publish(self, *events: Event) -> list[Stored]:
+        return await EventStore(self.database, self.timing).add(events, first_delay=timedelta(0))
+
+    async def delivery(self, account: AccountId, event_type: str = "order.completed") -> DeliveryId:
+        """Publish one event and return its one delivery."""
+        (stored,) = await self.publish(event(account, event_type))
+        (delivery,) = stored.deliveries
+        return delivery
+
+    async def state(self, delivery: DeliveryId) -> Any:
+        """Return the row of a delivery."""
+        (row,) = await self.rows(
+            "SELECT *, extract(epoch FROM due_at - flux_now())::float8 AS due_in, "
+            "extract(epoch FROM wake_at - flux_now())::float8 AS wake_in "
+            "FROM deliveries WHERE id = CAST(:id AS uuid)",
+            id=uuid_hex(Prefix.DELIVERY, delivery),
+        )
+        return row
+
+    async def pass_time(self, seconds: float) -> None:
+        """Move the database's clock on; it stands still between calls."""
+        await self.do("CREATE TABLE IF NOT EXISTS test_clock (now timestamptz NOT NULL)")
+        if await self.scalar("SELECT count(*) FROM test_clock") == 0:
+            await self.do("INSERT INTO test_clock SELECT statement_timestamp()")
+            await self.do(
+                "CREATE OR REPLACE FUNCTION flux_now() RETURNS timestamptz LANGUAGE sql STABLE AS "
+                "'SELECT now FROM test_clock'"
+            )
+        await self.do("UPDATE test_clock SET now = now + :step", step=timedelta(seconds=seconds))
+
+
+def event(
+    account: AccountId, event_type: str = "order.completed", data: dict[str, Any] | None = None, key: str | None = None
+) -> Event:
+    now = datetime.now(UTC)
+    event_id = cast(EventId, new_id(Prefix.EVENT, int(now.timestamp() * 1000)))
+    return Event(event_id, account, event_type, now, compose_body(event_id, event_type, now, data or {"n": 1}), key)
+
+
+def body_of(stored: Event) -> dict[str, Any]:
+    return cast(dict[str, Any], json.loads(stored.body))
