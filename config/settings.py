@@ -77,6 +77,33 @@ class Settings(BaseModel):
     def _split_networks(cls, value: object) -> object:
         return _split(value)
 
+    def need_database_url(self) -> str:
+        """Return the database's URL.
+
+        Raises:
+            SettingsError: it is not set.
+        """
+        if not self.database_url:
+            message = (
+                "FLUX_DATABASE_URL is not set. Give it as postgresql://user:password@host/db, "
+                "or run `flux up`, which brings its own server."
+            )
+            raise SettingsError(message)
+        return self.database_url
+
+    def need_redis_url(self) -> str:
+        """Return the broker's URL.
+
+        Raises:
+            SettingsError: it is not set.
+        """
+        if not self.redis_url:
+            message = (
+                "FLUX_REDIS_URL is not set. Give it as redis://host:6379/0, or run `flux up`, which brings its own."
+            )
+            raise SettingsError(message)
+        return self.redis_url
+
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Return the settings of this environment (default: the process's).

@@ -1,0 +1,55 @@
+"""How Celery is set up: each setting with the reason it is not the default."""
+
+from typing import Any, Final
+
+from kombu import Queue
+
+VISIBILITY_TIMEOUT_SECONDS: Final = 300
+"""After how long Redis gives a message that nobody acknowledged to another worker. Longer than any countdown (the
+planner's horizon), or countdown messages would run twice; short, because the planner is quicker anyway."""
+
+QUEUES: Final = ("ingest", "deliver", "retry", "control")
+"""Apart, so that pools scale apart and retries never stand before first attempts."""
+
+
+def celery_settings(redis_url: str) -> dict[str, Any]:
+    """Return Celery's configuration for this broker."""
+    return {
+        "broker_url": redis_url,
+        "broker_connection_retry_on_startup": True,
+        # a worker outlives any outage of the broker: it delivers without it meanwhile
+        "broker_connection_max_retries": None,
+        # a frozen Redis must not hold a publisher for ever
+        "broker_transport_options": {
+            "socket_timeout": 2,
+            "socket_connect_timeout": 2,
+            "socket_keepalive": True,
+            "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
+        },
+        "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0, "interval_step": 0.1},
+        "task_queues": [Queue(name) for name in QUEUES],
+        "task_default_queue": "control",
+        "task_create_missing_queues": False,
+        "task_routes": {
+            "flux.publish": {"queue": "ingest"},
+            "flux.deliver": {"queue": "deliver"},
+            "flux.fail": {"queue": "control"},
+            "flux.alert": {"queue": "control"},
+        },
+        # a message is gone only when its work is done: doubled messages are harmless here, lost ones cost seconds
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "worker_prefetch_multiplier": 1,
+        # PostgreSQL holds every result
+        "task_ignore_result": True,
+        "accept_content": ["json"],
+        "task_serializer": "json",
+        # Flower lives on these
+        "worker_send_task_events": True,
+        "task_send_sent_event": True,
+        # a countdown is at most 50 ms late by Celery's own clock
+        "worker_timer_precision": 0.05,
+        "worker_hijack_root_logger": False,
+        "worker_redirect_stdouts": False,
+        "enable_utc": True,
+    }

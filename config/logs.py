@@ -1,0 +1,58 @@
+"""Logs: one wide line for each thing that happened, for people (console) or machines (json), on standard output."""
+
+import logging
+import sys
+from typing import Any, Literal
+
+import structlog
+
+_NOISY = {
+    # their INFO repeats for each task what our own lines say for each delivery
+    "celery.worker.strategy": logging.WARNING,
+    "celery.app.trace": logging.WARNING,
+    "celery.beat": logging.WARNING,
+    "celery.worker.consumer.mingle": logging.WARNING,
+    "celery.worker.consumer.connection": logging.WARNING,
+    "kombu": logging.WARNING,
+    "alembic": logging.WARNING,
+    "aiohttp.access": logging.WARNING,
+}
+
+
+def set_up_logs(log_format: Literal["console", "json"], level: str) -> None:
+    """Send our own events and the standard library's records to standard output, in the same form."""
+    threshold = logging.getLevelNamesMapping()[level.upper()]
+    shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True) if log_format == "json" else _local_time(),
+    ]
+    renderer = _renderer(log_format)
+    structlog.configure(
+        processors=[*shared, structlog.processors.format_exc_info, *renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stdout),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(threshold)
+    for name, least in _NOISY.items():
+        logging.getLogger(name).setLevel(max(least, threshold))
+
+
+def _local_time() -> structlog.types.Processor:
+    return structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)
+
+
+def _renderer(log_format: str) -> list[Any]:
+    if log_format == "json":
+        return [structlog.processors.JSONRenderer()]
+    return [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), pad_event_to=24)]

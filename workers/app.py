@@ -1,0 +1,21 @@
+"""The Celery app that `celery -A workers.app` and the `flux` command run."""
+
+from celery import Celery
+from celery.signals import setup_logging
+
+from config.celeryconfig import celery_settings
+from config.logs import set_up_logs
+from config.settings import load_settings
+from workers.engine_step import EngineStep
+
+settings = load_settings()
+
+app = Celery("flux", include=["workers.tasks"])
+app.config_from_object(celery_settings(settings.need_redis_url()))
+app.steps["worker"].add(EngineStep)
+app.flux_settings = settings
+
+
+@setup_logging.connect
+def _set_up_logs(**_: object) -> None:
+    set_up_logs(settings.log_format, settings.log_level)

@@ -1,0 +1,155 @@
+"""The bell: tells workers by Celery messages that something is due; never waits, never fails, may lose a ring."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+from celery import Celery
+from kombu.exceptions import KombuError
+
+from flux_dispatch.domain.ids import AlertId, DeliveryId
+
+MOST_IN_ONE_MESSAGE: Final = 100
+REST_SECONDS: Final = 2.0
+"""After a failed ring the bell rests this long: a broker that is away must not be asked once for each event."""
+
+log = structlog.get_logger("flux.bell")
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """A message to be sent: which task, for which ids, and when (monotonic seconds) it shall run."""
+
+    task: str
+    queue: str
+    ids: tuple[str, ...]
+    attempt: int
+    run_at: float
+
+    @property
+    def countdown_seconds(self) -> float:
+        """How long it is until the task shall run."""
+        return max(self.run_at - time.monotonic(), 0)
+
+
+class CeleryBell:
+    """Sends rings from a thread of its own, because publishing to a broker blocks; rings that wait share messages.
+
+    Args:
+        app: the Celery app.
+        fallback: gets the rings that could not be sent; without one they are dropped, and the planner finds their
+            deliveries later.
+    """
+
+    def __init__(self, app: Celery, fallback: Callable[[Ring], None] | None = None) -> None:
+        self._app = app
+        self._fallback = fallback or (lambda _: None)
+        self._rings: list[Ring] = []
+        self._wanted = threading.Condition()
+        self._is_closed = False
+        self._rests_until = 0.0
+        self._thread = threading.Thread(target=self._run, name="flux-bell", daemon=True)
+        self._thread.start()
+
+    def deliver(self, deliveries: Sequence[DeliveryId], *, attempt: int, countdown_seconds: float) -> None:
+        """Have these deliveries tried when the countdown is over; retries go to a queue of their own."""
+        self._put("flux.deliver", "deliver" if attempt == 1 else "retry", deliveries, attempt, countdown_seconds)
+
+    def fail(self, deliveries: Sequence[DeliveryId]) -> None:
+        """Have the final-failure task run for these."""
+        self._put("flux.fail", "control", deliveries)
+
+    def alert(self, alerts: Sequence[AlertId]) -> None:
+        """Have these alerts sent."""
+        self._put("flux.alert", "control", alerts)
+
+    async def waiting_messages(self) -> int:
+        """Return how many messages of first attempts wait; 0 when the broker does not say."""
+        return 0 if self._is_resting() else await asyncio.to_thread(self._count_waiting)
+
+    def close(self) -> None:
+        """Send what is waiting, and end."""
+        with self._wanted:
+            self._is_closed = True
+            self._wanted.notify()
+        self._thread.join()
+
+    def _put(
+        self, task: str, queue: str, ids: Sequence[str], attempt: int = 0, countdown_seconds: float = 0
+    ) -> None:
+        if not ids:
+            return
+        run_at = time.monotonic() + countdown_seconds if countdown_seconds else 0.0
+        with self._wanted:
+            self._rings.append(Ring(task, queue, tuple(ids), attempt, run_at))
+            self._wanted.notify()
+
+    def _run(self) -> None:
+        while rings := self._take():
+            for ring in _messages(rings):
+                self._send(ring)
+
+    def _take(self) -> list[Ring]:
+        with self._wanted:
+            self._wanted.wait_for(lambda: self._rings or self._is_closed)
+            rings, self._rings = self._rings, []
+            return rings
+
+    def _send(self, ring: Ring) -> None:
+        if self._is_resting():
+            self._fallback(ring)
+            return
+        try:
+            self._publish(ring)
+        except (KombuError, OSError) as error:
+            log.warning("broker.away", error=str(error), consequence="workers find what is due in the database")
+            self._rests_until = time.monotonic() + REST_SECONDS
+            self._fallback(ring)
+
+    def _publish(self, ring: Ring) -> None:
+        self._app.send_task(
+            ring.task,
+            args=[list(ring.ids)],
+            queue=ring.queue,
+            countdown=ring.countdown_seconds or None,
+            argsrepr=_readable(ring),
+        )
+
+    def _is_resting(self) -> bool:
+        return time.monotonic() < self._rests_until
+
+    def _count_waiting(self) -> int:
+        try:
+            with self._app.pool.acquire(block=True, timeout=1) as connection:
+                return int(connection.default_channel.queue_declare("deliver", passive=True).message_count)
+        except (KombuError, OSError, *_channel_errors(self._app)):
+            return 0
+
+
+def _messages(rings: list[Ring]) -> list[Ring]:
+    """Join the rings that may share a message, and cut what is too long for one."""
+    joined: dict[tuple[str, str, int, float], list[str]] = {}
+    for ring in rings:
+        joined.setdefault((ring.task, ring.queue, ring.attempt, ring.run_at), []).extend(ring.ids)
+    return [
+        Ring(task, queue, tuple(ids[start : start + MOST_IN_ONE_MESSAGE]), attempt, run_at)
+        for (task, queue, attempt, run_at), ids in joined.items()
+        for start in range(0, len(ids), MOST_IN_ONE_MESSAGE)
+    ]
+
+
+def _readable(ring: Ring) -> str:
+    noun = "alert" if ring.task == "flux.alert" else "delivery"
+    plural = "alerts" if ring.task == "flux.alert" else "deliveries"
+    count = f"{len(ring.ids)} {noun if len(ring.ids) == 1 else plural}"
+    attempt = f", attempt {ring.attempt}" if ring.attempt else ""
+    return f"{count}{attempt}: {ring.ids[0]}" + ("…" if len(ring.ids) > 1 else "")
+
+
+def _channel_errors(app: Celery) -> tuple[type[Exception], ...]:
+    transport: Any = app.pool.connections
+    return tuple(transport.channel_errors) + tuple(transport.connection_errors)

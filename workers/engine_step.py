@@ -1,0 +1,124 @@
+"""The worker's own step: starts the engine beside Celery's pool, plans while it runs, and stops it without loss."""
+
+import asyncio
+import resource
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from typing import Any, TypeVar, cast
+
+import structlog
+from celery import Celery, bootsteps
+
+from config.settings import Settings
+from flux_dispatch.domain.errors import Unavailable
+from workers.bell import CeleryBell, Ring
+from workers.loop import LoopThread
+from workers.wiring import Verbs, open_verbs
+
+AWAY_SECONDS = 1.0
+"""How long the planner waits before it asks a database again that was away."""
+
+Value = TypeVar("Value")
+
+log = structlog.get_logger("flux.worker")
+
+
+class RunningEngine:
+    """The engine of this worker process: the verbs, and the loop that they run on."""
+
+    verbs: Verbs
+
+    def __init__(self, app: Celery, settings: Settings) -> None:
+        self._settings = settings
+        self._loop = LoopThread()
+        self._bell = CeleryBell(app, fallback=self._do_it_here)
+        self._open = AsyncExitStack()
+        self._stopping = asyncio.Event()
+        self._side_work: set[asyncio.Task[Any]] = set()
+
+    def start(self) -> None:
+        """Open the database pool and the HTTP session, and begin to plan."""
+        _allow_many_sockets()
+        self._loop.start()
+        self._loop.run(self._start())
+
+    def run(self, coroutine: Coroutine[Any, Any, Value]) -> Value:
+        """Run a verb on the loop and wait for it."""
+        return self._loop.run(coroutine)
+
+    def stop(self) -> None:
+        """Give back what is not sent yet, wait for the answers to what is, and close everything."""
+        self._loop.run(self._stop())
+        self._bell.close()
+        self._loop.stop()
+
+    async def _start(self) -> None:
+        self.verbs = await self._open.enter_async_context(open_verbs(self._settings, self._bell))
+        self._beside(self._plan())
+
+    async def _stop(self) -> None:
+        self._stopping.set()
+        await self.verbs.deliver.stop()
+        await asyncio.gather(*self._side_work)
+        await self._open.aclose()
+
+    async def _plan(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                pause = await self.verbs.plan.look()
+            except Unavailable:
+                log.warning("database.away", consequence="the planner waits for it")
+                pause = AWAY_SECONDS
+            await self._sleep(pause)
+
+    async def _sleep(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def _do_it_here(self, ring: Ring) -> None:
+        """Do without the broker what a ring asks for: called by the bell's thread when the broker is away."""
+        self._loop.loop.call_soon_threadsafe(self._beside, self._do(ring))
+
+    async def _do(self, ring: Ring) -> None:
+        await self._sleep(ring.countdown_seconds)
+        try:
+            await self._verb(ring.task)(ring.ids)
+        except Unavailable:
+            return  # the planner finds it
+
+    def _verb(self, task: str) -> Any:  # noqa: ANN401 - three verbs with three kinds of ids
+        return {"flux.deliver": self.verbs.deliver, "flux.fail": self.verbs.fail, "flux.alert": self.verbs.alert}[task]
+
+    def _beside(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.loop.create_task(coroutine)
+        self._side_work.add(task)
+        task.add_done_callback(self._side_work.discard)
+
+
+class EngineStep(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Runs the engine for as long as the worker; it stops after the consumer, before the pool's threads end."""
+
+    requires = ("celery.worker.components:Pool",)
+
+    def start(self, parent: Any) -> None:  # noqa: ANN401 - Celery's worker
+        """Start the engine and let the tasks find it."""
+        engine = RunningEngine(parent.app, parent.app.flux_settings)
+        engine.start()
+        parent.app.flux_engine = engine
+
+    def stop(self, parent: Any) -> None:  # noqa: ANN401 - as above
+        """Stop the engine; no delivery is left leased."""
+        running_engine(parent.app).stop()
+
+
+def running_engine(app: Celery) -> RunningEngine:
+    """Return the engine of this worker process."""
+    return cast(RunningEngine, app.flux_engine)
+
+
+def _allow_many_sockets() -> None:
+    """Raise the soft limit of open files to the hard one: each POST under way is a socket."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
