@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol, cast
 
-from flux_dispatch.domain.errors import IdempotencyConflict, InvalidRequest
+from flux_dispatch.domain.errors import IdempotencyConflict, InvalidRequest, NotFound
 from flux_dispatch.domain.event import Accepted, Event, Stored, check_type, compose_body
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, new_id
 from flux_dispatch.engine.grouping import Grouped
@@ -17,8 +17,8 @@ LONGEST_IDEMPOTENCY_KEY: Final = 255
 class Events(Protocol):
     """What accepting needs of the store."""
 
-    async def add(self, events: Sequence[Event], *, first_delay: timedelta) -> list[Stored]:
-        """Store events with their deliveries in one transaction; one result for each, in order."""
+    async def add(self, events: Sequence[Event], *, first_delay: timedelta) -> list[Stored | None]:
+        """Store events with their deliveries in one transaction; one result for each, None for an unknown account."""
         ...
 
 
@@ -43,7 +43,7 @@ class Accept:
         self._events = events
         self._bell = bell
         self._first_delay = first_delay
-        self._store = Grouped[Event, Stored](self._commit, most=MOST_IN_ONE_COMMIT, lanes=2)
+        self._store = Grouped[Event, Stored | None](self._commit, most=MOST_IN_ONE_COMMIT, lanes=2)
 
     async def __call__(
         self, account: AccountId, event_type: str, data: dict[str, Any], *, idempotency_key: str | None = None
@@ -52,19 +52,23 @@ class Accept:
 
         Raises:
             InvalidRequest: the type, the data or the key is not what it must be; nothing is stored.
+            NotFound: there is no such account.
             IdempotencyConflict: the key was used with another type or other data.
             Unavailable: the database is away; whether the event is stored is not known, so send it again with its key.
         """
         _check_key(idempotency_key)
         event = _new_event(account, check_type(event_type), data, idempotency_key)
         stored = await self._store(event)
+        if stored is None:
+            message = f"There is no account {account}."
+            raise NotFound(message)
         if stored.is_earlier:
             _check_same(stored.event, event.type, data)
         return Accepted(stored.event, len(stored.deliveries), stored.is_earlier)
 
-    async def _commit(self, events: list[Event]) -> list[Stored]:
+    async def _commit(self, events: list[Event]) -> list[Stored | None]:
         stored = await self._events.add(events, first_delay=self._first_delay)
-        fresh = [delivery for each in stored if not each.is_earlier for delivery in each.deliveries]
+        fresh = [delivery for each in stored if each and not each.is_earlier for delivery in each.deliveries]
         self._bell.deliver(fresh, attempt=1, countdown_seconds=self._first_delay.total_seconds())
         return stored
 

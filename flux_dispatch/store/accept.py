@@ -22,7 +22,8 @@ _ADD = text("""
         ) AS g (id, account_id, type, created_at, idempotency_key, body, topics)
     ), fresh AS (
         INSERT INTO events (id, account_id, type, created_at, idempotency_key, body)
-        SELECT id, account_id, type, created_at, idempotency_key, body FROM given
+        SELECT given.id, account_id, type, given.created_at, idempotency_key, body
+        FROM given JOIN accounts ON accounts.id = given.account_id
         ON CONFLICT DO NOTHING
         RETURNING id
     ), owed AS (
@@ -53,10 +54,11 @@ class EventStore:
         self._database = database
         self._timing = timing
 
-    async def add(self, events: Sequence[Event], *, first_delay: timedelta) -> list[Stored]:
+    async def add(self, events: Sequence[Event], *, first_delay: timedelta) -> list[Stored | None]:
         """Store events with one delivery for each enabled webhook that wants them; one result for each, in order.
 
-        An event whose idempotency key its account used before is not stored; the earlier one is returned.
+        An event whose idempotency key its account used before is not stored; the earlier one is returned. For an
+        account that does not exist the result is None.
         """
         # in the order of their keys, so that two groups never wait for each other's keys crosswise
         in_order = sorted(events, key=lambda event: (event.account, event.idempotency_key or ""))
@@ -68,7 +70,7 @@ class EventStore:
         return [
             Stored(event, tuple(fresh[event.id]), is_earlier=False)
             if event.id in fresh
-            else earlier[event.account, event.idempotency_key]
+            else earlier.get((event.account, event.idempotency_key))
             for event in events
         ]
 

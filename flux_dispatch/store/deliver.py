@@ -52,7 +52,7 @@ _SETTLE = text("""
             wake_at = CASE
                 WHEN result.state = :exhausted THEN flux_now() + :grace
                 WHEN result.delay <= :horizon THEN flux_now() + result.delay + :grace
-                ELSE flux_now() + result.delay - :horizon
+                ELSE flux_now() + result.delay - CAST(:horizon AS interval)
             END,
             ended_at = CASE WHEN result.state = :delivered THEN flux_now() END
         FROM result

@@ -1,10 +1,13 @@
 """Events are stored once, with one delivery for each webhook that wants them."""
 
 import asyncio
+from datetime import timedelta
+from typing import cast
 
 import pytest
 
 from flux_dispatch.domain.errors import Unavailable
+from flux_dispatch.domain.ids import AccountId
 from flux_dispatch.store.accept import EventStore
 from flux_dispatch.store.connect import open_database
 from tests.store.world import TIMING, World, event
@@ -65,8 +68,17 @@ async def test_one_key_fifty_times_at_once_is_one_event(world: World) -> None:
     assert len({each.event.id for group in answers for each in group}) == 2
 
 
+async def test_an_unknown_account_gets_none_and_spoils_nothing(world: World) -> None:
+    account = await world.account()
+    nobody = cast(AccountId, "acct_" + "0" * 32)
+    store = EventStore(world.database, TIMING)
+    stored = await store.add([event(nobody), event(account), event(nobody, key="k")], first_delay=timedelta(0))
+    assert [each is not None for each in stored] == [False, True, False]
+    assert await world.scalar("SELECT count(*) FROM events") == 1
+
+
 async def test_an_unreachable_database_is_said_to_be_unavailable() -> None:
     database = open_database("postgresql://nobody@127.0.0.1:1/nothing")
     with pytest.raises(Unavailable, match="not available"):
-        await EventStore(database, TIMING).add([event("acct_" + "0" * 32)], first_delay=TIMING.grace)
+        await EventStore(database, TIMING).add([event(cast(AccountId, "acct_" + "0" * 32))], first_delay=TIMING.grace)
     await database.dispose()

@@ -54,7 +54,8 @@ class World:
         return cast(WebhookId, public_id(Prefix.WEBHOOK, made.hex))
 
     async def publish(self, *events: Event) -> list[Stored]:
-        return await EventStore(self.database, self.timing).add(events, first_delay=timedelta(0))
+        stored = await EventStore(self.database, self.timing).add(events, first_delay=timedelta(0))
+        return [each for each in stored if each]
 
     async def delivery(self, account: AccountId, event_type: str = "order.completed") -> DeliveryId:
         """Publish one event and return its one delivery."""

@@ -1,0 +1,73 @@
+"""A final failure marks delivery and event and stores one alert, however often and crosswise it is asked for."""
+
+import asyncio
+
+import pytest
+
+from flux_dispatch.domain.claim import Settlement
+from flux_dispatch.domain.ids import DeliveryId
+from flux_dispatch.domain.outcome import Attempt, Refused
+from flux_dispatch.domain.retry import GiveUp
+from flux_dispatch.store.deliver import DeliveryStore
+from flux_dispatch.store.fail import FailureStore
+from tests.store.world import TIMING, World, event
+
+
+@pytest.fixture
+def failures(world: World) -> FailureStore:
+    return FailureStore(world.database)
+
+
+async def exhaust(world: World, deliveries: list[DeliveryId], status: int = 500, reason: str = "spent") -> None:
+    store = DeliveryStore(world.database, TIMING)
+    lease = await store.claim(deliveries)
+    assert lease is not None
+    attempt = Attempt(5, 0.1, Refused(status))
+    await store.settle([Settlement(each.delivery, each.token, attempt, GiveUp(reason)) for each in lease.claims])
+
+
+async def test_a_failure_is_written_in_all_three_places(world: World, failures: FailureStore) -> None:
+    account = await world.account()
+    webhook = await world.webhook(account, "*", url="http://127.0.0.1:9/dead")
+    delivery = await world.delivery(account)
+    await exhaust(world, [delivery])
+    alerts = await failures.fail([delivery])
+    assert (await world.state(delivery)).state == "failed"
+    assert await world.scalar("SELECT failed_at IS NOT NULL FROM events")
+    (alert,) = await failures.take_unsent(alerts)
+    assert (alert.webhook, alert.delivery, alert.url) == (webhook, delivery, "http://127.0.0.1:9/dead")
+    assert (alert.reason, alert.last_status, alert.last_error) == ("spent", 500, "http_status")
+    assert await failures.take_unsent(alerts) == []
+
+
+async def test_only_what_is_exhausted_fails(world: World, failures: FailureStore) -> None:
+    account = await world.account()
+    await world.webhook(account, "*")
+    delivery = await world.delivery(account)
+    assert await failures.fail([delivery]) == []
+    assert (await world.state(delivery)).state == "pending"
+
+
+async def test_many_at_once_and_crosswise_give_one_alert_each(world: World, failures: FailureStore) -> None:
+    account = await world.account()
+    for _ in range(4):
+        await world.webhook(account, "*")
+    stored = await world.publish(*(event(account) for _ in range(10)))
+    deliveries = [each for one in stored for each in one.deliveries]
+    await exhaust(world, deliveries)
+    by_webhook = [deliveries[n::4] for n in range(4)]
+    orders = [deliveries, deliveries[::-1], *by_webhook, *(each[::-1] for each in by_webhook)]
+    alerts = await asyncio.gather(*(failures.fail(order) for order in orders))
+    assert sum(len(each) for each in alerts) == 40
+    assert await world.scalar("SELECT count(*) FROM alerts") == 40
+    assert await world.scalar("SELECT count(*) FROM events WHERE failed_at IS NOT NULL") == 10
+
+
+async def test_a_receiver_that_is_gone_has_its_webhook_disabled(world: World, failures: FailureStore) -> None:
+    account = await world.account()
+    await world.webhook(account, "*")
+    delivery = await world.delivery(account)
+    await exhaust(world, [delivery], status=410, reason="gone")
+    await failures.fail([delivery])
+    (webhook,) = await world.rows("SELECT status, disabled_reason FROM webhooks")
+    assert tuple(webhook) == ("disabled", "gone")
