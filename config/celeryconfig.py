@@ -2,14 +2,15 @@
 
 from typing import Any, Final
 
-from kombu import Queue
+from kombu import Exchange, Queue
 
 VISIBILITY_TIMEOUT_SECONDS: Final = 300
 """After how long Redis gives a message that nobody acknowledged to another worker. Longer than any countdown (the
 planner's horizon), or countdown messages would run twice; short, because the planner is quicker anyway."""
 
-QUEUES: Final = ("ingest", "deliver", "retry", "control")
-"""Apart, so that pools scale apart and retries never stand before first attempts."""
+QUEUES: Final = ("ingest", "deliver", "retry", "control", "celery")
+"""Apart, so that pools scale apart and retries never stand before first attempts. `celery` is where a producer's
+`send_task("flux.publish")` goes when the producer names no queue; hence Flux wants a Redis database of its own."""
 
 
 def celery_settings(redis_url: str) -> dict[str, Any]:
@@ -27,7 +28,7 @@ def celery_settings(redis_url: str) -> dict[str, Any]:
             "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
         },
         "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0, "interval_step": 0.1},
-        "task_queues": [Queue(name) for name in QUEUES],
+        "task_queues": [Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
         "task_default_queue": "control",
         "task_create_missing_queues": False,
         "task_routes": {

@@ -78,9 +78,7 @@ class CeleryBell:
             self._wanted.notify()
         self._thread.join()
 
-    def _put(
-        self, task: str, queue: str, ids: Sequence[str], attempt: int = 0, countdown_seconds: float = 0
-    ) -> None:
+    def _put(self, task: str, queue: str, ids: Sequence[str], attempt: int = 0, countdown_seconds: float = 0) -> None:
         if not ids:
             return
         run_at = time.monotonic() + countdown_seconds if countdown_seconds else 0.0

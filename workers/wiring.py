@@ -5,15 +5,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from config.settings import Settings
 from flux_dispatch.domain.address import AddressPolicy
+from flux_dispatch.http.sender import AiohttpSender, SenderLimits
+
+from config.settings import Settings
 from flux_dispatch.domain.retry import RetryTable
 from flux_dispatch.engine.accept import Accept
 from flux_dispatch.engine.alert import SendAlerts
 from flux_dispatch.engine.deliver import Deliver, Rules
 from flux_dispatch.engine.fail import Fail
 from flux_dispatch.engine.plan import Plan
-from flux_dispatch.http.sender import AiohttpSender, SenderLimits
 from flux_dispatch.store.accept import EventStore
 from flux_dispatch.store.connect import open_database
 from flux_dispatch.store.deliver import DeliveryStore
