@@ -12,6 +12,13 @@ QUEUES: Final = ("ingest", "deliver", "retry", "control", "celery")
 """Apart, so that pools scale apart and retries never stand before first attempts. `celery` is where a producer's
 `send_task("flux.publish")` goes when the producer names no queue; hence Flux wants a Redis database of its own."""
 
+ROUTES: Final = {
+    "flux.publish": {"queue": "ingest"},
+    "flux.deliver": {"queue": "deliver"},
+    "flux.fail": {"queue": "control"},
+    "flux.alert": {"queue": "control"},
+}
+
 
 def celery_settings(redis_url: str) -> dict[str, Any]:
     """Return Celery's configuration for this broker."""
@@ -31,12 +38,7 @@ def celery_settings(redis_url: str) -> dict[str, Any]:
         "task_queues": [Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
         "task_default_queue": "control",
         "task_create_missing_queues": False,
-        "task_routes": {
-            "flux.publish": {"queue": "ingest"},
-            "flux.deliver": {"queue": "deliver"},
-            "flux.fail": {"queue": "control"},
-            "flux.alert": {"queue": "control"},
-        },
+        "task_routes": ROUTES,
         # a message is gone only when its work is done: doubled messages are harmless here, lost ones cost seconds
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,

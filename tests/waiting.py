@@ -26,3 +26,9 @@ async def eventually_async(probe: Callable[[], Awaitable[Value]], what: str, sec
         assert time.monotonic() < deadline, f"within {seconds} s: {what}"
         await asyncio.sleep(_STEP_SECONDS)
     return value
+
+
+async def let_others_run(turns: int = 1) -> None:
+    """Give the other tasks of this loop their turn; no time passes."""
+    for _ in range(turns):
+        await asyncio.sleep(0)

@@ -8,7 +8,7 @@ from typing import Final
 
 from flux_dispatch.domain.ids import WebhookId
 
-PATIENCE_SECONDS: Final = 1.0
+PATIENCE: Final = timedelta(seconds=1)
 """How long a delivery may wait in memory for its webhook's turn before it goes back to the database."""
 
 SHORTEST_PAUSE: Final = timedelta(seconds=1)
@@ -19,7 +19,7 @@ LONGEST_PAUSE: Final = timedelta(seconds=30)
 class _Webhook:
     busy: int = 0
     turned_away: int = 0
-    seconds_held: float = PATIENCE_SECONDS
+    seconds_held: float = 1.0
     is_jammed: bool = False
     waiting: deque[asyncio.Future[bool]] = field(default_factory=deque)
 
@@ -28,11 +28,16 @@ class Bulkhead:
     """Hands out the places of each webhook, first come first served.
 
     A quick endpoint's deliveries wait here for milliseconds. A webhook whose places all stay taken for
-    `PATIENCE_SECONDS` is jammed: until one comes free, whoever asks is turned away at once.
+    the patience is jammed: until one comes free, whoever asks is turned away at once.
+
+    Args:
+        places: how many may be in at once, for each webhook.
+        patience: how long one may wait for a place.
     """
 
-    def __init__(self, places: int) -> None:
+    def __init__(self, places: int, patience: timedelta = PATIENCE) -> None:
         self._places = places
+        self._patience = patience
         self._webhooks: defaultdict[WebhookId, _Webhook] = defaultdict(_Webhook)
         self._is_closed = False
 
@@ -84,7 +89,7 @@ class Bulkhead:
         loop = asyncio.get_running_loop()
         turn: asyncio.Future[bool] = loop.create_future()
         state.waiting.append(turn)
-        alarm = loop.call_later(PATIENCE_SECONDS, _turn_away, state, turn)
+        alarm = loop.call_later(self._patience.total_seconds(), _turn_away, state, turn)
         try:
             return await turn
         finally:

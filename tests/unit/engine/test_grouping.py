@@ -1,0 +1,71 @@
+"""Groups form while a commit is under way, keep their order, and share their errors."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from flux_dispatch.engine.grouping import Grouped
+from tests.waiting import let_others_run
+
+
+class Commit:
+    """Commits nothing, remembers the groups, and holds each until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.groups: list[list[int]] = []
+        self.go_on = asyncio.Event()
+        self.error: Exception | None = None
+
+    async def __call__(self, items: list[int]) -> Sequence[str]:
+        self.groups.append(items)
+        await self.go_on.wait()
+        if self.error:
+            raise self.error
+        return [f"done {item}" for item in items]
+
+
+async def test_the_first_goes_alone_and_those_who_come_meanwhile_go_together() -> None:
+    commit = Commit()
+    grouped = Grouped[int, str](commit, most=10, lanes=1)
+    calls = [asyncio.create_task(grouped(0))]
+    await let_others_run(2)
+    assert commit.groups == [[0]]
+    calls += [asyncio.create_task(grouped(item)) for item in range(1, 15)]
+    commit.go_on.set()
+    assert await asyncio.gather(*calls) == [f"done {item}" for item in range(15)]
+    assert commit.groups == [[0], list(range(1, 11)), list(range(11, 15))]
+
+
+async def test_lanes_run_beside_each_other() -> None:
+    commit = Commit()
+    grouped = Grouped[int, str](commit, most=1, lanes=2)
+    calls = [asyncio.create_task(grouped(item)) for item in range(3)]
+    await let_others_run(3)
+    assert commit.groups == [[0], [1]]
+    commit.go_on.set()
+    await asyncio.gather(*calls)
+    assert commit.groups == [[0], [1], [2]]
+
+
+async def test_an_error_reaches_every_caller_of_its_group_and_no_other() -> None:
+    commit = Commit()
+    commit.error = ValueError("away")
+    commit.go_on.set()
+    grouped = Grouped[int, str](commit, most=10, lanes=1)
+    outcomes = await asyncio.gather(grouped(1), grouped(2), return_exceptions=True)
+    assert [str(each) for each in outcomes] == ["away", "away"]
+    commit.error = None
+    assert await grouped(3) == "done 3"
+
+
+async def test_a_caller_who_gives_up_does_not_disturb_the_others() -> None:
+    commit = Commit()
+    grouped = Grouped[int, str](commit, most=10, lanes=1)
+    impatient, patient = asyncio.create_task(grouped(1)), asyncio.create_task(grouped(2))
+    await let_others_run()
+    impatient.cancel()
+    commit.go_on.set()
+    assert await patient == "done 2"
+    with pytest.raises(asyncio.CancelledError):
+        await impatient
