@@ -82,6 +82,7 @@ def test_a_secret_needs_no_padding() -> None:
         (f"t={THEN}" + f",v1={DIGEST}" * 1000, "malformed"),
         (f"t={THEN},v1=" + "0" * 100_000, "malformed"),
         ("," * LONGEST_HEADER, "malformed"),
+        (f"{HEADER},x={'0' * LONGEST_HEADER}", "malformed"),
         (STANDARD, "malformed"),
         (f"t={THEN},v1={'0' * 64}", "no_match"),
         (f"t={THEN + 1},v1={DIGEST}", "no_match"),

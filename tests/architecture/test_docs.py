@@ -1,0 +1,115 @@
+"""The docs say what the code does: settings, states, error classes, dependencies, commands and links."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from config.settings import PREFIX, Settings
+from docs import generated
+from flux_dispatch.domain.outcome import ErrorClass
+from tests.architecture.tree import ROOT, read, shown
+
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+PROJECT = tomllib.loads(read("pyproject.toml"))
+EVERY_PAGE = [pytest.param(path, id=shown(path)) for path in PAGES]
+
+
+def test_what_is_drawn_from_the_code_is_up_to_date() -> None:
+    command = [sys.executable, "docs/generated.py", "--check"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+def test_a_part_that_is_out_of_date_is_noticed() -> None:
+    marked = "before\n<!-- generated: x -->\nold\n<!-- end: x -->\nafter"
+    assert generated.renewed(marked, "x", "new") == marked.replace("old", "new")
+    with pytest.raises(LookupError, match="is missing"):
+        generated.renewed("no marks", "x", "new")
+
+
+def test_every_setting_is_documented_with_its_meaning() -> None:
+    listed = re.findall(rf"(?m)^\| `({PREFIX}[A-Z_]+)` \|.*\| .{{10,}} \|$", read("docs/configuration.md"))
+    assert listed == [PREFIX + name.upper() for name in Settings.model_fields]
+
+
+@pytest.mark.parametrize("path", EVERY_PAGE)
+def test_every_setting_that_a_page_names_exists(path: Path) -> None:
+    named = set(re.findall(rf"\b{PREFIX}[A-Z][A-Z_]*\b", path.read_text()))
+    assert named <= {PREFIX + name.upper() for name in Settings.model_fields}
+
+
+def test_every_error_class_is_documented() -> None:
+    section = read("docs/api.md").partition("error classes:")[2].partition("## Alerts")[0]
+    assert re.findall(r"(?m)^\| `(\w+)` \|", section) == list(ErrorClass)
+
+
+def test_every_dependency_has_its_reason_and_every_reason_its_dependency() -> None:
+    extras = PROJECT["project"]["optional-dependencies"]
+    needed = [
+        *PROJECT["project"]["dependencies"],
+        *(each for group in extras.values() for each in group),
+        *PROJECT["build-system"]["requires"],
+        "editables",
+    ]
+    names = {re.split(r"[\[>=<; ]", each, maxsplit=1)[0] for each in needed}
+    reasons = dict(re.findall(r"(?m)^\| `([^`]+)` \| (.{10,}) \|$", read("docs/dependencies.md")))
+    assert set(reasons) == names
+
+
+@pytest.mark.parametrize("path", EVERY_PAGE)
+def test_every_link_leads_somewhere(path: Path) -> None:
+    links = re.findall(r"\]\(([^)\s]+)\)", path.read_text())
+    broken = [link for link in links if not link.startswith("http") and not _exists(path, link)]
+    assert broken == []
+
+
+@pytest.mark.parametrize("path", EVERY_PAGE)
+def test_every_make_command_of_a_page_is_a_target(path: Path) -> None:
+    targets = set(re.findall(r"(?m)^([a-z]+):", read("Makefile")))
+    assert set(re.findall(r"(?m)(?:^    |`)make ([a-z]+)", path.read_text())) <= targets
+
+
+def test_help_lists_every_target_that_people_call() -> None:
+    makefile = read("Makefile")
+    phony = re.search(r"(?m)^\.PHONY: (.+)$", makefile)
+    assert phony
+    assert re.findall(r"(?m)^([a-z]+):.*## .{10,}$", makefile) != []
+    assert set(re.findall(r"(?m)^([a-z]+):.*## .{10,}$", makefile)) == set(phony[1].split())
+
+
+def test_make_help_prints_one_line_for_each(tmp_path: Path) -> None:
+    run = subprocess.run(
+        ["make", "-f", ROOT / "Makefile", "help"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert all(re.fullmatch(r"make [a-z]+ +\S.{10,90}", line) for line in run.stdout.splitlines())
+    assert {"up", "test", "check", "bench", "faults", "help"} <= set(re.findall(r"(?m)^make (\w+)", run.stdout))
+
+
+@pytest.mark.parametrize("path", [pytest.param(each, id=each.stem) for each in DECISIONS])
+def test_a_decision_says_why_and_what_else_there_was(path: Path) -> None:
+    text = path.read_text()
+    assert re.findall(r"(?m)^## (.+)$", text) == ["Context", "Decision", "Consequences", "Alternatives"]
+    assert text.startswith(f"# {int(path.name[:4])}. ")
+
+
+def test_decisions_are_numbered_without_a_gap() -> None:
+    assert [int(path.name[:4]) for path in DECISIONS] == list(range(1, len(DECISIONS) + 1))
+
+
+def test_the_changelog_has_a_place_for_what_comes_next() -> None:
+    first, *_ = re.findall(r"(?m)^## (.+)$", read("CHANGELOG.md"))
+    assert first == "Unreleased"
+
+
+def _exists(page: Path, link: str) -> bool:
+    target, _, anchor = link.partition("#")
+    file = (page.parent / target).resolve() if target else page
+    if not file.exists():
+        return False
+    headings = re.findall(r"(?m)^#+ (.+)$", file.read_text()) if anchor else []
+    return not anchor or anchor in {re.sub(r"[^\w\- ]", "", each).lower().replace(" ", "-") for each in headings}

