@@ -36,8 +36,7 @@ check: $(DEV) ## Format, lint, types, layers and the fast tests; under a minute
 	@$(BIN)/pytest -q tests/unit tests/architecture
 
 bench: $(DEV) ## Measure how much this machine delivers
-	@test -f benchmarks/__main__.py || { echo 'There are no benchmarks in this version.' >&2; exit 1; }
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks.drain
 
 faults: $(DEV) ## Break the parts while events flow, and count what is lost
 	@test -f tests/faults/__main__.py || { echo 'There are no fault tests in this version.' >&2; exit 1; }
