@@ -1,5 +1,6 @@
 """The docs say what the code does: settings, states, error classes, dependencies, commands and links."""
 
+import os
 import re
 import subprocess
 import tomllib
@@ -69,6 +70,11 @@ def test_every_link_leads_somewhere(path: Path) -> None:
 def test_every_make_command_of_a_page_is_a_target(path: Path) -> None:
     targets = set(re.findall(r"(?m)^([a-z]+):", read("Makefile")))
     assert set(re.findall(r"(?m)(?:^    |`)make ([a-z]+)", path.read_text())) <= targets
+
+
+def test_ci_makes_what_people_make() -> None:
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+    assert re.findall(r"(?m)^make (\w+)$", read(".ci/run")) == ["check", "test"]
 
 
 def test_help_lists_every_target_that_people_call() -> None:
