@@ -1,0 +1,128 @@
+"""The parts of a measurement: real servers in a temporary place, and processes that are gone when it ends."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from flux_dispatch.cli.embedded import EmbeddedPostgres, free_port, redis_command
+
+_PATIENCE_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Where PostgreSQL and Redis answer."""
+
+    database_url: str
+    redis_url: str
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """Return the environment of a process that uses them."""
+        ours = {name: value for name, value in os.environ.items() if not name.startswith("FLUX_")}
+        settings = {
+            "FLUX_DATABASE_URL": self.database_url,
+            "FLUX_REDIS_URL": self.redis_url,
+            "FLUX_ALLOW_NETWORKS": "127.0.0.0/8",
+            "FLUX_REQUIRE_HTTPS": "false",
+        }
+        return ours | settings | more
+
+
+@contextmanager
+def servers() -> Iterator[Servers]:
+    """Start PostgreSQL (with fsync, as in production) and Redis."""
+    with ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="flux-bench-")))
+        home.chmod(0o755)
+        postgres = EmbeddedPostgres(home / "postgres")
+        database_url = postgres.start()
+        stack.callback(postgres.stop)
+        command = redis_command(home / "redis", free_port())
+        stack.enter_context(process(command.arguments, dict(os.environ)))
+        _wait_for_redis(command.url)
+        yield Servers(database_url, command.url)
+
+
+@contextmanager
+def process(
+    arguments: list[str], environment: dict[str, str], output: int = subprocess.DEVNULL
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program for the time of the block."""
+    started = subprocess.Popen(arguments, env=environment, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603
+    try:
+        yield started
+    finally:
+        started.terminate()
+        started.wait(_PATIENCE_SECONDS)
+
+
+@contextmanager
+def sink() -> Iterator[str]:
+    """Start the sink; its URL."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/"
+    with process([sys.executable, "-m", "benchmarks.sink", str(port)], dict(os.environ)):
+        _wait_for_report(url)
+        yield url
+
+
+def report(url: str) -> dict[str, int]:
+    """Return what the sink counted since the last report."""
+    with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 - our own sink
+        counted: dict[str, int] = json.load(response)
+        return counted
+
+
+def machine() -> dict[str, Any]:
+    """Describe where a figure was measured."""
+    return {
+        "cores": os.cpu_count(),
+        "python": sys.version.split()[0],
+        "kernel": os.uname().release,
+        "processor": _processor(),
+    }
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return os.uname().machine
+
+
+def _wait_for_redis(url: str) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    with redis.Redis.from_url(url) as client:
+        while True:
+            try:
+                client.ping()
+            except redis.RedisError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+            else:
+                return
+
+
+def _wait_for_report(url: str) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            report(url)
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return

@@ -1,0 +1,121 @@
+"""The sender: one signed POST with aiohttp, whose every fate is an outcome."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from http import HTTPStatus
+from types import TracebackType
+from typing import Final, Self
+
+import aiohttp
+import yarl
+from aiohttp.resolver import AsyncResolver
+
+from flux_dispatch import __version__
+from flux_dispatch.domain.address import AddressPolicy
+from flux_dispatch.domain.claim import Claim
+from flux_dispatch.domain.outcome import Accepted, ErrorClass, Outcome, Refused, Unanswered
+from flux_dispatch.domain.signing import sign_flux, sign_standard
+from flux_dispatch.http.answer import read_excerpt, retry_after_seconds
+from flux_dispatch.http.faults import unanswered
+from flux_dispatch.http.guard import Guard
+
+USER_AGENT: Final = f"Flux-Dispatch/{__version__}"
+
+KEEP_ALIVE_SECONDS: Final = 4
+"""Shorter than what common servers keep an idle connection (Node: 5 s): a POST on one that the server just closed would
+be lost, and must not be repeated by itself."""
+
+DNS_CACHE_SECONDS: Final = 10
+DNS_TRY_SECONDS: Final = 1.5
+DNS_TRIES: Final = 2
+"""The second try waits twice as long: a dead DNS server costs 4.5 s."""
+
+LONGEST_HEADER_LINE: Final = 4096
+HIGHEST_STATUS: Final = 599
+
+
+@dataclass(frozen=True, slots=True)
+class SenderLimits:
+    """What bounds a POST: `timeout_seconds` from connecting to the last byte read."""
+
+    timeout_seconds: float = 15
+
+
+class AiohttpSender:
+    """POSTs deliveries over one session; use it as a context manager.
+
+    Nothing of the environment is used (proxies, .netrc), no cookie is kept, no redirect followed, nothing decompressed.
+    """
+
+    def __init__(self, limits: SenderLimits, policy: AddressPolicy) -> None:
+        self._limits = limits
+        self._policy = policy
+
+    async def __aenter__(self) -> Self:
+        connector = aiohttp.TCPConnector(
+            limit=0,  # the bulkhead above limits
+            ttl_dns_cache=DNS_CACHE_SECONDS,
+            keepalive_timeout=KEEP_ALIVE_SECONDS,
+            resolver=AsyncResolver(timeout=DNS_TRY_SECONDS, tries=DNS_TRIES),
+            socket_factory=Guard(self._policy),
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=self._limits.timeout_seconds),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+            max_line_size=LONGEST_HEADER_LINE,
+            max_field_size=LONGEST_HEADER_LINE,
+            skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._session.close()
+
+    async def send(self, claim: Claim, timestamp: int) -> Outcome:
+        """POST one delivery, signed with this time (unix seconds); whatever happens is an outcome, never an error."""
+        try:
+            response = await self._session.post(
+                _parsed(claim.url), data=claim.body, headers=_headers(claim, timestamp), allow_redirects=False
+            )
+        except Exception as error:  # noqa: BLE001 - aiohttp leaks more kinds than it documents; each is a failed attempt
+            return unanswered(error)
+        try:
+            return await _outcome(response)
+        finally:
+            response.release()
+
+
+def _headers(claim: Claim, timestamp: int) -> dict[str, str]:
+    body = claim.body
+    return {
+        **claim.headers,
+        "content-type": "application/json",
+        "user-agent": USER_AGENT,
+        "flux-signature": sign_flux(claim.secrets, timestamp, body),
+        "webhook-id": claim.event,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": sign_standard(claim.secrets, claim.event, timestamp, body),
+        "flux-delivery": claim.delivery,
+        "flux-attempt": str(claim.attempt),
+    }
+
+
+async def _outcome(response: aiohttp.ClientResponse) -> Outcome:
+    status = response.status
+    if not HTTPStatus.CONTINUE <= status <= HIGHEST_STATUS:
+        response.close()
+        return Unanswered(ErrorClass.BAD_RESPONSE, f"The status {status} is not one of HTTP.")
+    excerpt = await read_excerpt(response)
+    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        return Accepted(status, excerpt)
+    return Refused(status, excerpt, retry_after_seconds(response))
+
+
+@lru_cache(maxsize=4096)
+def _parsed(url: str) -> yarl.URL:
+    return yarl.URL(url)
