@@ -71,6 +71,18 @@ class CeleryBell:
         """Return how many messages of first attempts wait; 0 when the broker does not say."""
         return 0 if self._is_resting() else await asyncio.to_thread(self._count_waiting)
 
+    def answers(self) -> bool:
+        """Say whether the broker answers now; blocks for at most a few seconds."""
+        if self._is_resting():
+            return False
+        try:
+            with self._app.pool.acquire(block=True, timeout=1) as connection:
+                connection.ensure_connection(max_retries=1, timeout=1)
+                connection.default_channel.client.ping()
+        except (KombuError, OSError, *_channel_errors(self._app)):
+            return False
+        return True
+
     def close(self) -> None:
         """Send what is waiting, and end."""
         with self._wanted:

@@ -1,26 +1,38 @@
 """The one place that joins the parts: which store, sender and bell each verb works with."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from flux_dispatch.domain.address import AddressPolicy
-from flux_dispatch.http.sender import AiohttpSender, SenderLimits
+from aiohttp import web
+from celery import Celery
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from config.celeryconfig import celery_settings
 from config.settings import Settings
+from flux_dispatch.api.app import make_app
+from flux_dispatch.api.parts import ApiParts
+from flux_dispatch.domain.address import AddressPolicy
 from flux_dispatch.domain.retry import RetryTable
 from flux_dispatch.engine.accept import Accept
 from flux_dispatch.engine.alert import SendAlerts
 from flux_dispatch.engine.deliver import Deliver, Rules
 from flux_dispatch.engine.fail import Fail
 from flux_dispatch.engine.plan import Plan
+from flux_dispatch.engine.subscribe import Subscribe
+from flux_dispatch.http.sender import AiohttpSender, SenderLimits
 from flux_dispatch.store.accept import EventStore
-from flux_dispatch.store.connect import open_database
+from flux_dispatch.store.accounts import AccountStore
+from flux_dispatch.store.connect import answers, open_database
 from flux_dispatch.store.deliver import DeliveryStore
 from flux_dispatch.store.fail import FailureStore
+from flux_dispatch.store.keys import KeyStore
 from flux_dispatch.store.plan import PlanStore
+from flux_dispatch.store.reads import Reads
 from flux_dispatch.store.timing import LEASE_MARGIN, Timing
+from flux_dispatch.store.webhooks import WebhookStore
 from workers.bell import CeleryBell
 
 
@@ -54,6 +66,35 @@ async def open_verbs(settings: Settings, bell: CeleryBell) -> AsyncIterator[Verb
             alert=SendAlerts(failures),
         )
     await database.dispose()
+
+
+@asynccontextmanager
+async def api_application(settings: Settings, links: Mapping[str, str] | None = None) -> AsyncIterator[web.Application]:
+    """Open what the API needs, and close it at the end; `links` are shown on its start page."""
+    app = Celery("flux-api")
+    app.config_from_object(celery_settings(settings.need_redis_url()))
+    bell = CeleryBell(app)
+    database = open_database(settings.need_database_url())
+    table = RetryTable.from_seconds(settings.retry_delays)
+    webhooks = WebhookStore(database)
+    yield make_app(
+        ApiParts(
+            publish=_accept(EventStore(database, _timing(settings)), bell, table),
+            subscribe=Subscribe(webhooks, _address_policy(settings), require_https=settings.require_https),
+            reads=Reads(database),
+            keys=KeyStore(database),
+            accounts=AccountStore(database),
+            check_parts=lambda: _check_parts(database, bell),
+            max_body_bytes=settings.max_body_bytes,
+            links=links or {},
+        )
+    )
+    await asyncio.to_thread(bell.close)
+    await database.dispose()
+
+
+async def _check_parts(database: AsyncEngine, bell: CeleryBell) -> dict[str, bool]:
+    return {"database": await answers(database), "redis": await asyncio.to_thread(bell.answers)}
 
 
 def _accept(events: EventStore, bell: CeleryBell, table: RetryTable) -> Accept:

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -56,6 +57,16 @@ async def statement(database: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         if error.connection_invalidated or _is_passing(error):
             raise Unavailable(_AWAY) from error
         raise
+
+
+async def answers(database: AsyncEngine) -> bool:
+    """Say whether the database answers now."""
+    try:
+        async with statement(database) as connection:
+            await connection.execute(text("SELECT 1"))
+    except Unavailable:
+        return False
+    return True
 
 
 async def check_database(url: str) -> None:

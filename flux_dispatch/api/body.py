@@ -1,0 +1,93 @@
+"""Request bodies: read in bounded time, JSON as the specification has it, then checked against a model."""
+
+import asyncio
+import json
+from http import HTTPStatus
+from typing import Any, Final, NoReturn, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from flux_dispatch.domain.errors import InvalidRequest
+
+BODY_SECONDS: Final = 10
+"""How long a body may take to arrive."""
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class EventBody(BaseModel):
+    """POST /v1/events."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    type: str
+    data: dict[str, Any]
+
+
+class WebhookBody(BaseModel):
+    """POST /v1/webhooks."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    url: str
+    events: list[str]
+    description: str = ""
+    headers: dict[str, str] = {}
+
+
+async def read_body(request: web.Request, model: type[Model]) -> Model:
+    """Return the request's body as the model has it.
+
+    Raises:
+        InvalidRequest: 400, 408, 413, 415 for what is not JSON or comes too slowly; 422 with `param` for a field.
+    """
+    if request.content_type != "application/json":
+        message = "Send the body as JSON, with the header Content-Type: application/json."
+        raise InvalidRequest(message, code="not_json", status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+    parsed = _parse(await _read(request))
+    try:
+        return model.model_validate(parsed)
+    except ValidationError as error:
+        raise _wrong_field(error) from None
+
+
+async def _read(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await request.read()
+    except TimeoutError:
+        message = f"The body did not arrive within {BODY_SECONDS} seconds."
+        raise InvalidRequest(message, code="body_too_slow", status=HTTPStatus.REQUEST_TIMEOUT) from None
+    except (web.RequestPayloadError, ConnectionError):
+        raise _not_json("The body ended before it was complete, or cannot be decompressed.") from None
+
+
+def _parse(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
+    try:
+        return json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
+    except UnicodeDecodeError:
+        raise _not_json("The body is not UTF-8.") from None
+    except RecursionError:
+        raise _not_json("The body is nested too deeply.") from None
+    except ValueError as error:
+        raise _not_json(f"The body is not valid JSON: {str(error)[:200]}.") from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _not_json(message: str) -> InvalidRequest:
+    return InvalidRequest(message, code="invalid_json", status=HTTPStatus.BAD_REQUEST)
+
+
+def _wrong_field(error: ValidationError) -> InvalidRequest:
+    first = error.errors(include_url=False, include_input=False)[0]
+    param = ".".join(str(each)[:60] for each in first["loc"])
+    if first["type"] == "missing":
+        return InvalidRequest(f"{param} is missing.", param=param, code="missing_field")
+    if first["type"] == "extra_forbidden":
+        return InvalidRequest(f"{param} is not a field of this request.", param=param, code="unknown_field")
+    message = f"{param or 'The body'} has the wrong type: {first['msg']}."
+    return InvalidRequest(message, param=param or None, code="wrong_type", status=HTTPStatus.BAD_REQUEST)

@@ -1,0 +1,158 @@
+"""The endpoints of /v1: each decodes the request, calls one verb or read, and shows what came of it."""
+
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+
+from flux_dispatch.api import shown
+from flux_dispatch.api.body import EventBody, WebhookBody, read_body
+from flux_dispatch.api.gate import ACCOUNT, needs
+from flux_dispatch.api.lists import answer_list, check_query, instant
+from flux_dispatch.api.parts import PARTS
+from flux_dispatch.domain.api_key import Scope
+from flux_dispatch.domain.errors import MalformedId, NotFound
+from flux_dispatch.domain.ids import DeliveryId, EventId, Prefix, WebhookId, uuid_hex
+
+routes = web.RouteTableDef()
+
+
+@routes.post("/v1/webhooks")
+@needs(Scope.WEBHOOKS_WRITE)
+async def create_webhook(request: web.Request) -> web.Response:
+    """Create a webhook; the answer is the one that holds its secret."""
+    body = await read_body(request, WebhookBody)
+    made = await request.app[PARTS].subscribe.create(
+        request[ACCOUNT], url=body.url, events=body.events, description=body.description, headers=body.headers
+    )
+    headers = {"Location": f"/v1/webhooks/{made.id}"}
+    return web.json_response(shown.webhook(made) | {"secret": made.secret}, status=HTTPStatus.CREATED, headers=headers)
+
+
+@routes.get("/v1/webhooks")
+@needs(Scope.READ)
+async def list_webhooks(request: web.Request) -> web.Response:
+    """List webhooks."""
+    check_query(request, [])
+    account = request[ACCOUNT]
+    reads = request.app[PARTS].reads
+    return await answer_list(request, account, lambda page: reads.webhooks(account, page), shown.webhook)
+
+
+@routes.get("/v1/webhooks/{id}")
+@needs(Scope.READ)
+async def get_webhook(request: web.Request) -> web.Response:
+    """Show a webhook."""
+    webhook = WebhookId(_id(request, Prefix.WEBHOOK))
+    found = await request.app[PARTS].reads.webhook(request[ACCOUNT], webhook)
+    return web.json_response(shown.webhook(_there(found, webhook)))
+
+
+@routes.delete("/v1/webhooks/{id}")
+@needs(Scope.WEBHOOKS_WRITE)
+async def delete_webhook(request: web.Request) -> web.Response:
+    """Delete a webhook; what was still to be delivered to it is canceled."""
+    await request.app[PARTS].subscribe.delete(request[ACCOUNT], WebhookId(_id(request, Prefix.WEBHOOK)))
+    return web.Response(status=HTTPStatus.NO_CONTENT)
+
+
+@routes.post("/v1/events")
+@needs(Scope.EVENTS_WRITE)
+async def publish_event(request: web.Request) -> web.Response:
+    """Accept an event: 202 when it is stored."""
+    body = await read_body(request, EventBody)
+    key = request.headers.get("Idempotency-Key")
+    accepted = await request.app[PARTS].publish(request[ACCOUNT], body.type, body.data, idempotency_key=key)
+    headers = {"Idempotent-Replayed": "true"} if accepted.is_replay else None
+    return web.json_response(shown.accepted(accepted, body.data), status=HTTPStatus.ACCEPTED, headers=headers)
+
+
+@routes.get("/v1/events")
+@needs(Scope.READ)
+async def list_events(request: web.Request) -> web.Response:
+    """List events, by type, status and time if asked."""
+    check_query(request, ["type", "status", "created_after", "created_before"])
+    filters: dict[str, Any] = {name: request.query[name] for name in ("type", "status") if name in request.query}
+    for name in ("created_after", "created_before"):
+        if name in request.query:
+            filters[name] = instant(request.query[name], name)
+    account = request[ACCOUNT]
+    reads = request.app[PARTS].reads
+    return await answer_list(request, account, lambda page: reads.events(account, page, filters), shown.event)
+
+
+@routes.get("/v1/events/{id}")
+@needs(Scope.READ)
+async def get_event(request: web.Request) -> web.Response:
+    """Show an event."""
+    event = EventId(_id(request, Prefix.EVENT))
+    found = await request.app[PARTS].reads.event(request[ACCOUNT], event)
+    return web.json_response(shown.event(_there(found, event)))
+
+
+@routes.get("/v1/events/{id}/deliveries")
+@needs(Scope.READ)
+async def list_deliveries_of_event(request: web.Request) -> web.Response:
+    """List the deliveries of an event."""
+    check_query(request, ["status"])
+    account = request[ACCOUNT]
+    reads = request.app[PARTS].reads
+    event = EventId(_id(request, Prefix.EVENT))
+    _there(await reads.event(account, event), event)
+    filters = {"event": uuid_hex(Prefix.EVENT, event), **_status(request)}
+    return await answer_list(request, account, lambda page: reads.deliveries(account, page, filters), shown.delivery)
+
+
+@routes.get("/v1/deliveries")
+@needs(Scope.READ)
+async def list_deliveries(request: web.Request) -> web.Response:
+    """List deliveries, by status, webhook and event if asked."""
+    check_query(request, ["status", "webhook", "event"])
+    filters = _status(request)
+    for name, prefix in (("webhook", Prefix.WEBHOOK), ("event", Prefix.EVENT)):
+        if name in request.query:
+            filters[name] = uuid_hex(prefix, request.query[name])
+    account = request[ACCOUNT]
+    reads = request.app[PARTS].reads
+    return await answer_list(request, account, lambda page: reads.deliveries(account, page, filters), shown.delivery)
+
+
+@routes.get("/v1/deliveries/{id}")
+@needs(Scope.READ)
+async def get_delivery(request: web.Request) -> web.Response:
+    """Show a delivery with every attempt."""
+    reads = request.app[PARTS].reads
+    delivery = DeliveryId(_id(request, Prefix.DELIVERY))
+    found = _there(await reads.delivery(request[ACCOUNT], delivery), delivery)
+    attempts = [shown.attempt(each) for each in await reads.attempts(delivery)]
+    return web.json_response(shown.delivery(found) | {"attempts": attempts})
+
+
+@routes.get("/v1/alerts")
+@needs(Scope.READ)
+async def list_alerts(request: web.Request) -> web.Response:
+    """List alerts."""
+    check_query(request, [])
+    account = request[ACCOUNT]
+    reads = request.app[PARTS].reads
+    return await answer_list(request, account, lambda page: reads.alerts(account, page), shown.alert)
+
+
+def _id(request: web.Request, prefix: Prefix) -> str:
+    """Return the id in the path; one that cannot be one is not found, like one that does not exist."""
+    text = request.match_info["id"]
+    try:
+        uuid_hex(prefix, text)
+    except MalformedId as error:
+        raise NotFound(error.message) from None
+    return text
+
+
+def _there(found: Any, text: str) -> Any:  # noqa: ANN401 - whatever was looked for
+    if found is None:
+        raise NotFound(f"There is no {text}.")
+    return found
+
+
+def _status(request: web.Request) -> dict[str, Any]:
+    return {"status": request.query["status"]} if "status" in request.query else {}

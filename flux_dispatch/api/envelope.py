@@ -1,0 +1,49 @@
+"""The one form of every error that the API answers."""
+
+import json
+from http import HTTPStatus
+from typing import Any, Final
+
+from aiohttp import web
+
+from flux_dispatch.domain.errors import FluxError, InvalidRequest, NotFound, Unauthenticated, Unavailable
+
+DOCS: Final = "https://github.com/flux-dispatch/flux-dispatch/blob/main/docs/errors.md"
+
+RETRY_SECONDS: Final = "1"
+"""What Retry-After says while the database is away."""
+
+
+def answer(error: FluxError, request_id: str) -> web.Response:
+    """Return the answer for an error of ours or the caller's."""
+    headers = {}
+    if isinstance(error, Unauthenticated):
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, Unavailable):
+        headers["Retry-After"] = RETRY_SECONDS
+    body: dict[str, Any] = {
+        "type": error.kind,
+        "code": error.code,
+        "message": error.message,
+        "param": error.param if isinstance(error, InvalidRequest) else None,
+        "doc_url": f"{DOCS}#{error.code}",
+        "request_id": request_id,
+    }
+    return web.json_response({"error": body}, status=error.status, headers=headers, dumps=json.dumps)
+
+
+def from_http(error: web.HTTPException) -> FluxError:
+    """Return our error for one that aiohttp raised."""
+    match error.status:
+        case HTTPStatus.NOT_FOUND:
+            return NotFound("There is nothing at this address. docs/api.md lists the endpoints.")
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            return _wrong_request("This address does not take that method.", "method_not_allowed", error.status)
+        case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            return _wrong_request("The request body is larger than allowed.", "body_too_large", error.status)
+        case _:
+            return _wrong_request(error.reason, "bad_request", error.status)
+
+
+def _wrong_request(message: str, code: str, status: int) -> InvalidRequest:
+    return InvalidRequest(message, code=code, status=HTTPStatus(status))

@@ -1,0 +1,123 @@
+"""The gate that every request passes: an id for it, who asks, whether they may, and one form for what goes wrong."""
+
+import os
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from flux_dispatch.api.envelope import answer, from_http
+from flux_dispatch.api.parts import ApiParts
+from flux_dispatch.domain.api_key import ApiKey, Scope, is_well_formed
+from flux_dispatch.domain.errors import FluxError, Forbidden, InvalidRequest, NotFound, OurError, Unauthenticated
+from flux_dispatch.domain.ids import AccountId
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+AnyHandler = TypeVar("AnyHandler", bound=Handler)
+
+CACHE_SECONDS: Final = 3.0
+"""How long a key is trusted without asking the database: a revocation is felt within this."""
+
+MOST_CACHED: Final = 10_000
+
+ACCOUNT: Final = web.RequestKey("account", AccountId)
+"""Where a handler finds the account that the request acts for: `request[ACCOUNT]`."""
+
+log = structlog.get_logger("flux.api")
+
+
+def needs(scope: Scope) -> Callable[[AnyHandler], AnyHandler]:
+    """Mark a handler as needing a key that covers this scope; without a mark it is open to everybody."""
+
+    def mark(handler: AnyHandler) -> AnyHandler:
+        handler.needs_scope = scope  # type: ignore[attr-defined]
+        return handler
+
+    return mark
+
+
+class Gate:
+    """Checks keys, against a short memory of those seen lately."""
+
+    def __init__(self, parts: ApiParts) -> None:
+        self._parts = parts
+        self._keys: dict[str, tuple[float, ApiKey]] = {}
+        self._accounts: dict[str, float] = {}
+
+    async def account_of(self, request: web.Request, scope: Scope) -> AccountId:
+        """Return the account that the request acts for.
+
+        Raises:
+            Unauthenticated: no key, not a key, or one that does not work (any more).
+            Forbidden: the key's scopes do not cover the call.
+            InvalidRequest: a platform key came without Flux-Account.
+            NotFound: the account that Flux-Account names is not there for this key.
+        """
+        key = await self._key_of(request)
+        if not key.may(scope):
+            raise Forbidden(f"This API key lacks the scope {scope}.")
+        named = request.headers.get("Flux-Account")
+        if key.account is not None:
+            if named not in {None, key.account}:
+                raise NotFound(f"There is no account {named}.")
+            return key.account
+        if named is None:
+            message = "A platform key acts for an account: name it in the header Flux-Account."
+            raise InvalidRequest(message, param="Flux-Account", code="account_missing")
+        return await self._existing(AccountId(named))
+
+    async def _key_of(self, request: web.Request) -> ApiKey:
+        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not is_well_formed(text):
+            raise Unauthenticated(_NO_KEY)
+        remembered = self._keys.get(text)
+        if remembered and remembered[0] > time.monotonic():
+            return remembered[1]
+        found = await self._parts.keys.find(text)
+        if found is None:
+            self._keys.pop(text, None)
+            raise Unauthenticated(_NO_KEY)
+        if len(self._keys) >= MOST_CACHED:
+            self._keys.clear()
+        self._keys[text] = (time.monotonic() + CACHE_SECONDS, found)
+        return found
+
+    async def _existing(self, account: AccountId) -> AccountId:
+        if self._accounts.get(account, 0.0) < time.monotonic():
+            if not await self._parts.accounts.exists(account):
+                raise NotFound(f"There is no account {account}.")
+            if len(self._accounts) >= MOST_CACHED:
+                self._accounts.clear()
+            self._accounts[account] = time.monotonic() + CACHE_SECONDS
+        return account
+
+
+def make_gate(parts: ApiParts) -> Middleware:
+    """Return the middleware."""
+    gate = Gate(parts)
+
+    @web.middleware
+    async def pass_gate(request: web.Request, handler: Handler) -> web.StreamResponse:
+        request_id = f"req_{os.urandom(12).hex()}"
+        try:
+            scope = getattr(handler, "needs_scope", None)
+            if scope is not None:
+                request[ACCOUNT] = await gate.account_of(request, scope)
+            response = await handler(request)
+        except FluxError as error:
+            response = answer(error, request_id)
+        except web.HTTPException as error:
+            response = answer(from_http(error), request_id)
+        except Exception:
+            log.exception("request.failed", request_id=request_id, method=request.method, path=request.path)
+            response = answer(OurError(f"Something broke on our side; it is logged as {request_id}."), request_id)
+        response.headers["X-Request-Id"] = request_id
+        return response
+
+    return pass_gate
+
+
+_NO_KEY = "No valid API key. Send the header Authorization: Bearer sk_live_…, with a key made by `flux keys create`."

@@ -1,0 +1,59 @@
+"""Is it alive, is it ready, and where is what: answered without a key."""
+
+from html import escape
+from http import HTTPStatus
+
+from aiohttp import web
+
+from flux_dispatch import __version__
+from flux_dispatch.api.parts import PARTS
+
+routes = web.RouteTableDef()
+
+
+@routes.get("/healthz")
+async def is_alive(_: web.Request) -> web.Response:
+    """Say that the process answers."""
+    return web.json_response({"status": "ok", "version": __version__})
+
+
+@routes.get("/readyz")
+async def is_ready(request: web.Request) -> web.Response:
+    """Say whether events can be accepted: that takes the database; without Redis they are found a little later."""
+    parts = await request.app[PARTS].check_parts()
+    ready = parts["database"]
+    status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
+    shown = {name: "ok" if works else "away" for name, works in parts.items()}
+    return web.json_response({"status": "ready" if ready else "not ready", "parts": shown}, status=status)
+
+
+@routes.get("/")
+async def start_page(request: web.Request) -> web.Response:
+    """Say what runs here, and where things are."""
+    links = request.app[PARTS].links
+    if "text/html" not in request.headers.get("Accept", ""):
+        return web.json_response({"product": "Flux Dispatch", "version": __version__, "links": dict(links)})
+    items = "".join(f'<li><a href="{escape(url)}">{escape(name)}</a></li>' for name, url in links.items())
+    page = _PAGE.replace("{version}", __version__).replace("{items}", items)
+    policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
+    return web.Response(text=page, content_type="text/html", headers={"Content-Security-Policy": policy})
+
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Flux Dispatch</title>
+<style>
+  body { font: 16px/1.6 system-ui, sans-serif; max-width: 40rem; margin: 15vh auto; padding: 0 1.5rem; color: #1c2333 }
+  h1 { font-size: 1.6rem; margin-bottom: 0 } p { color: #5a6478 } a { color: #3451b2 }
+  code { background: #f1f3f8; padding: .1rem .3rem; border-radius: .25rem }
+  @media (prefers-color-scheme: dark) {
+    body { background: #12151d; color: #e6e9f0 } p { color: #9aa4b8 } a { color: #93a8ff } code { background: #222736 }
+  }
+</style>
+<h1>Flux Dispatch {version}</h1>
+<p>This is the API. Call it with a key: <code>Authorization: Bearer sk_live_…</code></p>
+<ul>{items}</ul>
+</html>
+"""

@@ -1,0 +1,46 @@
+"""What the API is made of: handed over by the wiring, so that this package opens nothing itself."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from aiohttp import web
+
+from flux_dispatch.domain.event import Accepted
+from flux_dispatch.domain.ids import AccountId
+from flux_dispatch.engine.subscribe import Subscribe
+from flux_dispatch.store.accounts import AccountStore
+from flux_dispatch.store.keys import KeyStore
+from flux_dispatch.store.reads import Reads
+
+
+class Publish(Protocol):
+    """The accept verb, as the API calls it."""
+
+    async def __call__(
+        self, account: AccountId, event_type: str, data: dict[str, Any], *, idempotency_key: str | None = None
+    ) -> Accepted:
+        """Return when the event is committed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ApiParts:
+    """The verbs and reads behind the endpoints.
+
+    `check_parts` says of each part whether it answers; without `database` the API is not ready. `links` are shown on
+    the start page, by name.
+    """
+
+    publish: Publish
+    subscribe: Subscribe
+    reads: Reads
+    keys: KeyStore
+    accounts: AccountStore
+    check_parts: Callable[[], Awaitable[Mapping[str, bool]]]
+    max_body_bytes: int
+    links: Mapping[str, str]
+
+
+PARTS: Final = web.AppKey("parts", ApiParts)
+"""Where a handler finds them: `request.app[PARTS]`."""

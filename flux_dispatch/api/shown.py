@@ -1,0 +1,127 @@
+"""Resources as the API shows them."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row
+
+from flux_dispatch.domain.event import Accepted, written, written_exactly
+from flux_dispatch.domain.ids import Prefix, public_id
+from flux_dispatch.domain.webhook import Webhook
+
+
+def webhook(shown: Webhook) -> dict[str, Any]:
+    """Show a webhook, without its secret."""
+    return {
+        "id": shown.id,
+        "object": "webhook",
+        "url": shown.url,
+        "events": list(shown.events),
+        "description": shown.description,
+        "headers": dict(shown.headers),
+        "status": shown.status.value,
+        "disabled_reason": shown.disabled_reason,
+        "created": written(shown.created_at),
+        "updated": written(shown.updated_at),
+    }
+
+
+def accepted(shown: Accepted, data: dict[str, Any]) -> dict[str, Any]:
+    """Show an event as its publisher sees it; one that nobody wants says so."""
+    event: dict[str, Any] = {
+        "id": shown.event.id,
+        "object": "event",
+        "type": shown.event.type,
+        "created": written(shown.event.created_at),
+        "data": data,
+        "status": "pending" if shown.webhooks else "unmatched",
+        "webhooks": shown.webhooks,
+    }
+    if not shown.webhooks:
+        event["note"] = _nobody_wants(shown.event.type)
+    return event
+
+
+def event(row: Row[Any]) -> dict[str, Any]:
+    """Show an event with the counts of its deliveries."""
+    shown = {
+        "id": public_id(Prefix.EVENT, row.id.hex),
+        "object": "event",
+        "type": row.type,
+        "created": written(row.created_at),
+        "data": json.loads(row.body)["data"],
+        "status": row.status,
+        "deliveries": {
+            "total": row.total,
+            "pending": row.open,
+            "delivered": row.delivered,
+            "failed": row.failed,
+            "canceled": row.canceled,
+        },
+    }
+    if row.status == "unmatched":
+        shown["note"] = _nobody_wants(row.type)
+    return shown
+
+
+def delivery(row: Row[Any]) -> dict[str, Any]:
+    """Show a delivery without its attempts."""
+    return {
+        "id": public_id(Prefix.DELIVERY, row.id.hex),
+        "object": "delivery",
+        "event": public_id(Prefix.EVENT, row.event_id.hex),
+        "event_type": row.event_type,
+        "webhook": public_id(Prefix.WEBHOOK, row.webhook_id.hex),
+        "url": row.url,
+        "status": row.state,
+        "reason": row.reason,
+        "attempts_made": row.attempts,
+        "next_attempt_at": written_exactly(row.due_at) if row.due_at else None,
+        "created": written(_made_at(row.id)),
+        "ended": written_exactly(row.ended_at) if row.ended_at else None,
+    }
+
+
+def attempt(row: Row[Any]) -> dict[str, Any]:
+    """Show an attempt."""
+    started_at = row.ended_at - timedelta(seconds=row.duration_seconds)
+    return {
+        "number": row.number,
+        "started_at": written_exactly(started_at),
+        "ended_at": written_exactly(row.ended_at),
+        "duration_ms": round(row.duration_seconds * 1000, 1),
+        "status": row.status,
+        "error": row.error,
+        "response": row.detail,
+    }
+
+
+def alert(row: Row[Any]) -> dict[str, Any]:
+    """Show an alert with what it is about."""
+    return {
+        "id": public_id(Prefix.ALERT, row.id.hex),
+        "object": "alert",
+        "reason": row.reason,
+        "webhook": public_id(Prefix.WEBHOOK, row.webhook_id.hex),
+        "url": row.url,
+        "event": public_id(Prefix.EVENT, row.event_id.hex),
+        "event_type": row.event_type,
+        "delivery": public_id(Prefix.DELIVERY, row.delivery_id.hex),
+        "last_status": row.last_status,
+        "last_error": row.last_error,
+        "created": written(row.created_at),
+    }
+
+
+def _made_at(uuid7: UUID) -> datetime:
+    """Return the time that a version 7 UUID was made at."""
+    return datetime.fromtimestamp((uuid7.int >> 80) / 1000, UTC)
+
+
+def _nobody_wants(event_type: str) -> str:
+    return (
+        f"No enabled webhook of this account wanted {event_type}, so nothing is sent. "
+        "Create one with POST /v1/webhooks, and publish again."
+    )

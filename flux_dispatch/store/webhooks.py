@@ -1,0 +1,68 @@
+"""Webhooks: created, found, deleted; a deleted one stays as the name of its past deliveries."""
+
+from typing import Any, cast
+from uuid import UUID
+
+from sqlalchemy import Row, func, insert, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from flux_dispatch.domain.ids import AccountId, Prefix, WebhookId, public_id, uuid_hex
+from flux_dispatch.domain.webhook import Draft, Status, Webhook
+from flux_dispatch.store.connect import statement
+from flux_dispatch.store.tables import webhooks
+from flux_dispatch.store.topics import topics
+
+
+class WebhookStore:
+    """Writes webhooks."""
+
+    def __init__(self, database: AsyncEngine) -> None:
+        self._database = database
+
+    async def add(self, account: AccountId, draft: Draft, secret: str) -> Webhook:
+        """Store a new webhook, enabled from now on."""
+        account_hex = uuid_hex(Prefix.ACCOUNT, account)
+        values = {
+            "account_id": UUID(account_hex),
+            "url": draft.url,
+            "events": list(draft.events),
+            "topics": topics(account_hex, draft.events),
+            "description": draft.description,
+            "headers": dict(draft.headers),
+            "status": Status.ENABLED.value,
+            "secrets": [secret],
+        }
+        async with statement(self._database) as connection:
+            made = await connection.execute(insert(webhooks).values(values).returning(webhooks))
+            return webhook_of(made.one())
+
+    async def delete(self, account: AccountId, webhook: WebhookId) -> bool:
+        """Delete a webhook; False when the account has no such one. No event reaches it from this commit on."""
+        change = (
+            update(webhooks)
+            .where(
+                webhooks.c.id == UUID(uuid_hex(Prefix.WEBHOOK, webhook)),
+                webhooks.c.account_id == UUID(uuid_hex(Prefix.ACCOUNT, account)),
+                webhooks.c.deleted_at.is_(None),
+            )
+            .values(deleted_at=func.flux_now(), updated_at=func.flux_now(), topics=[])
+        )
+        async with statement(self._database) as connection:
+            return bool((await connection.execute(change)).rowcount)
+
+
+def webhook_of(row: Row[Any]) -> Webhook:
+    """Return the webhook that a row of the table holds."""
+    return Webhook(
+        id=cast(WebhookId, public_id(Prefix.WEBHOOK, row.id.hex)),
+        account=cast(AccountId, public_id(Prefix.ACCOUNT, row.account_id.hex)),
+        url=row.url,
+        events=tuple(row.events),
+        description=row.description,
+        headers=row.headers,
+        status=Status(row.status),
+        disabled_reason=row.disabled_reason,
+        secret=row.secrets[0],
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
