@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
+from typer.main import get_command
 
 from config.settings import PREFIX, Settings
+from flux_dispatch.cli import main
 from tests.architecture.tree import ROOT, read
 
 COMPOSE: dict[str, Any] = yaml.safe_load(read("deploy/compose.yaml"))
@@ -65,6 +67,12 @@ def test_redis_never_evicts_and_saves_nothing() -> None:
 def test_our_services_get_settings_that_exist(name: str) -> None:
     given = {each.removeprefix(PREFIX).lower() for each in SERVICES[name]["environment"]}
     assert given <= set(Settings.model_fields)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_services_run_commands_that_exist(name: str) -> None:
+    (command,) = SERVICES[name]["command"]
+    assert command in get_command(main.app).commands  # type: ignore[attr-defined]
 
 
 def test_the_example_names_every_variable_and_only_those() -> None:

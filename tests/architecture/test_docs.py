@@ -5,11 +5,16 @@ import re
 import subprocess
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
 from config.settings import PREFIX, Settings
 from docs import generated
+from flux_dispatch.api import endpoints, health
+from flux_dispatch.cli import main
+from flux_dispatch.domain.api_key import Scope
 from flux_dispatch.domain.outcome import ErrorClass
 from tests.architecture.tree import ROOT, read, shown
 
@@ -44,6 +49,23 @@ def test_every_setting_that_a_page_names_exists(path: Path) -> None:
 def test_every_error_class_is_documented() -> None:
     section = read("docs/api.md").partition("error classes:")[2].partition("## Alerts")[0]
     assert re.findall(r"(?m)^\| `(\w+)` \|", section) == list(ErrorClass)
+
+
+def test_every_endpoint_is_documented_and_every_documented_one_exists() -> None:
+    routes = {f"{route.method} {route.path}" for each in (health, endpoints) for route in each.routes}
+    assert set(re.findall(r"`((?:GET|POST|PATCH|PUT|DELETE) /[^`]*)`", read("docs/api.md"))) == routes
+
+
+def test_every_scope_is_documented() -> None:
+    section = read("docs/api.md").partition("| scope |")[2].partition("## Webhooks")[0]
+    assert re.findall(r"(?m)^\| `([a-z:]+)` \|", section) == list(Scope)
+
+
+@pytest.mark.parametrize("path", EVERY_PAGE)
+def test_every_flux_command_of_a_page_exists(path: Path) -> None:
+    commands = _commands(get_command(main.app))
+    said = re.findall(r"(?m)(?:`|^    (?:\.venv/bin/)?)flux ([a-z]+)(?: ([a-z]+))?", path.read_text())
+    assert [" ".join(each) for each in said if each[1] not in commands.get(each[0], set())] == []
 
 
 def test_every_dependency_has_its_reason_and_every_reason_its_dependency() -> None:
@@ -107,6 +129,11 @@ def test_decisions_are_numbered_without_a_gap() -> None:
 def test_the_changelog_has_a_place_for_what_comes_next() -> None:
     first, *_ = re.findall(r"(?m)^## (.+)$", read("CHANGELOG.md"))
     assert first == "Unreleased"
+
+
+def _commands(root: Any) -> dict[str, set[str]]:
+    """Return the words that may follow each command; the empty one stands for nothing more."""
+    return {name: {"", *getattr(command, "commands", {})} for name, command in root.commands.items()}
 
 
 def _exists(page: Path, link: str) -> bool:
