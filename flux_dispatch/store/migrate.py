@@ -9,6 +9,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from flux_dispatch.domain.errors import Unavailable
+
 _LOCK = 0x666C7578  # "flux" in ASCII, as the key of the advisory lock
 
 
@@ -24,6 +26,16 @@ async def is_current(database: AsyncEngine) -> bool:
     """Say whether the schema is the one that this version of the code needs."""
     async with database.connect() as connection:
         return await connection.run_sync(_revision) == ScriptDirectory.from_config(_config()).get_current_head()
+
+
+async def check_current(database: AsyncEngine) -> None:
+    """Return when the schema is the one that this version of the code needs.
+
+    Raises:
+        Unavailable: it is not; the message says what to run.
+    """
+    if not await is_current(database):
+        raise Unavailable("The database's schema is not that of this version. Run `flux migrate` first.")
 
 
 def _upgrade(connection: Connection) -> None:

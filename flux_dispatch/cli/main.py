@@ -1,0 +1,106 @@
+"""The `flux` command: reads the arguments, checks the settings, and hands over."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from flux_dispatch import __version__
+from flux_dispatch.cli import keys
+from flux_dispatch.cli.refusal import Refusal
+
+app = typer.Typer(
+    help="Flux Dispatch: webhook delivery on Celery, Redis and PostgreSQL.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(keys.app, name="keys")
+
+
+def run() -> None:
+    """Run the command; whatever goes wrong becomes one line on stderr and an exit status."""
+    from config.settings import SettingsError
+    from flux_dispatch.cli.embedded import ServerMissing
+    from flux_dispatch.domain.errors import FluxError
+
+    try:
+        app()
+    except (Refusal, SettingsError, ServerMissing, FluxError) as error:
+        sys.stderr.write(f"flux: {error}\n")
+        sys.exit(1)
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if wanted:
+        typer.echo(f"flux {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def flux(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Deliver events to webhooks."""
+
+
+@app.command()
+def up(
+    port: Annotated[int | None, typer.Option(help="Port of the API; 0 takes a free one. [FLUX_API_PORT]")] = None,
+    flower_port: Annotated[int | None, typer.Option(help="Port of Flower; 0 takes a free one.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, max=64, help="Worker processes; one per core.")] = None,
+    no_demo: Annotated[bool, typer.Option("--no-demo", help="Do not deliver a first event.")] = False,
+) -> None:
+    """Run everything on this machine in one terminal; Ctrl-C stops it all."""
+    from config.settings import load_settings
+    from flux_dispatch.cli.up.command import Wishes, run_up
+
+    run_up(load_settings(), Wishes(port, flower_port, workers, demo=not no_demo))
+
+
+@app.command()
+def api() -> None:
+    """Run the HTTP API."""
+    from config.settings import load_settings
+    from flux_dispatch.cli.serve import run_api
+
+    run_api(load_settings())
+
+
+@app.command()
+def worker(
+    concurrency: Annotated[int, typer.Option("-c", "--concurrency", min=1, help="Messages worked on at once.")] = 16,
+    queues: Annotated[str | None, typer.Option("-Q", "--queues", help="Queues, comma-separated.")] = None,
+) -> None:
+    """Run one worker process; start as many as you like, on as many machines."""
+    from config.settings import load_settings
+    from flux_dispatch.cli.serve import run_worker
+
+    run_worker(load_settings(), concurrency, queues)
+
+
+@app.command()
+def flower(
+    without_auth: Annotated[bool, typer.Option("--without-auth", hidden=True)] = False,
+) -> None:
+    """Run Flower, read-only and behind basic auth (FLUX_FLOWER_BASIC_AUTH)."""
+    from config.settings import load_settings
+    from flux_dispatch.cli.serve import run_flower
+
+    run_flower(load_settings(), without_auth=without_auth)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database's schema to this version; safe to run again, and from several places at once."""
+    from config.settings import load_settings
+    from flux_dispatch.cli.serve import run_migrate
+
+    run_migrate(load_settings())
+
+
+if __name__ == "__main__":
+    run()

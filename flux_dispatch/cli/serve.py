@@ -1,0 +1,125 @@
+"""The commands that run one part each, as production does."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import warnings
+from pathlib import Path
+
+import structlog
+import uvloop
+
+import config.flowerconfig
+from config.celeryconfig import QUEUES
+from config.logs import set_up_logs
+from config.settings import Settings
+from flux_dispatch.cli.refusal import Refusal
+from flux_dispatch.store.connect import check_database, open_database
+from flux_dispatch.store.migrate import check_current, migrate
+
+log = structlog.get_logger("flux")
+
+
+def run_api(settings: Settings) -> None:
+    """Serve the API until SIGTERM or SIGINT; requests under way are finished."""
+    set_up_logs(settings.log_format, settings.log_level)
+    settings.need_redis_url()
+    uvloop.run(_serve_api(settings))
+
+
+def run_worker(settings: Settings, concurrency: int, queues: str | None) -> None:
+    """Run a Celery worker with the engine beside it, until SIGTERM; what it holds is given back or finished."""
+    from celery.exceptions import SecurityWarning
+
+    settings.need_redis_url()
+    wanted = queues.split(",") if queues else list(QUEUES)
+    unknown = [name for name in wanted if name not in QUEUES]
+    if unknown:
+        raise Refusal(f"{unknown[0]} is not a queue. There are: {', '.join(QUEUES)}.")
+    uvloop.run(_check_database(settings))
+    # Celery warns root of pickled messages; this app takes JSON only
+    warnings.simplefilter("ignore", SecurityWarning)
+    from workers.app import app
+
+    pool = ["--pool=threads", f"--concurrency={concurrency}", f"--queues={','.join(wanted)}"]
+    quiet = ["--without-gossip", "--without-mingle", f"--loglevel={settings.log_level}"]
+    app.start(["--quiet", "worker", *pool, *quiet, f"--hostname=flux-{os.getpid()}@%h"])
+
+
+def run_flower(settings: Settings, *, without_auth: bool) -> None:
+    """Run Flower on the same broker."""
+    if not without_auth and not settings.flower_basic_auth:
+        raise Refusal(
+            "Flower shows account and event ids, so it needs a password: set FLUX_FLOWER_BASIC_AUTH=user:password."
+        )
+    _check_port(settings.flower_host, settings.flower_port, "Flower", "FLUX_FLOWER_PORT")
+    from workers.app import app
+
+    options = [f"--conf={Path(config.flowerconfig.__file__)}", f"--address={settings.flower_host}"]
+    if without_auth:
+        os.environ["FLOWER_UNAUTHENTICATED_API"] = "true"
+    else:
+        options.append(f"--basic_auth={settings.flower_basic_auth}")
+    app.start(["--quiet", "flower", *options, f"--port={settings.flower_port}", "--logging=warning"])
+
+
+def run_migrate(settings: Settings) -> None:
+    """Apply the migrations that are missing."""
+    asyncio.run(_migrate(settings.need_database_url()))
+    sys.stdout.write("The schema is up to date.\n")
+
+
+async def _serve_api(settings: Settings) -> None:
+    from aiohttp import web
+
+    from workers.wiring import api_application
+
+    await _check_database(settings)
+    _check_port(settings.api_host, settings.api_port, "The API", "FLUX_API_PORT")
+    async with api_application(settings) as application:
+        runner = web.AppRunner(application, access_log=None, handle_signals=False)
+        await runner.setup()
+        site = web.TCPSite(runner, settings.api_host, settings.api_port, backlog=1024)
+        await site.start()
+        host, port = runner.addresses[0][:2]
+        log.info("api.listening", url=f"http://{host}:{port}")
+        await _told_to_stop()
+        await runner.cleanup()
+
+
+async def _told_to_stop() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, stop.set)
+    await stop.wait()
+
+
+async def _check_database(settings: Settings) -> None:
+    url = settings.need_database_url()
+    await check_database(url)
+    database = open_database(url)
+    await check_current(database)
+    await database.dispose()
+
+
+async def _migrate(url: str) -> None:
+    await check_database(url)
+    database = open_database(url)
+    await migrate(database)
+    await database.dispose()
+
+
+def _check_port(host: str, port: int, who: str, setting: str) -> None:
+    """Refuse a port that is taken while there is still somebody to tell."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise Refusal(
+                f"{who} cannot listen on {host}:{port} ({error.strerror}). Set {setting} to another."
+            ) from None

@@ -1,0 +1,1 @@
+"""`flux up`: everything on one machine, in one terminal."""

@@ -1,0 +1,277 @@
+"""The command itself: brings the parts up in order, shows that they work, and takes them down in order."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+
+from config.settings import Settings
+from flux_dispatch.cli.embedded import free_port
+from flux_dispatch.cli.refusal import Refusal
+from flux_dispatch.cli.up.demo import Arrival, LoopbackRefused, deliver_first_event
+from flux_dispatch.cli.up.home import Home
+from flux_dispatch.cli.up.part import Part
+from flux_dispatch.cli.up.screen import Screen
+from flux_dispatch.cli.up.servers import Broker, Database
+from flux_dispatch.domain.api_key import Scope
+from flux_dispatch.store.accounts import AccountStore
+from flux_dispatch.store.connect import open_database
+from flux_dispatch.store.keys import KeyStore
+from flux_dispatch.store.migrate import migrate
+
+START_SECONDS: Final = 60
+DRAIN_SECONDS: Final = 25
+"""How long a worker may take to end: the longest POST and a margin."""
+
+LOOPBACK: Final = "127.0.0.0/8,::1/128"
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the command line asks for; None for what it leaves to the settings."""
+
+    port: int | None
+    flower_port: int | None
+    workers: int | None
+    demo: bool
+
+
+def run_up(settings: Settings, wishes: Wishes) -> None:
+    """Run everything until Ctrl-C or SIGTERM."""
+    home = Home(settings.home)
+    with home.locked():
+        asyncio.run(_Up(settings, wishes, home).run())
+
+
+class _Up:
+    def __init__(self, settings: Settings, wishes: Wishes, home: Home) -> None:
+        self._wishes = wishes
+        self._home = home
+        self._screen = Screen()
+        self._database = Database(settings, home, self._screen)
+        self._broker = Broker(settings, home, self._screen)
+        self._api_port = _free(settings.api_host, wishes.port, settings.api_port, "--port or FLUX_API_PORT")
+        self._flower_port = _free(
+            settings.flower_host, wishes.flower_port, settings.flower_port, "--flower-port or FLUX_FLOWER_PORT"
+        )
+        self._hosts = settings.api_host, settings.flower_host
+        self._stop = asyncio.Event()
+        self._parts: dict[str, Part] = {}
+
+    async def run(self) -> None:
+        for each in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(each, self._stop.set)
+        async with AsyncExitStack() as stack:
+            starting = asyncio.create_task(self._start(stack))
+            stopping = asyncio.create_task(self._stop.wait())
+            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()
+                await stopping
+            starting.cancel()
+            self._screen.say("\nStopping: first the API, then the workers when they have finished what they sent.")
+        self._screen.say("Stopped.")
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        began = time.monotonic()
+        # left in the opposite order: the servers last
+        stack.push_async_callback(self._database.stop)
+        stack.push_async_callback(self._broker.stop)
+        database_url, redis_url = await asyncio.gather(self._database.start(), self._broker.start())
+        self._screen.say(f"PostgreSQL and Redis answer ({time.monotonic() - began:.1f} s)")
+        key = await self._prepare(database_url)
+        environment = self._environment(database_url, redis_url)
+        await self._start_parts(stack, environment)
+        await self._until(self._is_api_ready, "api")
+        arrival = await self._demo(environment, key) if self._wishes.demo else None
+        await asyncio.gather(*(self._until(self._has_worker(name), name) for name in self._parts if "worker" in name))
+        await self._until(self._is_flower_up, "flower")
+        self._publish(database_url, redis_url, key)
+        self._show(arrival, key, time.monotonic() - began)
+
+    async def _prepare(self, database_url: str) -> str:
+        """Migrate, and return an API key that works: the one kept here, or a new one."""
+        database = open_database(database_url)
+        try:
+            await migrate(database)
+            keys, accounts = KeyStore(database), AccountStore(database)
+            kept = self._home.key()
+            if kept and await keys.find(kept):
+                return kept
+            account = await accounts.first() or await accounts.create("default")
+            _, key = await keys.create(account, [Scope.ADMIN])
+        finally:
+            await database.dispose()
+        self._home.keep_key(key)
+        return key
+
+    def _environment(self, database_url: str, redis_url: str) -> dict[str, str]:
+        """Return the parts' environment: what is given, even empty, is kept; loopback is allowed where nothing is."""
+        given = dict(os.environ)
+        given.setdefault("FLUX_ALLOW_NETWORKS", LOOPBACK)
+        given.setdefault("FLUX_REQUIRE_HTTPS", "false")
+        return given | {
+            "FLUX_DATABASE_URL": database_url,
+            "FLUX_REDIS_URL": redis_url,
+            "FLUX_API_PORT": str(self._api_port),
+            "FLUX_FLOWER_PORT": str(self._flower_port),
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    async def _start_parts(self, stack: AsyncExitStack, environment: Mapping[str, str]) -> None:
+        workers = self._wishes.workers or os.cpu_count() or 1
+        # in the order of their stopping, from the last to the first
+        plan = [("flower", ["flower", "--without-auth"], 10.0)]
+        plan += [(f"worker{number}", ["worker"], DRAIN_SECONDS) for number in range(1, workers + 1)]
+        plan += [("api", ["api"], 10.0)]
+        for name, arguments, stop_seconds in plan:
+            command = [sys.executable, "-m", "flux_dispatch.cli.main", *arguments]
+            part = Part(name, command, environment, self._screen, stop_seconds)
+            self._parts[name] = part
+        stack.push_async_callback(self._parts["flower"].stop)
+        stack.push_async_callback(self._stop_workers)
+        stack.push_async_callback(self._parts["api"].stop)
+        for name in sorted(self._parts, key=["api", "flower"].__contains__, reverse=True):
+            await self._parts[name].start()
+
+    async def _stop_workers(self) -> None:
+        await asyncio.gather(*(part.stop() for name, part in self._parts.items() if name.startswith("worker")))
+
+    async def _demo(self, environment: Mapping[str, str], key: str) -> Arrival | None:
+        try:
+            return await deliver_first_event(self._api_url, key)
+        except LoopbackRefused:
+            self._screen.say(
+                f"No first event is delivered: FLUX_ALLOW_NETWORKS={environment['FLUX_ALLOW_NETWORKS']} "
+                "does not allow 127.0.0.1, where its receiver is."
+            )
+            return None
+
+    async def _until(self, probe: Callable[[], Any], name: str) -> None:
+        """Return when a part works.
+
+        Raises:
+            Refusal: it ended, or does not within `START_SECONDS`.
+        """
+        deadline = time.monotonic() + START_SECONDS
+        while not await probe():
+            if self._parts[name].has_ended():
+                raise Refusal(f"{name} does not start: {self._parts[name].last_words()}")
+            if time.monotonic() > deadline:
+                raise Refusal(f"{name} is not ready after {START_SECONDS} s; its lines above say why.")
+            await asyncio.sleep(0.05)
+
+    async def _is_api_ready(self) -> bool:
+        return await _answers(f"{self._api_url}/readyz")
+
+    async def _is_flower_up(self) -> bool:
+        return await _answers(f"{self._flower_url}/healthcheck")
+
+    def _has_worker(self, name: str) -> Callable[[], Any]:
+        async def is_ready() -> bool:
+            return self._parts[name].has_said("ready.")
+
+        return is_ready
+
+    @property
+    def _api_url(self) -> str:
+        return f"http://{_reachable(self._hosts[0])}:{self._api_port}"
+
+    @property
+    def _flower_url(self) -> str:
+        return f"http://{_reachable(self._hosts[1])}:{self._flower_port}"
+
+    def _publish(self, database_url: str, redis_url: str, key: str) -> None:
+        def write() -> None:
+            pids = {name: part.pid for name, part in sorted(self._parts.items())}
+            servers = {"postgres": self._database.pid, "redis": self._broker.part and self._broker.part.pid}
+            self._home.publish(
+                {
+                    "api_url": self._api_url,
+                    "api_key": key,
+                    "dashboard_url": f"{self._api_url}/",
+                    "flower_url": self._flower_url,
+                    "database_url": database_url,
+                    "redis_url": redis_url,
+                    "pids": pids | {name: pid for name, pid in servers.items() if pid},
+                }
+            )
+
+        write()
+        for part in [*self._parts.values(), self._database, self._broker.part]:
+            if part:
+                part.on_restart = write
+
+    def _show(self, arrival: Arrival | None, key: str, seconds: float) -> None:
+        say, strong = self._screen.say, self._screen.strong
+        if arrival:
+            _show_arrival(self._screen, arrival)
+        say()
+        say(strong(f"Flux Dispatch is up ({seconds:.1f} s). Ctrl-C stops it all."))
+        say(f"  API      {self._api_url}")
+        say(f"  API key  {key}")
+        say(f"  Flower   {self._flower_url}")
+        say(f"  Home     {self._home.directory}")
+        if "FLUX_ALLOW_NETWORKS" not in os.environ:
+            say(f"  Webhooks may point at this machine ({LOOPBACK}), over http too; production allows neither.")
+        say()
+        say("Send every order event to a server of yours, then publish one:")
+        say()
+        auth = f"-H 'Authorization: Bearer {key}' -H 'Content-Type: application/json'"
+        say(f"  curl {self._api_url}/v1/webhooks {auth} \\")
+        say("""    -d '{"url": "http://localhost:3000/webhooks/flux", "events": ["order.*"]}'""")
+        say(f"  curl {self._api_url}/v1/events {auth} \\")
+        say("""    -d '{"type": "order.completed", "data": {"order": "ord_1002"}}'""")
+        say()
+
+
+def _show_arrival(screen: Screen, arrival: Arrival) -> None:
+    screen.say()
+    screen.say(screen.strong("The first event, as its receiver got it:"))
+    screen.say()
+    screen.say("  POST /webhooks/flux")
+    for name, value in arrival.headers.items():
+        screen.say(f"  {name.lower()}: {value}")
+    screen.say()
+    screen.say(f"  {arrival.body.decode()}")
+    screen.say()
+    screen.say(screen.good(f"  ✓ signature verified, {arrival.milliseconds:.0f} ms after it was published"))
+
+
+async def _answers(url: str) -> bool:
+    async with httpx.AsyncClient() as client:
+        try:
+            return (await client.get(url, timeout=2)).is_success
+        except httpx.TransportError:
+            return False
+
+
+def _free(host: str, wished: int | None, set_port: int, how: str) -> int:
+    """Return the port to use, a free one for 0.
+
+    Raises:
+        Refusal: it is taken.
+    """
+    port = set_port if wished is None else wished
+    if port == 0:
+        return free_port()
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise Refusal(f"Port {port} cannot be used ({error.strerror}). Choose another with {how}.") from None
+    return port
+
+
+def _reachable(host: str) -> str:
+    """Return where a server that listens on this address is reached from this machine."""
+    return "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
