@@ -55,4 +55,4 @@ def _local_time() -> structlog.types.Processor:
 def _renderer(log_format: str) -> list[Any]:
     if log_format == "json":
         return [structlog.processors.JSONRenderer()]
-    return [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), pad_event_to=24)]
+    return [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), pad_event_to=24, sort_keys=False)]

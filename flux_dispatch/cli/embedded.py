@@ -95,7 +95,7 @@ def redis_command(directory: Path, port: int) -> RedisCommand:
     configuration.touch(mode=0o600)
     configuration.write_text(
         f"bind 127.0.0.1\nport {port}\nrequirepass {password}\nmaxmemory-policy noeviction\n"
-        f'save ""\nappendonly no\ndir "{directory.resolve()}"\n'
+        f'save ""\nappendonly no\ndir "{directory.resolve()}"\nlogfile redis.log\nloglevel notice\n'
     )
     return RedisCommand([_redis_executable(), str(configuration)], f"redis://:{password}@127.0.0.1:{port}/0")
 

@@ -62,7 +62,7 @@ def run_flower(settings: Settings, *, without_auth: bool) -> None:
         os.environ["FLOWER_UNAUTHENTICATED_API"] = "true"
     else:
         options.append(f"--basic_auth={settings.flower_basic_auth}")
-    app.start(["--quiet", "flower", *options, f"--port={settings.flower_port}", "--logging=warning"])
+    app.start(["--quiet", "flower", *options, f"--port={settings.flower_port}", "--logging=error"])
 
 
 def run_migrate(settings: Settings) -> None:

@@ -219,12 +219,12 @@ def _log_attempt(claim: Claim, attempt: Attempt, decision: Decision) -> None:
     record = recorded(attempt.outcome)
     log.info(
         "delivery.attempted",
+        decision=_word(decision),
+        status=record.status,
+        error=record.error,
+        attempt=attempt.number,
+        milliseconds=round(attempt.duration_seconds * 1000, 1),
         delivery=claim.delivery,
         event_id=claim.event,
         webhook=claim.webhook,
-        attempt=attempt.number,
-        milliseconds=round(attempt.duration_seconds * 1000, 1),
-        status=record.status,
-        error=record.error,
-        decision=_word(decision),
     )

@@ -18,7 +18,9 @@ _PEEK = text("""
          WHERE (attempts > 0) = false AND wake_at IS NOT NULL) AS first_attempts,
         (SELECT extract(epoch FROM min(wake_at) - flux_now())::float8 FROM deliveries
          WHERE (attempts > 0) = true AND wake_at IS NOT NULL) AS retries,
-        EXISTS (SELECT FROM alerts WHERE sent_at IS NULL AND created_at < flux_now() - CAST(:grace AS interval)) AS unsent_alerts
+        EXISTS (
+            SELECT FROM alerts WHERE sent_at IS NULL AND created_at < flux_now() - CAST(:grace AS interval)
+        ) AS unsent_alerts
 """)
 
 # What is found is decided in `woken` and written by the UPDATE; what others look at is skipped. A first attempt that
@@ -81,10 +83,11 @@ _WAKE = text(f"""
     WHERE deliveries.id = woken.id AND (woken.finding <> '{Finding.RING}' OR :may_ring)
     RETURNING deliveries.id, woken.finding, deliveries.attempts + 1 AS attempt, deliveries.token,
               extract(epoch FROM deliveries.due_at - flux_now())::float8 AS due_in_seconds
-""")  # noqa: S608 - only names of our own enums are written into it
+""")
 
 _UNSENT_ALERTS = text("""
-    SELECT id FROM alerts WHERE sent_at IS NULL AND created_at < flux_now() - CAST(:grace AS interval) ORDER BY created_at LIMIT 1000
+    SELECT id FROM alerts WHERE sent_at IS NULL AND created_at < flux_now() - CAST(:grace AS interval)
+    ORDER BY created_at LIMIT 1000
 """)
 
 

@@ -70,7 +70,7 @@ class Broker:
         if not self._given:
             command = redis_command(home.directory / "redis", free_port())
             self.url = command.url
-            self.part = Part("redis", [*command.arguments, "--loglevel", "warning"], os.environ, screen)
+            self.part = Part("redis", command.arguments, os.environ, screen)
 
     async def start(self) -> str:
         """Return its URL once it answers.
