@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from celery import Celery
@@ -48,6 +48,8 @@ class CeleryBell:
     def __init__(self, app: Celery, fallback: Callable[[Ring], None] | None = None) -> None:
         self._app = app
         self._fallback = fallback or (lambda _: None)
+        transport = app.connection_for_write()
+        self._broker_errors = (KombuError, OSError, *transport.connection_errors, *transport.channel_errors)
         self._rings: list[Ring] = []
         self._wanted = threading.Condition()
         self._is_closed = False
@@ -79,7 +81,7 @@ class CeleryBell:
             with self._app.pool.acquire(block=True, timeout=1) as connection:
                 connection.ensure_connection(max_retries=1, timeout=1)
                 connection.default_channel.client.ping()
-        except (KombuError, OSError, *_channel_errors(self._app)):
+        except self._broker_errors:
             return False
         return True
 
@@ -115,7 +117,7 @@ class CeleryBell:
             return
         try:
             self._publish(ring)
-        except (KombuError, OSError) as error:
+        except self._broker_errors as error:
             log.warning("broker.away", error=str(error), consequence="workers find what is due in the database")
             self._rests_until = time.monotonic() + REST_SECONDS
             self._fallback(ring)
@@ -136,7 +138,7 @@ class CeleryBell:
         try:
             with self._app.pool.acquire(block=True, timeout=1) as connection:
                 return int(connection.default_channel.queue_declare("deliver", passive=True).message_count)
-        except (KombuError, OSError, *_channel_errors(self._app)):
+        except self._broker_errors:
             return 0
 
 
@@ -158,8 +160,3 @@ def _readable(ring: Ring) -> str:
     count = f"{len(ring.ids)} {noun if len(ring.ids) == 1 else plural}"
     attempt = f", attempt {ring.attempt}" if ring.attempt else ""
     return f"{count}{attempt}: {ring.ids[0]}" + ("…" if len(ring.ids) > 1 else "")
-
-
-def _channel_errors(app: Celery) -> tuple[type[Exception], ...]:
-    transport: Any = app.pool.connections
-    return tuple(transport.channel_errors) + tuple(transport.connection_errors)

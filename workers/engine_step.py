@@ -28,8 +28,9 @@ class RunningEngine:
 
     verbs: Verbs
 
-    def __init__(self, app: Celery, settings: Settings) -> None:
+    def __init__(self, app: Celery, settings: Settings, threads: int) -> None:
         self._settings = settings
+        self._threads = threads
         self._loop = LoopThread()
         self._bell = CeleryBell(app, fallback=self._do_it_here)
         self._open = AsyncExitStack()
@@ -53,7 +54,7 @@ class RunningEngine:
         self._loop.stop()
 
     async def _start(self) -> None:
-        self.verbs = await self._open.enter_async_context(open_verbs(self._settings, self._bell))
+        self.verbs = await self._open.enter_async_context(open_verbs(self._settings, self._bell, self._threads))
         self._beside(self._plan())
 
     async def _stop(self) -> None:
@@ -68,6 +69,10 @@ class RunningEngine:
                 pause = await self.verbs.plan.look()
             except Unavailable:
                 log.warning("database.away", consequence="the planner waits for it")
+                pause = AWAY_SECONDS
+            except Exception:
+                # whatever it was, everything that is ever lost is found by this loop: it must not end
+                log.exception("planner.failed")
                 pause = AWAY_SECONDS
             await self._sleep(pause)
 
@@ -104,7 +109,7 @@ class EngineStep(bootsteps.StartStopStep):  # type: ignore[misc]
 
     def start(self, parent: Any) -> None:  # noqa: ANN401 - Celery's worker
         """Start the engine and let the tasks find it."""
-        engine = RunningEngine(parent.app, parent.app.flux_settings)
+        engine = RunningEngine(parent.app, parent.app.flux_settings, parent.concurrency)
         engine.start()
         parent.app.flux_engine = engine
 

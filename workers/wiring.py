@@ -48,15 +48,15 @@ class Verbs:
 
 
 @asynccontextmanager
-async def open_verbs(settings: Settings, bell: CeleryBell) -> AsyncIterator[Verbs]:
-    """Open what a worker needs, and close it at the end."""
+async def open_verbs(settings: Settings, bell: CeleryBell, threads: int) -> AsyncIterator[Verbs]:
+    """Open what a worker with so many threads needs, and close it at the end."""
     timing = _timing(settings)
     table = RetryTable.from_seconds(settings.retry_delays)
     database = open_database(settings.need_database_url())
     failures = FailureStore(database)
     limits = SenderLimits(timeout_seconds=settings.delivery_timeout)
     async with AiohttpSender(limits, _address_policy(settings)) as sender:
-        rules = Rules(table, settings.endpoint_concurrency, timing.horizon)
+        rules = Rules(table, settings.endpoint_concurrency, timing.horizon, most_waiting=max(threads // 2, 1))
         deliver = Deliver(DeliveryStore(database, timing), sender, bell, rules)
         yield Verbs(
             accept=_accept(EventStore(database, timing), bell, table),

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -12,18 +12,21 @@ from typing import Final, Protocol, assert_never
 import structlog
 
 from flux_dispatch.domain.claim import Claim, Lease, Release, Settlement
+from flux_dispatch.domain.errors import Unavailable
 from flux_dispatch.domain.ids import DeliveryId
 from flux_dispatch.domain.outcome import Attempt, Outcome, recorded
 from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter, RetryTable, decide
 from flux_dispatch.engine.bulkhead import Bulkhead
 from flux_dispatch.engine.grouping import Grouped
-
-HANDOVER_SECONDS: Final = 0.5
-"""How long a message waits for its slowest endpoint; what is not answered then goes on beside it."""
+from flux_dispatch.engine.under_way import UnderWay
 
 MOST_IN_ONE_COMMIT: Final = 500
 GATHER_SECONDS: Final = 0.005
 """How long a settled attempt waits for others to share its commit."""
+
+WRITE_TRIES: Final = 30
+WRITE_PAUSE_SECONDS: Final = 0.5
+"""While the database is away, what came of an attempt is kept and tried again, for about as long as its lease runs."""
 
 log = structlog.get_logger("flux.deliver")
 
@@ -51,8 +54,8 @@ class Deliveries(Protocol):
         """Write the ends of attempts; return those whose token still held."""
         ...
 
-    async def release(self, releases: Sequence[Release]) -> None:
-        """Give leases back."""
+    async def release(self, releases: Sequence[Release]) -> set[DeliveryId]:
+        """Give leases back; return those whose token still held."""
         ...
 
 
@@ -81,11 +84,13 @@ class Rules:
     """What an operator decides about delivering.
 
     Retries due within `horizon` are rung at once with their countdown; later ones are left to the planner.
+    `most_waiting` is how many messages may wait for their answers at once.
     """
 
     table: RetryTable
     endpoint_concurrency: int
     horizon: timedelta
+    most_waiting: int
 
 
 class Deliver:
@@ -110,25 +115,25 @@ class Deliver:
         self._release = Grouped[Release, Word](
             self._give_back, most=MOST_IN_ONE_COMMIT, lanes=1, linger_seconds=GATHER_SECONDS
         )
-        self._under_way: set[asyncio.Task[Word]] = set()
+        self._under_way = UnderWay[Word](rules.most_waiting)
         self._stopping = asyncio.Event()
 
     async def __call__(self, deliveries: Sequence[DeliveryId]) -> Counter[Word]:
-        """Try these deliveries; return how many ended how, within `HANDOVER_SECONDS` after the claim.
+        """Try these deliveries; return how many ended how, as far as it is known after a short wait.
 
         Raises:
             Unavailable: the database is away; nothing was sent.
         """
+        await self._under_way.room()
         if self._stopping.is_set():
             return Counter({Word.SKIPPED: len(deliveries)})
         lease = await self._deliveries.claim(deliveries)
         if lease is None:
             return Counter({Word.SKIPPED: len(deliveries)})
         clock = _DatabaseClock(lease)
-        tasks = [self._start(claim, clock) for claim in lease.claims]
-        done, unfinished = await asyncio.wait(tasks, timeout=HANDOVER_SECONDS)
-        words = Counter(task.result() for task in done)
-        words[Word.SENDING] += len(unfinished)
+        tasks = [self._under_way.start(self._attempt(claim, clock)) for claim in lease.claims]
+        words = Counter(await self._under_way.wait_for(tasks))
+        words[Word.SENDING] += len(tasks) - words.total()
         words[Word.SKIPPED] += len(deliveries) - len(tasks)
         return +words
 
@@ -140,14 +145,7 @@ class Deliver:
         """Give back what was not sent yet, and return when every POST that was begun has been settled."""
         self._stopping.set()
         self._bulkhead.close()
-        while self._under_way:
-            await asyncio.wait(set(self._under_way))
-
-    def _start(self, claim: Claim, clock: "_DatabaseClock") -> asyncio.Task[Word]:
-        task = asyncio.create_task(self._attempt(claim, clock))
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
-        return task
+        await self._under_way.all_ended()
 
     async def _attempt(self, claim: Claim, clock: "_DatabaseClock") -> Word:
         if claim.wait_seconds > 0:
@@ -170,7 +168,7 @@ class Deliver:
             return
 
     async def _commit(self, settlements: list[Settlement]) -> list[Word]:
-        held = await self._deliveries.settle(settlements)
+        held = await self._written(lambda: self._deliveries.settle(settlements))
         self._ring([each for each in settlements if each.delivery in held])
         return [_word(each.decision) if each.delivery in held else Word.LEASE_LOST for each in settlements]
 
@@ -189,8 +187,18 @@ class Deliver:
             self._bell.deliver(deliveries, attempt=attempt, countdown_seconds=delay.total_seconds())
 
     async def _give_back(self, releases: list[Release]) -> list[Word]:
-        await self._deliveries.release(releases)
+        await self._written(lambda: self._deliveries.release(releases))
         return [Word.PUT_BACK] * len(releases)
+
+    async def _written(self, write: Callable[[], Awaitable[Collection[DeliveryId]]]) -> Collection[DeliveryId]:
+        """Write, patiently; return what held its lease, nothing if the database stays away until no lease does."""
+        for _ in range(WRITE_TRIES):
+            try:
+                return await write()
+            except Unavailable:
+                await asyncio.sleep(WRITE_PAUSE_SECONDS)
+        log.error("database.away", consequence="attempts were made that could not be noted, and will be made again")
+        return []
 
 
 class _DatabaseClock:

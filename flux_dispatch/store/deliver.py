@@ -1,8 +1,8 @@
 """The statements behind deliver: claim, settle, release; one each, fenced by the token."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -75,6 +75,7 @@ _RELEASE = text("""
         AS released (id, token, pause)
     WHERE deliveries.id = released.id AND deliveries.token = released.token
       AND deliveries.state = ANY(CAST(:from AS text[]))
+    RETURNING deliveries.id
 """)
 
 
@@ -115,10 +116,10 @@ class DeliveryStore:
         }
         async with statement(self._database) as connection:
             moved = (await connection.execute(_SETTLE, parameters)).scalars().all()
-        return {cast(DeliveryId, public_id(Prefix.DELIVERY, each.hex)) for each in moved}
+        return _delivery_ids(moved)
 
-    async def release(self, releases: Sequence[Release]) -> None:
-        """Give leases back; those whose token no longer holds are left alone."""
+    async def release(self, releases: Sequence[Release]) -> set[DeliveryId]:
+        """Give leases back; return those whose token still held. The others are left alone."""
         parameters = {
             "ids": [uuid_hex(Prefix.DELIVERY, each.delivery) for each in releases],
             "tokens": [each.token for each in releases],
@@ -127,7 +128,8 @@ class DeliveryStore:
             "to": target(Move.RELEASE),
         }
         async with statement(self._database) as connection:
-            await connection.execute(_RELEASE, parameters)
+            moved = (await connection.execute(_RELEASE, parameters)).scalars().all()
+        return _delivery_ids(moved)
 
 
 def _claim(row: Row[Any], token: str) -> Claim:
@@ -143,6 +145,10 @@ def _claim(row: Row[Any], token: str) -> Claim:
         headers=row.headers,
         body=bytes(row.body),
     )
+
+
+def _delivery_ids(moved: Iterable[UUID]) -> set[DeliveryId]:
+    return {cast(DeliveryId, public_id(Prefix.DELIVERY, each.hex)) for each in moved}
 
 
 def _columns(settlements: Sequence[Settlement]) -> dict[str, list[Any]]:

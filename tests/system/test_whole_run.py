@@ -1,0 +1,156 @@
+"""Whole runs through real API, Celery, Redis, Flower and receivers."""
+
+import json
+import time
+from itertools import pairwise
+from typing import Any
+
+import httpx
+import pytest
+import standardwebhooks
+import stripe
+from celery import Celery
+
+from flux_dispatch.cli.embedded import free_port
+from flux_dispatch.domain.signing import verify
+from tests.receiver import HANG, Receiver, Request
+from tests.system.installation import Installation
+from tests.waiting import eventually
+
+SHORT_TABLE = {"FLUX_RETRY_DELAYS": "0,1,2,3,4"}
+
+
+def answer_by_path(request: Request) -> int:
+    return {"/good": 200, "/bad": 500, "/dead": HANG}[request.path]
+
+
+@pytest.fixture
+def receiver() -> Any:
+    with Receiver(answer_by_path) as receiver:
+        yield receiver
+
+
+def test_an_event_is_delivered_signed_and_one_that_fails_five_times_raises_an_alert(
+    installation: Installation, receiver: Receiver
+) -> None:
+    installation.settings |= SHORT_TABLE
+    installation.start_api()
+    flower = start_flower(installation)
+    installation.start_worker()
+    good = installation.webhook(f"{receiver.url}/good", "order.completed")
+    bad = installation.webhook(f"{receiver.url}/bad", "order.*")
+    event = installation.publish(order="ord_1", amount=4999)
+
+    arrived = eventually(lambda: receiver.at("/good"), "the good endpoint gets its POST")[0]
+    check_signed(arrived, good["secret"], event)
+
+    eventually(lambda: installation.event(event)["status"] == "failed", "the event is failed")
+    posts = receiver.at("/bad")
+    assert [each.attempt for each in posts] == [1, 2, 3, 4, 5]
+    gaps = [after.at - before.at for before, after in pairwise(posts)]
+    assert all(delay <= gap <= delay + 1 for delay, gap in zip([1, 2, 3, 4], gaps, strict=True)), gaps
+    assert {each.event for each in posts} == {event}
+    assert {each.body for each in posts} == {arrived.body}
+
+    (alert,) = installation.call("GET", "/v1/alerts")["data"]
+    assert (alert["webhook"], alert["event"]) == (bad["id"], event)
+    delivery = installation.call("GET", f"/v1/deliveries/{posts[0].delivery}")
+    assert delivery["status"] == "failed"
+    assert [each["number"] for each in delivery["attempts"]] == [1, 2, 3, 4, 5]
+    eventually(lambda: "flux.alert" in tasks_in(flower), "Flower shows the alert")
+    assert tasks_in(flower) >= {"flux.deliver", "flux.fail", "flux.alert"}
+
+
+def test_a_hanging_endpoint_delays_nobody_else(installation: Installation, receiver: Receiver) -> None:
+    installation.start_api()
+    installation.start_worker(FLUX_DELIVERY_TIMEOUT="5")
+    installation.webhook(f"{receiver.url}/dead")
+    installation.webhook(f"{receiver.url}/good")
+    published: dict[str, float] = {}
+    for number in range(1000):
+        before = time.time()
+        published[installation.publish(n=number)] = before
+    eventually(lambda: len(receiver.at("/good")) == len(published), "the good endpoint has every event")
+    delays = sorted(each.at - published[each.event] for each in receiver.at("/good"))
+    assert delays[len(delays) // 2] < 0.5
+    assert delays[-1] < 3
+    assert len({each.event for each in receiver.at("/good")}) == 1000
+
+
+def test_a_worker_killed_in_mid_run_loses_nothing(installation: Installation, receiver: Receiver) -> None:
+    installation.start_api()
+    first = installation.start_worker(FLUX_DELIVERY_TIMEOUT="1")
+    installation.webhook(f"{receiver.url}/good")
+    events = {installation.publish(n=number) for number in range(300)}
+    eventually(lambda: len(receiver.requests) >= 50, "the run is under way")
+    first.kill()
+    events |= {installation.publish(n=number) for number in range(100)}
+    installation.start_worker(FLUX_DELIVERY_TIMEOUT="1")
+    eventually(installation.is_drained, "everything is settled", 60)
+    assert {each.event for each in receiver.requests} == events
+    states = installation.rows("SELECT state, count(*) FROM deliveries GROUP BY state")
+    assert [tuple(row) for row in states] == [("delivered", 400)]
+
+
+@pytest.mark.parametrize("options", [{}, {"queue": "ingest"}], ids=["no queue named", "ingest"])
+def test_any_celery_producer_can_publish(
+    installation: Installation, receiver: Receiver, options: dict[str, str]
+) -> None:
+    installation.start_api()
+    installation.start_worker()
+    installation.webhook(f"{receiver.url}/good")
+    (row,) = installation.rows("SELECT id FROM accounts")
+    producer = Celery("shop", broker=installation.redis_url)
+    message = {"account": f"acct_{row['id'].hex}", "type": "user.signup", "data": {"name": "Zoë"}}
+    producer.send_task("flux.publish", kwargs=message, **options)
+    arrived = eventually(lambda: receiver.at("/good"), "the event is delivered")[0]
+    assert json.loads(arrived.body)["data"] == {"name": "Zoë"}
+    producer.close()
+
+
+def test_a_worker_that_is_told_to_stop_gives_back_what_it_has_not_sent(
+    installation: Installation, receiver: Receiver
+) -> None:
+    installation.start_api()
+    worker = installation.start_worker(FLUX_DELIVERY_TIMEOUT="3", FLUX_ENDPOINT_CONCURRENCY="2")
+    installation.webhook(f"{receiver.url}/dead")
+    for number in range(6):
+        installation.publish(n=number)
+    eventually(lambda: len(receiver.at("/dead")) == 2, "the endpoint's two places are taken")
+    assert worker.stop() == 0
+    states = installation.rows("SELECT state, attempts, token FROM deliveries ORDER BY attempts")
+    assert [(row["state"], row["attempts"]) for row in states] == [("scheduled", 0)] * 4 + [("scheduled", 1)] * 2
+    assert all(row["token"] is None for row in states)
+
+
+def start_flower(installation: Installation) -> str:
+    port = free_port()
+    installation.start("flower", "flower", FLUX_FLOWER_PORT=str(port), FLUX_FLOWER_BASIC_AUTH="watch:me")
+    url = f"http://watch:me@127.0.0.1:{port}"
+    eventually(lambda: is_up(f"{url}/healthcheck"), "Flower answers")
+    return url
+
+
+def is_up(url: str) -> bool:
+    try:
+        return httpx.get(url).is_success
+    except httpx.TransportError:
+        return False
+
+
+def tasks_in(flower: str) -> set[str]:
+    tasks = httpx.get(f"{flower}/api/tasks").raise_for_status().json()
+    return {task["name"] for task in tasks.values() if task["state"] == "SUCCESS"}
+
+
+def check_signed(request: Request, secret: str, event: str) -> None:
+    body = json.loads(request.body)
+    assert list(body) == ["id", "type", "created", "data"]
+    assert body["id"] == event
+    assert body["data"] == {"order": "ord_1", "amount": 4999}
+    assert request.headers["content-type"] == "application/json"
+    assert request.headers["user-agent"].startswith("Flux-Dispatch/")
+    signature = request.headers["flux-signature"]
+    assert verify(request.body, signature, secret, now=time.time()) == body
+    assert stripe.WebhookSignature.verify_header(request.body.decode(), signature, secret, tolerance=300)
+    standardwebhooks.Webhook(secret).verify(request.body, dict(request.headers))
