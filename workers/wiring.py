@@ -1,7 +1,7 @@
 """The one place that joins the parts: which store, sender and bell each verb works with."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -59,7 +59,7 @@ async def open_verbs(settings: Settings, bell: CeleryBell, threads: int) -> Asyn
         rules = Rules(table, settings.endpoint_concurrency, timing.horizon, most_waiting=max(threads // 2, 1))
         deliver = Deliver(DeliveryStore(database, timing), sender, bell, rules)
         yield Verbs(
-            accept=_accept(EventStore(database, timing), bell, table),
+            accept=_accept(settings, database, bell),
             deliver=deliver,
             plan=Plan(PlanStore(database, timing), bell, deliver.settle, table),
             fail=Fail(failures, bell),
@@ -69,24 +69,22 @@ async def open_verbs(settings: Settings, bell: CeleryBell, threads: int) -> Asyn
 
 
 @asynccontextmanager
-async def api_application(settings: Settings, links: Mapping[str, str] | None = None) -> AsyncIterator[web.Application]:
-    """Open what the API needs, and close it at the end; `links` are shown on its start page."""
+async def api_application(settings: Settings) -> AsyncIterator[web.Application]:
+    """Open what the API needs, and close it at the end."""
     app = Celery("flux-api")
     app.config_from_object(celery_settings(settings.need_redis_url()))
     bell = CeleryBell(app)
     database = open_database(settings.need_database_url())
-    table = RetryTable.from_seconds(settings.retry_delays)
     webhooks = WebhookStore(database)
     yield make_app(
         ApiParts(
-            publish=_accept(EventStore(database, _timing(settings)), bell, table),
+            publish=_accept(settings, database, bell),
             subscribe=Subscribe(webhooks, _address_policy(settings), require_https=settings.require_https),
             reads=Reads(database),
             keys=KeyStore(database),
             accounts=AccountStore(database),
             check_parts=lambda: _check_parts(database, bell),
             max_body_bytes=settings.max_body_bytes,
-            links=links or {},
         )
     )
     await asyncio.to_thread(bell.close)
@@ -97,8 +95,10 @@ async def _check_parts(database: AsyncEngine, bell: CeleryBell) -> dict[str, boo
     return {"database": await answers(database), "redis": await asyncio.to_thread(bell.answers)}
 
 
-def _accept(events: EventStore, bell: CeleryBell, table: RetryTable) -> Accept:
-    return Accept(events, bell, first_delay=table.delay_before(1))
+def _accept(settings: Settings, database: AsyncEngine, bell: CeleryBell) -> Accept:
+    timing = _timing(settings)
+    first_delay = RetryTable.from_seconds(settings.retry_delays).delay_before(1)
+    return Accept(EventStore(database, timing), bell, first_delay=first_delay, horizon=timing.horizon)
 
 
 def _timing(settings: Settings) -> Timing:

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from flux_dispatch.domain.errors import FluxError, InvalidRequest, NotFound, Unauthenticated, Unavailable
 
-DOCS: Final = "https://github.com/flux-dispatch/flux-dispatch/blob/main/docs/errors.md"
+DOCUMENTATION: Final = "https://github.com/flux-dispatch/flux-dispatch/blob/main/docs"
 
 RETRY_SECONDS: Final = "1"
 """What Retry-After says while the database is away."""
@@ -26,7 +26,7 @@ def answer(error: FluxError, request_id: str) -> web.Response:
         "code": error.code,
         "message": error.message,
         "param": error.param if isinstance(error, InvalidRequest) else None,
-        "doc_url": f"{DOCS}#{error.code}",
+        "doc_url": f"{DOCUMENTATION}/errors.md#{error.code}",
         "request_id": request_id,
     }
     return web.json_response({"error": body}, status=error.status, headers=headers, dumps=json.dumps)

@@ -1,11 +1,11 @@
 """Is it alive, is it ready, and where is what: answered without a key."""
 
-from html import escape
 from http import HTTPStatus
 
 from aiohttp import web
 
 from flux_dispatch import __version__
+from flux_dispatch.api.envelope import DOCUMENTATION
 from flux_dispatch.api.parts import PARTS
 
 routes = web.RouteTableDef()
@@ -30,14 +30,15 @@ async def is_ready(request: web.Request) -> web.Response:
 @routes.get("/")
 async def start_page(request: web.Request) -> web.Response:
     """Say what runs here, and where things are."""
-    links = request.app[PARTS].links
     if "text/html" not in request.headers.get("Accept", ""):
-        return web.json_response({"product": "Flux Dispatch", "version": __version__, "links": dict(links)})
-    items = "".join(f'<li><a href="{escape(url)}">{escape(name)}</a></li>' for name, url in links.items())
+        return web.json_response({"product": "Flux Dispatch", "version": __version__, "links": _LINKS})
+    items = "".join(f'<li><a href="{url}">{name}</a></li>' for name, url in _LINKS.items())
     page = _PAGE.replace("{version}", __version__).replace("{items}", items)
     policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
     return web.Response(text=page, content_type="text/html", headers={"Content-Security-Policy": policy})
 
+
+_LINKS = {"Is it ready?": "/readyz", "Documentation": DOCUMENTATION}
 
 _PAGE = """<!doctype html>
 <html lang="en">

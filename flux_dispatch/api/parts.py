@@ -28,8 +28,7 @@ class Publish(Protocol):
 class ApiParts:
     """The verbs and reads behind the endpoints.
 
-    `check_parts` says of each part whether it answers; without `database` the API is not ready. `links` are shown on
-    the start page, by name.
+    `check_parts` says of each part whether it answers; without `database` the API is not ready.
     """
 
     publish: Publish
@@ -39,7 +38,6 @@ class ApiParts:
     accounts: AccountStore
     check_parts: Callable[[], Awaitable[Mapping[str, bool]]]
     max_body_bytes: int
-    links: Mapping[str, str]
 
 
 PARTS: Final = web.AppKey("parts", ApiParts)

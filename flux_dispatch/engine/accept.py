@@ -37,12 +37,14 @@ class Accept:
         events: the store.
         bell: rung after the commit.
         first_delay: the retry table's delay before the first attempt.
+        horizon: what is due later than this is left to the planner.
     """
 
-    def __init__(self, events: Events, bell: Bell, *, first_delay: timedelta) -> None:
+    def __init__(self, events: Events, bell: Bell, *, first_delay: timedelta, horizon: timedelta) -> None:
         self._events = events
         self._bell = bell
         self._first_delay = first_delay
+        self._is_rung_at_once = first_delay <= horizon
         self._store = Grouped[Event, Stored | None](self._commit, most=MOST_IN_ONE_COMMIT, lanes=2)
 
     async def __call__(
@@ -68,8 +70,9 @@ class Accept:
 
     async def _commit(self, events: list[Event]) -> list[Stored | None]:
         stored = await self._events.add(events, first_delay=self._first_delay)
-        fresh = [delivery for each in stored if each and not each.is_earlier for delivery in each.deliveries]
-        self._bell.deliver(fresh, attempt=1, countdown_seconds=self._first_delay.total_seconds())
+        if self._is_rung_at_once:
+            fresh = [delivery for each in stored if each and not each.is_earlier for delivery in each.deliveries]
+            self._bell.deliver(fresh, attempt=1, countdown_seconds=self._first_delay.total_seconds())
         return stored
 
 

@@ -5,6 +5,8 @@ from collections import deque
 from collections.abc import Coroutine, Sequence
 from typing import Any, Final, Generic, TypeVar
 
+import structlog
+
 HANDOVER_SECONDS: Final = 0.5
 """How long a message waits for its slowest endpoint; what is not answered then goes on beside it."""
 
@@ -12,6 +14,8 @@ MOST_UNDER_WAY: Final = 4096
 """Beyond this many, a message waits before it claims: the memory of a worker is bounded by it."""
 
 Value = TypeVar("Value")
+
+log = structlog.get_logger("flux.deliver")
 
 
 class UnderWay(Generic[Value]):
@@ -48,11 +52,11 @@ class UnderWay(Generic[Value]):
         self._waiting.append(handover)
         if len(self._waiting) > self._most_waiting:
             _resolve(self._waiting.popleft())
-        awaited: set[asyncio.Future[Any]] = {asyncio.gather(*tasks), handover}
+        awaited: set[asyncio.Future[Any]] = {asyncio.gather(*tasks, return_exceptions=True), handover}
         await asyncio.wait(awaited, timeout=HANDOVER_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         if handover in self._waiting:
             self._waiting.remove(handover)
-        return [task.result() for task in tasks if task.done()]
+        return [task.result() for task in tasks if task.done() and not task.exception()]
 
     async def all_ended(self) -> None:
         """Return when nothing is under way."""
@@ -61,6 +65,8 @@ class UnderWay(Generic[Value]):
 
     def _end(self, task: asyncio.Task[Value]) -> None:
         self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("attempt.broke", exc_info=error, consequence="it is made again when its lease ends")
         if len(self._tasks) < MOST_UNDER_WAY:
             self._has_room.set()
 

@@ -29,7 +29,7 @@ _ADD = text("""
     ), owed AS (
         INSERT INTO deliveries (event_id, webhook_id, account_id, state, due_at, wake_at)
         SELECT given.id, webhooks.id, webhooks.account_id, :pending,
-               flux_now() + :first_delay, flux_now() + :first_delay + :grace
+               flux_now() + :first_delay, flux_now() + :wake_after
         FROM fresh
         JOIN given USING (id)
         JOIN webhooks ON webhooks.topics && string_to_array(given.topics, E'\\n')
@@ -89,7 +89,7 @@ class EventStore:
             ],
             "pending": State.PENDING,
             "first_delay": first_delay,
-            "grace": self._timing.grace,
+            "wake_after": self._timing.wake_after(first_delay),
         }
 
     async def _earlier(self, events: Sequence[Event]) -> dict[tuple[AccountId, str | None], Stored]:

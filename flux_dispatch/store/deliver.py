@@ -1,7 +1,9 @@
 """The statements behind deliver: claim, settle, release; one each, fenced by the token."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, assert_never, cast
 from uuid import UUID, uuid4
 
 from sqlalchemy import Row, text
@@ -11,7 +13,7 @@ from flux_dispatch.domain.claim import Claim, Lease, Release, Settlement
 from flux_dispatch.domain.delivery import Move, State, sources, target
 from flux_dispatch.domain.ids import DeliveryId, EventId, Prefix, WebhookId, public_id, uuid_hex
 from flux_dispatch.domain.outcome import recorded
-from flux_dispatch.domain.retry import Done, GiveUp, RetryAfter
+from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter
 from flux_dispatch.store.connect import statement
 from flux_dispatch.store.timing import Timing
 
@@ -35,25 +37,19 @@ _CLAIM = text("""
               mine.url, mine.secrets, mine.headers, events.body, flux_now() AS at
 """)
 
-# The wake of a retry: within the horizon it is rung at once, and looked at when that ring seems lost; beyond, the
-# planner rings it in time.
 _SETTLE = text("""
     WITH result AS (
         SELECT * FROM unnest(
             CAST(:ids AS uuid[]), CAST(:tokens AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[]),
-            CAST(:delays AS interval[]), CAST(:numbers AS smallint[]), CAST(:durations AS real[]),
-            CAST(:statuses AS smallint[]), CAST(:errors AS text[]), CAST(:details AS text[])
-        ) AS r (id, token, state, reason, delay, number, duration_seconds, status, error, detail)
+            CAST(:delays AS interval[]), CAST(:wakes AS interval[]), CAST(:numbers AS smallint[]),
+            CAST(:durations AS real[]), CAST(:statuses AS smallint[]), CAST(:errors AS text[]), CAST(:details AS text[])
+        ) AS r (id, token, state, reason, delay, wake, number, duration_seconds, status, error, detail)
     ), moved AS (
         UPDATE deliveries
         SET state = result.state, reason = result.reason, attempts = result.number, rescues = 0,
             token = NULL, leased_until = NULL,
             due_at = flux_now() + result.delay,
-            wake_at = CASE
-                WHEN result.state = :exhausted THEN flux_now() + :grace
-                WHEN result.delay <= :horizon THEN flux_now() + result.delay + :grace
-                ELSE flux_now() + result.delay - CAST(:horizon AS interval)
-            END,
+            wake_at = flux_now() + result.wake,
             ended_at = CASE WHEN result.state = :delivered THEN flux_now() END
         FROM result
         WHERE deliveries.id = result.id AND deliveries.token = result.token
@@ -77,6 +73,16 @@ _RELEASE = text("""
       AND deliveries.state = ANY(CAST(:from AS text[]))
     RETURNING deliveries.id
 """)
+
+
+@dataclass(frozen=True, slots=True)
+class _Next:
+    """What a settlement writes: when the next attempt is due, and when the planner must look, counted from now."""
+
+    state: State
+    reason: str | None = None
+    delay: timedelta | None = None
+    wake: timedelta | None = None
 
 
 class DeliveryStore:
@@ -107,16 +113,41 @@ class DeliveryStore:
     async def settle(self, settlements: Sequence[Settlement]) -> set[DeliveryId]:
         """Write the ends of attempts; return those whose token still held. The others changed nothing."""
         parameters = {
-            **_columns(settlements),
+            **self._columns(settlements),
             "from": [State.SENDING],
-            "exhausted": State.EXHAUSTED,
             "delivered": State.DELIVERED,
-            "grace": self._timing.grace,
-            "horizon": self._timing.horizon,
         }
         async with statement(self._database) as connection:
             moved = (await connection.execute(_SETTLE, parameters)).scalars().all()
         return _delivery_ids(moved)
+
+    def _columns(self, settlements: Sequence[Settlement]) -> dict[str, list[Any]]:
+        follows = [self._what_follows(each.decision) for each in settlements]
+        records = [recorded(each.attempt.outcome) for each in settlements]
+        return {
+            "ids": [uuid_hex(Prefix.DELIVERY, each.delivery) for each in settlements],
+            "tokens": [each.token for each in settlements],
+            "states": [each.state for each in follows],
+            "reasons": [each.reason for each in follows],
+            "delays": [each.delay for each in follows],
+            "wakes": [each.wake for each in follows],
+            "numbers": [each.attempt.number for each in settlements],
+            "durations": [each.attempt.duration_seconds for each in settlements],
+            "statuses": [record.status for record in records],
+            "errors": [record.error for record in records],
+            "details": [record.detail or None for record in records],
+        }
+
+    def _what_follows(self, decision: Decision) -> "_Next":
+        match decision:
+            case Done():
+                return _Next(target(Move.SUCCEED))
+            case RetryAfter(delay):
+                return _Next(target(Move.RETRY), delay=delay, wake=self._timing.wake_after(delay))
+            case GiveUp(reason):
+                return _Next(target(Move.EXHAUST), reason=reason, wake=self._timing.grace)
+            case _:
+                assert_never(decision)
 
     async def release(self, releases: Sequence[Release]) -> set[DeliveryId]:
         """Give leases back; return those whose token still held. The others are left alone."""
@@ -149,30 +180,3 @@ def _claim(row: Row[Any], token: str) -> Claim:
 
 def _delivery_ids(moved: Iterable[UUID]) -> set[DeliveryId]:
     return {cast(DeliveryId, public_id(Prefix.DELIVERY, each.hex)) for each in moved}
-
-
-def _columns(settlements: Sequence[Settlement]) -> dict[str, list[Any]]:
-    follows = [_what_follows(each) for each in settlements]
-    records = [recorded(each.attempt.outcome) for each in settlements]
-    return {
-        "ids": [uuid_hex(Prefix.DELIVERY, each.delivery) for each in settlements],
-        "tokens": [each.token for each in settlements],
-        "states": [state for state, _, _ in follows],
-        "reasons": [reason for _, reason, _ in follows],
-        "delays": [delay for _, _, delay in follows],
-        "numbers": [each.attempt.number for each in settlements],
-        "durations": [each.attempt.duration_seconds for each in settlements],
-        "statuses": [record.status for record in records],
-        "errors": [record.error for record in records],
-        "details": [record.detail or None for record in records],
-    }
-
-
-def _what_follows(settlement: Settlement) -> tuple[State, str | None, Any]:
-    match settlement.decision:
-        case Done():
-            return target(Move.SUCCEED), None, None
-        case RetryAfter(delay):
-            return target(Move.RETRY), None, delay
-        case GiveUp(reason):
-            return target(Move.EXHAUST), reason, None

@@ -30,3 +30,10 @@ class Timing:
     grace: timedelta = GRACE
     slack: timedelta = CLAIM_SLACK
     most_rescues: int = MOST_RESCUES
+
+    def wake_after(self, delay: timedelta) -> timedelta:
+        """Return when the planner must look at what is due after this delay.
+
+        Within the horizon it is rung at once, and looked at when that ring seems lost; beyond, the planner rings it.
+        """
+        return delay + self.grace if delay <= self.horizon else delay - self.horizon

@@ -77,6 +77,19 @@ async def test_an_unknown_account_gets_none_and_spoils_nothing(world: World) -> 
     assert await world.scalar("SELECT count(*) FROM events") == 1
 
 
+async def test_a_first_attempt_beyond_the_horizon_is_left_to_the_planner(world: World) -> None:
+    account = await world.account()
+    await world.webhook(account, "*")
+    await world.pass_time(0)
+    for seconds, wake_in in [(0, 5), (30, 35), (31, 1), (3600, 3570)]:
+        (stored,) = await EventStore(world.database, TIMING).add(
+            [event(account)], first_delay=timedelta(seconds=seconds)
+        )
+        assert stored is not None
+        row = await world.state(stored.deliveries[0])
+        assert (row.due_in, row.wake_in) == (seconds, wake_in)
+
+
 async def test_an_unreachable_database_is_said_to_be_unavailable() -> None:
     database = open_database("postgresql://nobody@127.0.0.1:1/nothing")
     with pytest.raises(Unavailable, match="not available"):
