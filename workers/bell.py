@@ -54,6 +54,7 @@ class CeleryBell:
         self._wanted = threading.Condition()
         self._is_closed = False
         self._rests_until = 0.0
+        self._is_away = False
         self._thread = threading.Thread(target=self._run, name="flux-bell", daemon=True)
         self._thread.start()
 
@@ -118,9 +119,15 @@ class CeleryBell:
         try:
             self._publish(ring)
         except self._broker_errors as error:
-            log.warning("broker.away", error=str(error), consequence="workers find what is due in the database")
+            if not self._is_away:
+                log.warning("broker.away", error=str(error), consequence="workers find what is due in the database")
+            self._is_away = True
             self._rests_until = time.monotonic() + REST_SECONDS
             self._fallback(ring)
+        else:
+            if self._is_away:
+                log.warning("broker.back")
+            self._is_away = False
 
     def _publish(self, ring: Ring) -> None:
         self._app.send_task(

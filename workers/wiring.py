@@ -34,6 +34,7 @@ from flux_dispatch.store.reads import Reads
 from flux_dispatch.store.timing import LEASE_MARGIN, Timing
 from flux_dispatch.store.webhooks import WebhookStore
 from workers.bell import CeleryBell
+from workers.failpoints import arm_from_environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +51,20 @@ class Verbs:
 @asynccontextmanager
 async def open_verbs(settings: Settings, bell: CeleryBell, threads: int) -> AsyncIterator[Verbs]:
     """Open what a worker with so many threads needs, and close it at the end."""
+    arm_from_environment()
     timing = _timing(settings)
     table = RetryTable.from_seconds(settings.retry_delays)
     database = open_database(settings.need_database_url())
     failures = FailureStore(database)
     limits = SenderLimits(timeout_seconds=settings.delivery_timeout)
     async with AiohttpSender(limits, _address_policy(settings)) as sender:
-        rules = Rules(table, settings.endpoint_concurrency, timing.horizon, most_waiting=max(threads // 2, 1))
+        rules = Rules(
+            table=table,
+            longest_post=timedelta(seconds=settings.delivery_timeout),
+            endpoint_concurrency=settings.endpoint_concurrency,
+            horizon=timing.horizon,
+            most_waiting=max(threads // 2, 1),
+        )
         deliver = Deliver(DeliveryStore(database, timing), sender, bell, rules)
         yield Verbs(
             accept=_accept(settings, database, bell),
@@ -71,6 +79,7 @@ async def open_verbs(settings: Settings, bell: CeleryBell, threads: int) -> Asyn
 @asynccontextmanager
 async def api_application(settings: Settings) -> AsyncIterator[web.Application]:
     """Open what the API needs, and close it at the end."""
+    arm_from_environment()
     app = Celery("flux-api")
     app.config_from_object(celery_settings(settings.need_redis_url()))
     bell = CeleryBell(app)

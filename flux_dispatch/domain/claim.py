@@ -32,9 +32,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """What one claim statement returned; `at` is the database's clock when it ran."""
+    """What one claim statement returned; `at` is the database's clock when it ran, and it holds for `seconds`."""
 
     at: datetime
+    seconds: float
     claims: tuple[Claim, ...]
 
 

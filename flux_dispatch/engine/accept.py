@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol, cast
 from flux_dispatch.domain.errors import IdempotencyConflict, InvalidRequest, NotFound
 from flux_dispatch.domain.event import Accepted, Event, Stored, check_type, compose_body
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, new_id
+from flux_dispatch.engine import failpoint
 from flux_dispatch.engine.grouping import Grouped
 
 MOST_IN_ONE_COMMIT: Final = 200
@@ -69,7 +70,9 @@ class Accept:
         return Accepted(stored.event, len(stored.deliveries), stored.is_earlier)
 
     async def _commit(self, events: list[Event]) -> list[Stored | None]:
+        failpoint.reach("before_accept")
         stored = await self._events.add(events, first_delay=self._first_delay)
+        failpoint.reach("after_accept")
         if self._is_rung_at_once:
             fresh = [delivery for each in stored if each and not each.is_earlier for delivery in each.deliveries]
             self._bell.deliver(fresh, attempt=1, countdown_seconds=self._first_delay.total_seconds())

@@ -16,6 +16,7 @@ from flux_dispatch.domain.errors import Unavailable
 from flux_dispatch.domain.ids import DeliveryId
 from flux_dispatch.domain.outcome import Attempt, Outcome, recorded
 from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter, RetryTable, decide
+from flux_dispatch.engine import failpoint
 from flux_dispatch.engine.bulkhead import Bulkhead
 from flux_dispatch.engine.grouping import Grouped
 from flux_dispatch.engine.under_way import UnderWay
@@ -84,10 +85,11 @@ class Rules:
     """What an operator decides about delivering.
 
     Retries due within `horizon` are rung at once with their countdown; later ones are left to the planner.
-    `most_waiting` is how many messages may wait for their answers at once.
+    `longest_post` bounds one POST; `most_waiting` is how many messages may wait for their answers at once.
     """
 
     table: RetryTable
+    longest_post: timedelta
     endpoint_concurrency: int
     horizon: timedelta
     most_waiting: int
@@ -127,10 +129,13 @@ class Deliver:
         await self._under_way.room()
         if self._stopping.is_set():
             return Counter({Word.SKIPPED: len(deliveries)})
+        failpoint.reach("before_claim")
+        asked = time.monotonic()
         lease = await self._deliveries.claim(deliveries)
+        failpoint.reach("after_claim")
         if lease is None:
             return Counter({Word.SKIPPED: len(deliveries)})
-        clock = _DatabaseClock(lease)
+        clock = _LeaseClock(lease, asked)
         tasks = [self._under_way.start(self._attempt(claim, clock)) for claim in lease.claims]
         words = Counter(await self._under_way.wait_for(tasks))
         words[Word.SENDING] += len(tasks) - words.total()
@@ -147,19 +152,27 @@ class Deliver:
         self._bulkhead.close()
         await self._under_way.all_ended()
 
-    async def _attempt(self, claim: Claim, clock: "_DatabaseClock") -> Word:
+    async def _attempt(self, claim: Claim, clock: "_LeaseClock") -> Word:
         if claim.wait_seconds > 0:
             await self._wait(claim.wait_seconds)
         if self._stopping.is_set() or not await self._bulkhead.enter(claim.webhook):
-            return await self._release(Release(claim.delivery, claim.token, self._bulkhead.pause(claim.webhook)))
+            return await self._put_back(claim, self._bulkhead.pause(claim.webhook))
         started = time.monotonic()
-        outcome = await self._sender.send(claim, clock.now())
+        if clock.seconds_left(started) < self._rules.longest_post.total_seconds():
+            self._bulkhead.leave(claim.webhook, 0)
+            return await self._put_back(claim, timedelta(0))
+        failpoint.reach("before_send", claim.body)
+        outcome = await self._sender.send(claim, clock.unix_seconds(started))
+        failpoint.reach("after_answer", claim.body)
         took_seconds = time.monotonic() - started
         self._bulkhead.leave(claim.webhook, took_seconds)
         attempt = Attempt(claim.attempt, took_seconds, outcome)
         decision = decide(outcome, claim.attempt, self._rules.table)
         _log_attempt(claim, attempt, decision)
         return await self._settle(Settlement(claim.delivery, claim.token, attempt, decision))
+
+    async def _put_back(self, claim: Claim, pause: timedelta) -> Word:
+        return await self._release(Release(claim.delivery, claim.token, pause))
 
     async def _wait(self, seconds: float) -> None:
         try:
@@ -169,6 +182,7 @@ class Deliver:
 
     async def _commit(self, settlements: list[Settlement]) -> list[Word]:
         held = await self._written(lambda: self._deliveries.settle(settlements))
+        failpoint.reach("after_commit")
         self._ring([each for each in settlements if each.delivery in held])
         return [_word(each.decision) if each.delivery in held else Word.LEASE_LOST for each in settlements]
 
@@ -201,14 +215,22 @@ class Deliver:
         return []
 
 
-class _DatabaseClock:
-    """The database's clock, carried on by this process: signatures must not depend on a worker whose clock is off."""
+class _LeaseClock:
+    """What a lease says of time, carried on by this process's monotonic clock.
 
-    def __init__(self, lease: Lease) -> None:
-        self._offset = lease.at.timestamp() - time.monotonic()
+    Signatures carry the database's time, so a worker whose clock is off signs well; and no POST begins that might
+    outlast its lease, for instance after the whole process was frozen.
+    """
 
-    def now(self) -> int:
-        return int(self._offset + time.monotonic())
+    def __init__(self, lease: Lease, asked: float) -> None:
+        self._database_offset = lease.at.timestamp() - time.monotonic()
+        self._ends = asked + lease.seconds
+
+    def unix_seconds(self, monotonic: float) -> int:
+        return int(self._database_offset + monotonic)
+
+    def seconds_left(self, monotonic: float) -> float:
+        return self._ends - monotonic
 
 
 def _word(decision: Decision) -> Word:

@@ -51,7 +51,7 @@ async def statement(database: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     try:
         async with database.connect() as connection:
             yield connection
-    except (OSError, TimeoutError, PoolTimeoutError, InterfaceError, OperationalError) as error:
+    except _AWAY_ERRORS as error:
         raise Unavailable(_AWAY) from error
     except DBAPIError as error:
         if error.connection_invalidated or _is_passing(error):
@@ -89,6 +89,11 @@ def _is_passing(error: DBAPIError) -> bool:
     return state[:2] in {"08", "53", "57"} or state in {"40001", "40P01", "55P03"}
 
 
+_AWAY_ERRORS = (
+    *(OSError, TimeoutError, PoolTimeoutError, InterfaceError, OperationalError),
+    # as the driver raises them while a connection is being made: refused, shutting down, too many clients
+    *(asyncpg.PostgresError, asyncpg.InterfaceError),
+)
 _AWAY = "The database is not available at the moment. Try again in a second."
 
 

@@ -108,7 +108,9 @@ class DeliveryStore:
         }
         async with statement(self._database) as connection:
             rows = (await connection.execute(_CLAIM, parameters)).all()
-        return Lease(rows[0].at, tuple(_claim(row, token) for row in rows)) if rows else None
+        if not rows:
+            return None
+        return Lease(rows[0].at, self._timing.lease.total_seconds(), tuple(_claim(row, token) for row in rows))
 
     async def settle(self, settlements: Sequence[Settlement]) -> set[DeliveryId]:
         """Write the ends of attempts; return those whose token still held. The others changed nothing."""
