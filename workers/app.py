@@ -7,8 +7,10 @@ from config.celeryconfig import celery_settings
 from config.logs import set_up_logs
 from config.settings import load_settings
 from workers.engine_step import EngineStep
+from workers.redelivery import survive_lost_connections
 
 settings = load_settings()
+survive_lost_connections()
 
 app = Celery("flux", include=["workers.tasks"])
 app.config_from_object(celery_settings(settings.need_redis_url()))

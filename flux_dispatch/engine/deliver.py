@@ -25,7 +25,7 @@ MOST_IN_ONE_COMMIT: Final = 500
 GATHER_SECONDS: Final = 0.005
 """How long a settled attempt waits for others to share its commit."""
 
-WRITE_TRIES: Final = 30
+WRITE_TRIES: Final = 20
 WRITE_PAUSE_SECONDS: Final = 0.5
 """While the database is away, what came of an attempt is kept and tried again, for about as long as its lease runs."""
 

@@ -14,7 +14,7 @@ GRACE: Final = timedelta(seconds=5)
 CLAIM_SLACK: Final = timedelta(seconds=1)
 """How much too early a message may come and still be claimed; the worker waits out the rest."""
 
-LEASE_MARGIN: Final = timedelta(seconds=15)
+LEASE_MARGIN: Final = timedelta(seconds=10)
 """What a lease is longer than the longest POST: waiting for a turn, settling, a pause of the database."""
 
 MOST_RESCUES: Final = 3

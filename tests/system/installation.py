@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -120,9 +121,9 @@ class Installation:
         """Return an event."""
         return cast(dict[str, Any], self.call("GET", f"/v1/events/{event_id}"))
 
-    def rows(self, sql: str) -> list[Any]:
+    def rows(self, sql: str, *values: Any) -> list[Any]:
         """Ask the database itself."""
-        return asyncio.run(_fetch(self.database_url, sql))
+        return asyncio.run(_fetch(self.database_url, sql, values))
 
     def is_drained(self) -> bool:
         """Say whether nothing is owed any more."""
@@ -149,9 +150,9 @@ async def _new_key(database_url: str) -> str:
     return key
 
 
-async def _fetch(database_url: str, sql: str) -> list[Any]:
+async def _fetch(database_url: str, sql: str, values: Sequence[Any]) -> list[Any]:
     connection = await asyncpg.connect(database_url)
     try:
-        return list(await connection.fetch(sql))
+        return list(await connection.fetch(sql, *values))
     finally:
         await connection.close()

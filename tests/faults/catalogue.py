@@ -1,0 +1,265 @@
+"""Every fault, what is done for it, and what it may cost at most."""
+
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.faults.ground import Ground
+from tests.system.installation import Part
+from tests.waiting import eventually
+
+OUTAGE_SECONDS = 6.0
+LEASE_SECONDS = 12.0
+"""The delivery time-out of these runs, 2 s, and the margin."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault; `most_doubles` is what its guarantee allows, `is_quick` puts it into `make test`."""
+
+    name: str
+    inflict: Callable[[Ground], None]
+    most_doubles: int = 0
+    is_quick: bool = False
+
+
+def _two_workers(ground: Ground) -> tuple[Part, Part]:
+    return ground.installation.start_worker(), ground.installation.start_worker()
+
+
+def _worker_dies_at(failpoint: str, count: int) -> Callable[[Ground], None]:
+    def inflict(ground: Ground) -> None:
+        doomed = ground.installation.start_worker(FAILPOINT=f"{failpoint}:{count}")
+        assert doomed.process.wait(60) == -signal.SIGKILL
+        ground.installation.start_worker()
+        ground.wait_for_arrivals(50)
+
+    return inflict
+
+
+def _worker_dies_while_sending(ground: Ground) -> None:
+    doomed = ground.installation.start_worker()
+    calm = ground.receiver.answer
+
+    def strike(_: object) -> int:
+        doomed.process.kill()
+        ground.receiver.answer = calm
+        return 200
+
+    ground.wait_for_arrivals(30)
+    ground.receiver.answer = strike
+    assert doomed.process.wait(30) == -signal.SIGKILL
+    ground.installation.start_worker()
+    ground.wait_for_arrivals(50)
+
+
+def _rolling_restarts(ground: Ground) -> None:
+    workers = list(_two_workers(ground))
+    for turn in range(20):
+        ground.wait_for_arrivals(5)
+        old = workers[turn % 2]
+        workers[turn % 2] = ground.installation.start_worker()
+        assert old.stop() == 0
+    failed = ground.installation.rows("SELECT FROM attempts WHERE status IS DISTINCT FROM 200 AND status <> 500")
+    assert not failed, "a restart spent an attempt"
+
+
+def _worker_frozen_beyond_its_lease(ground: Ground) -> None:
+    frozen, _ = _two_workers(ground)
+    ground.wait_for_arrivals(30)
+    frozen.process.send_signal(signal.SIGSTOP)
+    _wait_seconds(LEASE_SECONDS + 6)
+    frozen.process.send_signal(signal.SIGCONT)
+    ground.wait_for_arrivals(30)
+
+
+def _api_dies_at(failpoint: str) -> Callable[[Ground], None]:
+    def inflict(ground: Ground) -> None:
+        _two_workers(ground)
+        ground.wait_for_arrivals(20)
+        ground.installation.parts[0].stop()
+        doomed = ground.installation.start_api(FAILPOINT=f"{failpoint}:20")
+        assert doomed.process.wait(30) == -signal.SIGKILL
+        ground.installation.start_api()
+        ground.wait_for_arrivals(30)
+
+    return inflict
+
+
+def _redis_is_emptied(ground: Ground) -> None:
+    _two_workers(ground)
+    for _ in range(5):
+        ground.wait_for_arrivals(20)
+        ground.broker.do("FLUSHALL")
+    ground.wait_for_arrivals(30)
+
+
+def _redis_restarts_empty(ground: Ground) -> None:
+    workers = _two_workers(ground)
+    ground.wait_for_arrivals(30)
+    ground.broker.kill()
+    ground.broker.start()
+    ground.wait_for_acknowledged(50)
+    eventually(lambda: _consume_again(ground, workers), "workers consume again", 30)
+
+
+def _consume_again(ground: Ground, workers: tuple[Part, Part]) -> bool:
+    assert all(worker.process.poll() is None for worker in workers)
+    return (
+        ground.broker.do("LLEN", "deliver") == 0
+        and ground.installation.rows(
+            "SELECT FROM deliveries WHERE state = 'delivered' AND ended_at > now() - interval '1 second'"
+        )
+        != []
+    )
+
+
+def _redis_is_down(ground: Ground) -> None:
+    _two_workers(ground)
+    ground.wait_for_arrivals(30)
+    ground.broker.kill()
+    before = len(ground.publisher.seconds)
+    ground.wait_for_arrivals(100)  # while it is still down
+    _wait_seconds(OUTAGE_SECONDS)
+    worst = max(ground.publisher.seconds[before:])
+    assert worst < 0.5, f"publishing took {worst:.2f} s while Redis was down"
+    ground.broker.start()
+    ground.wait_for_arrivals(30)
+
+
+def _redis_is_frozen(ground: Ground) -> None:
+    _two_workers(ground)
+    ground.wait_for_arrivals(30)
+    ground.broker.freeze()
+    before = len(ground.publisher.seconds)
+    ground.wait_for_acknowledged(100)
+    worst = max(ground.publisher.seconds[before:])
+    assert worst < 0.5, f"publishing took {worst:.2f} s while Redis was frozen"
+    _wait_seconds(OUTAGE_SECONDS)
+    ground.broker.thaw()
+    ground.wait_for_arrivals(30)
+
+
+def _redis_is_full(ground: Ground) -> None:
+    workers = _two_workers(ground)
+    ground.wait_for_arrivals(30)
+    ground.broker.do("CONFIG", "SET", "maxmemory", "1")
+    ground.wait_for_arrivals(50)
+    api = ground.installation.parts[0]
+    said = api.log.read_text().count("broker.away")
+    assert said == 1, f"the API said {said} times that the broker is away"
+    ground.broker.do("CONFIG", "SET", "maxmemory", "0")
+    ground.wait_for_arrivals(50)
+    assert all(worker.process.poll() is None for worker in workers)
+
+
+def _messages_come_three_times(ground: Ground) -> None:
+    _two_workers(ground)
+    stop = time.monotonic() + OUTAGE_SECONDS
+    while time.monotonic() < stop:
+        ground.wait_for_arrivals(10)
+        rows = ground.installation.rows("SELECT id FROM deliveries ORDER BY random() LIMIT 60")
+        ring(ground, [f"dlv_{row['id'].hex}" for row in rows])
+
+
+def ring(ground: Ground, deliveries: list[str]) -> None:
+    """Send the same deliveries to workers, in three messages."""
+    from celery import Celery
+
+    with Celery("faults", broker=ground.broker.url) as app:
+        for _ in range(3):
+            app.send_task("flux.deliver", args=[deliveries], queue="deliver")
+
+
+def _postgres_restarts(ground: Ground) -> None:
+    _two_workers(ground)
+    ground.wait_for_arrivals(30)
+    ground.database.restart_immediately()
+    ground.wait_for_arrivals(50)
+    strange = set(ground.publisher.refused) - {503}
+    assert not strange, f"publishing answered {strange} while the database was down"
+
+
+def _poison(ground: Ground) -> None:
+    for _ in range(2):
+        ground.installation.start_worker(FAILPOINT="before_send:1:poison")
+    keeper = _Keeper(ground)
+    ground.wait_for_arrivals(20)
+    poison = ground.installation.publish("order.completed", kind="poison")
+    given_up = "SELECT FROM attempts JOIN deliveries ON id = delivery_id WHERE error = 'worker_lost' AND event_id = $1"
+    eventually(
+        lambda: keeper.replace_the_dead() or ground.installation.rows(given_up, poison.removeprefix("evt_")),
+        "the poison is given up",
+        150,
+    )
+    assert keeper.deaths <= 4, f"it killed {keeper.deaths} workers"
+    for part in ground.installation.parts[1:]:
+        part.kill()
+    ground.installation.start_worker()
+
+
+class _Keeper:
+    """Replaces workers that die, as a supervisor does."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self.deaths = 0
+
+    def replace_the_dead(self) -> None:
+        alive = [part for part in self._ground.installation.parts[1:] if part.process.poll() is None]
+        for _ in range(2 - len(alive)):
+            self.deaths += 1
+            self._ground.installation.start_worker(FAILPOINT="before_send:1:poison")
+
+
+def _worker_dies_while_redis_is_empty(ground: Ground) -> None:
+    doomed, _ = _two_workers(ground)
+    ground.wait_for_arrivals(30)
+    ground.broker.do("FLUSHALL")
+    doomed.kill()
+    ground.installation.start_worker()
+    ground.wait_for_arrivals(50)
+
+
+def _postgres_restarts_while_a_worker_is_frozen(ground: Ground) -> None:
+    frozen, _ = _two_workers(ground)
+    ground.wait_for_arrivals(30)
+    frozen.process.send_signal(signal.SIGSTOP)
+    ground.database.restart_immediately()
+    _wait_seconds(OUTAGE_SECONDS)
+    frozen.process.send_signal(signal.SIGCONT)
+    ground.wait_for_arrivals(50)
+
+
+def _wait_seconds(seconds: float) -> None:
+    """Let an outage last: here the passing of time is the fault itself."""
+    end = time.monotonic() + seconds
+    eventually(lambda: time.monotonic() >= end, "time passes", seconds + 5)
+
+
+FAULTS = [
+    Fault("worker killed before the claim", _worker_dies_at("before_claim", 10)),
+    Fault("worker killed after the claim", _worker_dies_at("after_claim", 10), is_quick=True),
+    Fault("worker killed while the request is answered", _worker_dies_while_sending, most_doubles=40),
+    Fault(
+        "worker killed between answer and commit", _worker_dies_at("after_answer", 30), most_doubles=40, is_quick=True
+    ),
+    Fault("worker killed after the commit", _worker_dies_at("after_commit", 10), most_doubles=40),
+    Fault("20 rolling restarts", _rolling_restarts),
+    Fault("worker frozen beyond its lease", _worker_frozen_beyond_its_lease, most_doubles=40),
+    Fault("API killed before the commit", _api_dies_at("before_accept")),
+    Fault("API killed after the commit", _api_dies_at("after_accept"), is_quick=True),
+    Fault("Redis emptied, five times", _redis_is_emptied, is_quick=True),
+    Fault("Redis killed and restarted empty", _redis_restarts_empty, is_quick=True),
+    Fault("Redis down", _redis_is_down, is_quick=True),
+    Fault("Redis frozen", _redis_is_frozen),
+    Fault("Redis full", _redis_is_full),
+    Fault("every message three times, in random order", _messages_come_three_times, is_quick=True),
+    Fault("PostgreSQL restarted (immediate)", _postgres_restarts, most_doubles=40, is_quick=True),
+    Fault("a delivery that kills its worker", _poison),
+    Fault("worker killed while Redis is emptied", _worker_dies_while_redis_is_empty, most_doubles=40),
+    Fault(
+        "PostgreSQL restarted while a worker is frozen", _postgres_restarts_while_a_worker_is_frozen, most_doubles=40
+    ),
+]
