@@ -8,6 +8,7 @@ from typing import Final, Self
 
 import aiohttp
 import yarl
+from aiohttp.abc import AbstractResolver
 from aiohttp.resolver import AsyncResolver
 
 from flux_dispatch import __version__
@@ -45,18 +46,20 @@ class AiohttpSender:
     """POSTs deliveries over one session; use it as a context manager.
 
     Nothing of the environment is used (proxies, .netrc), no cookie is kept, no redirect followed, nothing decompressed.
+    `resolver` is what turns names into addresses; by default the system's name servers, asked for at most 4.5 s.
     """
 
-    def __init__(self, limits: SenderLimits, policy: AddressPolicy) -> None:
+    def __init__(self, limits: SenderLimits, policy: AddressPolicy, resolver: AbstractResolver | None = None) -> None:
         self._limits = limits
         self._policy = policy
+        self._resolver = resolver
 
     async def __aenter__(self) -> Self:
         connector = aiohttp.TCPConnector(
             limit=0,  # the bulkhead above limits
             ttl_dns_cache=DNS_CACHE_SECONDS,
             keepalive_timeout=KEEP_ALIVE_SECONDS,
-            resolver=AsyncResolver(timeout=DNS_TRY_SECONDS, tries=DNS_TRIES),
+            resolver=self._resolver or AsyncResolver(timeout=DNS_TRY_SECONDS, tries=DNS_TRIES),
             socket_factory=Guard(self._policy),
         )
         self._session = aiohttp.ClientSession(

@@ -26,16 +26,16 @@ def main(words: list[str]) -> int:
         Path(directory).chmod(0o755)
         with servers(Path(directory)) as (broker, database):
             for number, fault in enumerate(chosen):
-                verdict = run(fault, broker, database, Path(directory) / f"run{number}", f"fault{number}")
+                verdict = run(fault, broker, database, Path(directory) / f"run{number}")
                 wrong += bool(verdict.wrong)
                 _show(fault, verdict)
     sys.stdout.write(f"{len(chosen) - wrong} of {len(chosen)} faults kept every invariant\n")
     return 1 if wrong else 0
 
 
-def run(fault: Fault, broker: Broker, database: Database, directory: Path, name: str) -> Verdict:
+def run(fault: Fault, broker: Broker, database: Database, directory: Path) -> Verdict:
     """Inflict one fault on a fresh installation, and judge it."""
-    with ground(broker, database, directory, name) as on:
+    with ground(broker, database, directory, fault.pause_seconds) as on:
         try:
             fault.inflict(on)
         except AssertionError:

@@ -16,12 +16,21 @@ LEASE_SECONDS = 12.0
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault; `most_doubles` is what its guarantee allows, `is_quick` puts it into `make test`."""
+    """A fault; `most_doubles` is what its guarantee allows, `is_quick` puts it into `make test`.
+
+    `pause_seconds` between two events is long where a fault must meet one delivery alone.
+    """
 
     name: str
     inflict: Callable[[Ground], None]
     most_doubles: int = 0
     is_quick: bool = False
+    pause_seconds: float = 0.01
+
+
+ALONE = 0.15
+MANY = 100
+"""Doubles of deliveries that were under way when their worker died; each of them at most once."""
 
 
 def _two_workers(ground: Ground) -> tuple[Part, Part]:
@@ -239,15 +248,14 @@ def _wait_seconds(seconds: float) -> None:
 
 
 FAULTS = [
-    Fault("worker killed before the claim", _worker_dies_at("before_claim", 10)),
-    Fault("worker killed after the claim", _worker_dies_at("after_claim", 10), is_quick=True),
-    Fault("worker killed while the request is answered", _worker_dies_while_sending, most_doubles=40),
-    Fault(
-        "worker killed between answer and commit", _worker_dies_at("after_answer", 30), most_doubles=40, is_quick=True
-    ),
-    Fault("worker killed after the commit", _worker_dies_at("after_commit", 10), most_doubles=40),
+    Fault("worker killed before the claim", _worker_dies_at("before_claim", 10), pause_seconds=ALONE),
+    Fault("worker killed after the claim", _worker_dies_at("after_claim", 10), is_quick=True, pause_seconds=ALONE),
+    Fault("worker killed while the request is answered", _worker_dies_while_sending, 1, pause_seconds=ALONE),
+    Fault("worker killed before the commit", _worker_dies_at("after_answer", 10), 1, pause_seconds=ALONE),
+    Fault("worker killed after the commit", _worker_dies_at("after_commit", 10), pause_seconds=ALONE),
+    Fault("worker killed under load", _worker_dies_at("after_answer", 60), most_doubles=MANY, is_quick=True),
     Fault("20 rolling restarts", _rolling_restarts),
-    Fault("worker frozen beyond its lease", _worker_frozen_beyond_its_lease, most_doubles=40),
+    Fault("worker frozen beyond its lease", _worker_frozen_beyond_its_lease, most_doubles=MANY),
     Fault("API killed before the commit", _api_dies_at("before_accept")),
     Fault("API killed after the commit", _api_dies_at("after_accept"), is_quick=True),
     Fault("Redis emptied, five times", _redis_is_emptied, is_quick=True),
@@ -256,10 +264,8 @@ FAULTS = [
     Fault("Redis frozen", _redis_is_frozen),
     Fault("Redis full", _redis_is_full),
     Fault("every message three times, in random order", _messages_come_three_times, is_quick=True),
-    Fault("PostgreSQL restarted (immediate)", _postgres_restarts, most_doubles=40, is_quick=True),
-    Fault("a delivery that kills its worker", _poison),
-    Fault("worker killed while Redis is emptied", _worker_dies_while_redis_is_empty, most_doubles=40),
-    Fault(
-        "PostgreSQL restarted while a worker is frozen", _postgres_restarts_while_a_worker_is_frozen, most_doubles=40
-    ),
+    Fault("PostgreSQL restarted (immediate)", _postgres_restarts, most_doubles=MANY, is_quick=True),
+    Fault("a delivery that kills its worker", _poison, most_doubles=MANY),
+    Fault("worker killed while Redis is emptied", _worker_dies_while_redis_is_empty, most_doubles=MANY),
+    Fault("PostgreSQL restarted, a worker frozen", _postgres_restarts_while_a_worker_is_frozen, most_doubles=MANY),
 ]

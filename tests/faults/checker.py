@@ -70,6 +70,9 @@ def _check_receiver(ground: Ground, verdict: Verdict, most_doubles: int) -> None
     events = {request.event for requests in accepted.values() for request in requests}
     verdict.lost = len(set(ground.publisher.acknowledged.values()) - events)
     verdict.doubled = sum(len(requests) - 1 for requests in accepted.values())
+    worst = max((len(requests) - 1 for requests in accepted.values()), default=0)
+    if worst > min(most_doubles, 1):
+        verdict.wrong.append(f"one delivery was accepted {worst + 1} times")
     if verdict.lost:
         verdict.wrong.append(f"{verdict.lost} acknowledged events never arrived")
     if verdict.doubled > most_doubles:

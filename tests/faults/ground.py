@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import subprocess
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -130,16 +131,15 @@ def servers(directory: Path) -> Iterator[tuple[Broker, Database]]:
 
 
 @contextmanager
-def ground(broker: Broker, database: Database, directory: Path, name: str) -> Iterator[Ground]:
+def ground(broker: Broker, database: Database, directory: Path, pause_seconds: float) -> Iterator[Ground]:
     """Prepare for one fault: an empty database, an empty broker, an API, a receiver with a webhook, a publisher."""
     broker.do("FLUSHALL")
-    url = database.fresh(name)
+    url = database.fresh(f"flux_{uuid.uuid4().hex[:12]}")
     directory.mkdir(parents=True)
     with Installation(url, broker.url, directory, dict(SETTINGS)) as installation, Receiver(answer) as receiver:
         installation.start_api()
         hook = installation.webhook(f"{receiver.url}/hook")
-        with Publisher(lambda: installation.api_url, installation.key) as publisher:
-            publisher.secret = hook["secret"]
+        with Publisher(lambda: installation.api_url, installation.key, hook["secret"], pause_seconds) as publisher:
             yield Ground(broker, database, installation, receiver, publisher)
 
 

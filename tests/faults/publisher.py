@@ -10,7 +10,6 @@ from typing import Self
 
 import httpx
 
-PAUSE_SECONDS = 0.01
 TIMEOUT_SECONDS = 8.0
 
 
@@ -20,7 +19,8 @@ class Publisher:
 
     api_url: Callable[[], str]
     key: str
-    secret: str = ""
+    secret: str
+    pause_seconds: float
     acknowledged: dict[str, str] = field(default_factory=dict)
     """By idempotency key, the event's id."""
     unclear: set[str] = field(default_factory=set)
@@ -53,7 +53,7 @@ class Publisher:
             while not self._stop.is_set():
                 self._publish(client, number)
                 number += 1
-                self._stop.wait(PAUSE_SECONDS)
+                self._stop.wait(self.pause_seconds)
 
     def _publish(self, client: httpx.Client, number: int) -> None:
         key = uuid.uuid4().hex

@@ -1,0 +1,1 @@
+"""The sender against real sockets, hostile ones among them."""

@@ -1,0 +1,86 @@
+"""Hostile receivers: each is a few lines of raw HTTP on a real socket of loopback."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+NEVER_SECONDS = 30
+
+
+@asynccontextmanager
+async def listening(talk: Talk, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """Serve connections with a conversation; yields the port."""
+    talks: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task:
+            talks.add(task)
+        try:
+            await talk(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for task in talks:
+            task.cancel()
+        await asyncio.gather(*talks, return_exceptions=True)
+
+
+async def read_request(reader: asyncio.StreamReader) -> bytes:
+    """Return one request, head and body."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+    return head + await reader.readexactly(length)
+
+
+def answering(*pieces: bytes) -> Talk:
+    """Read the request, send these bytes, close."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+
+    return talk
+
+
+def repeating(head: bytes, piece: bytes, pause_seconds: float = 0) -> Talk:
+    """Read the request, send the head, then the piece without end."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(head)
+        while True:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(pause_seconds)
+
+    return talk
+
+
+async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+    """Read, and never answer."""
+    await reader.read()
+    await asyncio.sleep(NEVER_SECONDS)
+
+
+async def resetting(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Reset the connection before the request is read."""
+    writer.transport.abort()
+
+
+async def resetting_after(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Reset the connection when the request is read."""
+    await read_request(reader)
+    writer.transport.abort()
