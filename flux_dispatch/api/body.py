@@ -84,10 +84,16 @@ def _not_json(message: str) -> InvalidRequest:
 
 def _wrong_field(error: ValidationError) -> InvalidRequest:
     first = error.errors(include_url=False, include_input=False)[0]
-    param = ".".join(str(each)[:60] for each in first["loc"])
+    param = _path(first["loc"])
     if first["type"] == "missing":
         return InvalidRequest(f"{param} is missing.", param=param, code="missing_field")
     if first["type"] == "extra_forbidden":
         return InvalidRequest(f"{param} is not a field of this request.", param=param, code="unknown_field")
     message = f"{param or 'The body'} has the wrong type: {first['msg']}."
     return InvalidRequest(message, param=param or None, code="wrong_type", status=HTTPStatus.BAD_REQUEST)
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    """Return where in the body something is, like `events[1]` or `headers.X-Team`."""
+    steps = (f"[{each}]" if isinstance(each, int) else f".{each[:60]}" for each in location)
+    return "".join(steps).removeprefix(".")

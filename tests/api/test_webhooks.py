@@ -1,0 +1,154 @@
+"""Webhooks over HTTP: created, listed, shown, deleted, and refused with the field that is wrong."""
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+
+from flux_dispatch.domain.signing import SECRET_BYTES
+from tests.api.running import URL, Caller, check_error, running
+from tests.store.world import World
+
+
+async def test_a_webhook_is_created_with_a_secret_that_is_shown_once(ours: Caller) -> None:
+    given = {"url": URL, "events": ["order.completed", "invoice.*"], "description": "Läden", "headers": {"X-Team": "b"}}
+    before = datetime.now(UTC).replace(microsecond=0)
+    answer = await ours.http.post("/v1/webhooks", json=given)
+    assert answer.status_code == 201, answer.text
+    made = answer.json()
+    secret = made.pop("secret")
+    assert re.fullmatch(rf"whsec_[A-Za-z0-9+/]{{{SECRET_BYTES * 4 // 3}}}", secret)
+    assert re.fullmatch(r"wh_[0-9a-f]{32}", made["id"])
+    assert answer.headers["Location"] == f"/v1/webhooks/{made['id']}"
+    assert made.items() >= {**given, "object": "webhook", "status": "enabled", "disabled_reason": None}.items()
+    assert before <= datetime.fromisoformat(made["created"]) == datetime.fromisoformat(made["updated"])
+    shown = await ours.http.get(answer.headers["Location"])
+    assert shown.json() == made
+    assert (await ours.http.get("/v1/webhooks")).json()["data"] == [made]
+
+
+async def test_only_url_and_events_are_needed(ours: Caller) -> None:
+    made = await ours.webhook("*")
+    assert (made["description"], made["headers"]) == ("", {})
+
+
+async def test_repeated_events_are_kept_once_in_their_order(ours: Caller) -> None:
+    made = await ours.webhook("b", "a.*", "b", "*")
+    assert made["events"] == ["b", "a.*", "*"]
+
+
+async def test_a_deleted_webhook_is_gone_and_wants_nothing(ours: Caller) -> None:
+    made = await ours.webhook("*")
+    assert (await ours.event())["webhooks"] == 1
+    answer = await ours.http.delete(f"/v1/webhooks/{made['id']}")
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert answer.headers["X-Request-Id"]
+    assert (await ours.event())["webhooks"] == 0
+    assert (await ours.http.get("/v1/webhooks")).json()["data"] == []
+    check_error(await ours.http.get(f"/v1/webhooks/{made['id']}"), 404, "not_found")
+    check_error(await ours.http.delete(f"/v1/webhooks/{made['id']}"), 404, "not_found")
+
+
+async def test_a_url_is_stored_in_its_canonical_form(ours: Caller) -> None:
+    for given, canonical in [
+        ("HTTPS://Example.COM:443#part", "https://example.com/"),
+        ("https://bücher.example/a?b=c", "https://xn--bcher-kva.example/a?b=c"),
+    ]:
+        answer = await ours.http.post("/v1/webhooks", json={"url": given, "events": ["*"]})
+        assert answer.json()["url"] == canonical
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("", "invalid_url"),
+        ("file:///etc/passwd", "invalid_url"),
+        ("//example.com/", "invalid_url"),
+        ("https://user:pass@example.com/", "invalid_url"),
+        ("https://example.com/\n", "invalid_url"),
+        ("https://example.com/\0", "invalid_url"),
+        (" https://example.com/", "invalid_url"),
+        ("https://exa mple.com/", "invalid_url"),
+        ("https://example.com/" + "x" * 2029, "invalid_url"),
+        ("https://0x7f000001/", "invalid_url"),
+        ("http://example.com/", "https_required"),
+        ("https://example.com:6379/", "blocked_port"),
+        ("https://localhost/", "blocked_address"),
+        ("https://169.254.169.254/latest", "blocked_address"),
+        ("https://[::ffff:127.0.0.1]/", "blocked_address"),
+        ("https://metadata.google.internal/", "blocked_address"),
+    ],
+)
+async def test_a_url_that_must_not_be_called_is_refused(ours: Caller, world: World, url: str, code: str) -> None:
+    answer = await ours.http.post("/v1/webhooks", json={"url": url, "events": ["*"]})
+    error = check_error(answer, 422, code, "url")
+    assert "pass@" not in error["message"]
+    assert await world.scalar("SELECT count(*) FROM webhooks") == 0
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "param"),
+    [
+        ("events", [], "events"),
+        ("events", ["*"] * 101, "events"),
+        ("events", ["order.completed", "a..b"], "events[1]"),
+        ("events", ["ord*"], "events[0]"),
+        ("events", ["*.completed"], "events[0]"),
+        ("events", ["x" * 129], "events[0]"),
+        ("events", [""], "events[0]"),
+        ("description", "x" * 501, "description"),
+        ("description", "a\0b", "description"),
+        ("headers", {"X-Evil": "a\r\nHost: b"}, "headers.X-Evil"),
+        ("headers", {"X Space": "a"}, "headers.X Space"),
+        ("headers", {"Host": "a"}, "headers.Host"),
+        ("headers", {"content-LENGTH": "1"}, "headers.content-LENGTH"),
+        ("headers", {"Transfer-Encoding": "chunked"}, "headers.Transfer-Encoding"),
+        ("headers", {"Flux-Signature": "t=1"}, "headers.Flux-Signature"),
+        ("headers", {"webhook-id": "1"}, "headers.webhook-id"),
+        ("headers", {"X-Long": "x" * 70_000}, "headers.X-Long"),
+        ("headers", {"X-Team": ""}, "headers.X-Team"),
+        ("headers", {"X-Team": "ä"}, "headers.X-Team"),
+        ("headers", {"X-Team": "a", "x-team": "b"}, "headers"),
+        ("headers", {f"X-{n}": "a" for n in range(21)}, "headers"),
+    ],
+)
+async def test_a_wrong_field_is_named_and_nothing_is_stored(
+    ours: Caller, world: World, field: str, value: object, param: str
+) -> None:
+    answer = await ours.http.post("/v1/webhooks", json={"url": URL, "events": ["*"], field: value})
+    code = "invalid_event_type" if "[" in param else "invalid_value"
+    check_error(answer, 422, code, param)
+    assert await world.scalar("SELECT count(*) FROM webhooks") == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code", "param"),
+    [
+        ({"url": None}, 400, "wrong_type", "url"),
+        ({"url": 7}, 400, "wrong_type", "url"),
+        ({"events": "*"}, 400, "wrong_type", "events"),
+        ({"events": ["*", 7]}, 400, "wrong_type", "events[1]"),
+        ({"headers": {"X-Team": 7}}, 400, "wrong_type", "headers.X-Team"),
+        ({"secret": "whsec_"}, 422, "unknown_field", "secret"),
+    ],
+)
+async def test_a_field_of_the_wrong_type_is_named(
+    ours: Caller, change: dict[str, object], status: int, code: str, param: str
+) -> None:
+    answer = await ours.http.post("/v1/webhooks", json={"url": URL, "events": ["*"], **change})
+    check_error(answer, status, code, param)
+
+
+async def test_a_missing_field_is_named(ours: Caller) -> None:
+    check_error(await ours.http.post("/v1/webhooks", json={"events": ["*"]}), 422, "missing_field", "url")
+    check_error(await ours.http.post("/v1/webhooks", json={"url": URL}), 422, "missing_field", "events")
+
+
+async def test_an_operator_can_open_plain_http_and_networks(ours: Caller, database_url: str, redis_url: str) -> None:
+    opened = {"require_https": "false", "allow_networks": "127.0.0.0/8"}
+    async with running(database_url, redis_url, **opened) as api:
+        given = {"url": "http://127.0.0.1:8081/hooks", "events": ["*"]}
+        answer = await ours.http.post(f"{api}/v1/webhooks", json=given)
+        assert answer.json()["url"] == given["url"]
+        refused = await ours.http.post(f"{api}/v1/webhooks", json={**given, "url": "http://10.0.0.1/"})
+        check_error(refused, 422, "blocked_address", "url")
