@@ -1,0 +1,131 @@
+"""Deliveries, their attempts and alerts over HTTP."""
+
+from typing import Any
+
+import pytest
+
+from flux_dispatch.domain.ids import Prefix, public_id, uuid_hex
+from tests.api.running import URL, Caller, check_error
+from tests.store.world import World
+
+
+async def test_a_delivery_shows_every_attempt_in_order(ours: Caller, world: World) -> None:
+    webhook, event = await ours.webhook("*"), await ours.event()
+    (listed,) = (await ours.http.get("/v1/deliveries")).json()["data"]
+    for number, status, error in [(2, None, "timeout"), (1, 500, "http_status")]:
+        await world.do(
+            """INSERT INTO attempts (delivery_id, number, duration_seconds, ended_at, status, error, detail)
+               VALUES (CAST(:id AS uuid), :number, 0.25, '2026-01-15T10:30:00.5Z', :status, :error, '<script>\x1b')""",
+            id=_hex(listed),
+            number=number,
+            status=status,
+            error=error,
+        )
+    await world.do("UPDATE deliveries SET state = 'scheduled', attempts = 2, due_at = '2026-01-15T10:35:00.25Z'")
+    shown = (await ours.http.get(f"/v1/deliveries/{listed['id']}")).json()
+    assert [each["number"] for each in shown["attempts"]] == [1, 2]
+    assert shown.pop("attempts")[0] == {
+        "number": 1,
+        "started_at": "2026-01-15T10:30:00.250Z",
+        "ended_at": "2026-01-15T10:30:00.500Z",
+        "duration_ms": 250.0,
+        "status": 500,
+        "error": "http_status",
+        "response": "<script>\x1b",
+    }
+    assert shown == {
+        "id": listed["id"],
+        "object": "delivery",
+        "event": event["id"],
+        "event_type": "order.completed",
+        "webhook": webhook["id"],
+        "url": URL,
+        "status": "scheduled",
+        "reason": None,
+        "attempts_made": 2,
+        "next_attempt_at": "2026-01-15T10:35:00.250Z",
+        "created": listed["created"],
+        "ended": None,
+    }
+
+
+async def test_deliveries_are_narrowed_by_status_webhook_and_event(ours: Caller, world: World) -> None:
+    first, second = await ours.webhook("*"), await ours.webhook("invoice.*")
+    event, invoice = await ours.event(), await ours.event("invoice.paid")
+    await world.do(
+        "UPDATE deliveries SET state = 'delivered' WHERE event_id = CAST(:event AS uuid)",
+        event=uuid_hex(Prefix.EVENT, event["id"]),
+    )
+    for filters, expected in [
+        ({}, 3),
+        ({"status": "delivered"}, 1),
+        ({"status": "pending"}, 2),
+        ({"status": "failed"}, 0),
+        ({"webhook": first["id"]}, 2),
+        ({"webhook": second["id"]}, 1),
+        ({"event": invoice["id"]}, 2),
+        ({"event": invoice["id"], "webhook": second["id"], "status": "pending"}, 1),
+        ({"event": event["id"], "webhook": second["id"]}, 0),
+    ]:
+        assert len(await _listed(ours, "/v1/deliveries", **filters)) == expected, filters
+    of_event = f"/v1/events/{invoice['id']}/deliveries"
+    assert len(await _listed(ours, of_event)) == 2
+    assert len(await _listed(ours, of_event, status="delivered")) == 0
+
+
+async def test_a_delivery_to_a_deleted_webhook_still_shows_where_it_went(ours: Caller) -> None:
+    webhook, event = await ours.webhook("*"), await ours.event()
+    await ours.http.delete(f"/v1/webhooks/{webhook['id']}")
+    (delivery,) = await _listed(ours, f"/v1/events/{event['id']}/deliveries")
+    assert (delivery["webhook"], delivery["url"]) == (webhook["id"], URL)
+
+
+async def test_an_alert_shows_what_it_is_about(ours: Caller, world: World) -> None:
+    webhook, event = await ours.webhook("*"), await ours.event()
+    (delivery,) = await _listed(ours, "/v1/deliveries")
+    for number, status, error in [(1, 500, "http_status"), (2, None, "timeout")]:
+        await world.do(
+            """INSERT INTO attempts (delivery_id, number, duration_seconds, ended_at, status, error)
+               VALUES (CAST(:id AS uuid), :number, 0.25, flux_now(), :status, :error)""",
+            id=_hex(delivery),
+            number=number,
+            status=status,
+            error=error,
+        )
+    made = await world.scalar(
+        """INSERT INTO alerts (account_id, webhook_id, event_id, delivery_id, reason)
+           SELECT account_id, webhook_id, event_id, id, 'attempts_exhausted' FROM deliveries RETURNING id"""
+    )
+    (alert,) = await _listed(ours, "/v1/alerts")
+    assert alert.pop("created").endswith("Z")
+    assert alert == {
+        "id": public_id(Prefix.ALERT, made.hex),
+        "object": "alert",
+        "reason": "attempts_exhausted",
+        "webhook": webhook["id"],
+        "url": URL,
+        "event": event["id"],
+        "event_type": "order.completed",
+        "delivery": delivery["id"],
+        "last_status": None,
+        "last_error": "timeout",
+    }
+
+
+@pytest.mark.parametrize("path", ["webhooks", "events", "deliveries"])
+@pytest.mark.parametrize(
+    "text", ["x", "%00", "%ff", "%ED%A0%80", "..%2f..", "evt_0", "wh_" + "A" * 32, "😀", "dlv_" + "0" * 32]
+)
+async def test_an_id_that_is_none_is_not_found(ours: Caller, path: str, text: str) -> None:
+    check_error(await ours.http.get(f"/v1/{path}/{text}"), 404, "not_found")
+
+
+async def _listed(caller: Caller, path: str, **filters: str) -> list[dict[str, Any]]:
+    answer = await caller.http.get(path, params=filters)
+    assert answer.status_code == 200, answer.text
+    things: list[dict[str, Any]] = answer.json()["data"]
+    return things
+
+
+def _hex(delivery: dict[str, Any]) -> str:
+    return uuid_hex(Prefix.DELIVERY, delivery["id"])
