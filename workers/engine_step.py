@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 
 import structlog
 from celery import Celery, bootsteps
+from celery.signals import worker_shutdown
 
 from config.settings import Settings
 from flux_dispatch.domain.errors import Unavailable
@@ -47,9 +48,13 @@ class RunningEngine:
         """Run a verb on the loop and wait for it."""
         return self._loop.run(coroutine)
 
-    def stop(self) -> None:
-        """Give back what is not sent yet, wait for the answers to what is, and close everything."""
-        self._loop.run(self._stop())
+    def drain(self) -> None:
+        """Give back what is not sent yet, and wait for the answers to what is; the tasks that come now do nothing."""
+        self._loop.run(self._drain())
+
+    def close(self) -> None:
+        """Close everything; no task may run any more, for it would wait for this loop for ever."""
+        self._loop.run(self._open.aclose())
         self._bell.close()
         self._loop.stop()
 
@@ -57,11 +62,10 @@ class RunningEngine:
         self.verbs = await self._open.enter_async_context(open_verbs(self._settings, self._bell, self._threads))
         self._beside(self._plan())
 
-    async def _stop(self) -> None:
+    async def _drain(self) -> None:
         self._stopping.set()
         await self.verbs.deliver.stop()
         await asyncio.gather(*self._side_work)
-        await self._open.aclose()
 
     async def _plan(self) -> None:
         while not self._stopping.is_set():
@@ -103,7 +107,7 @@ class RunningEngine:
 
 
 class EngineStep(bootsteps.StartStopStep):  # type: ignore[misc]
-    """Runs the engine for as long as the worker; it stops after the consumer, before the pool's threads end."""
+    """Runs the engine for as long as the worker: begun when the pool is there, drained when the consumer has ended."""
 
     requires = ("celery.worker.components:Pool",)
 
@@ -112,10 +116,12 @@ class EngineStep(bootsteps.StartStopStep):  # type: ignore[misc]
         engine = RunningEngine(parent.app, parent.app.flux_settings, parent.concurrency)
         engine.start()
         parent.app.flux_engine = engine
+        # after the pool's last task: this signal is sent when every step has stopped
+        worker_shutdown.connect(lambda **_: engine.close(), weak=False)
 
     def stop(self, parent: Any) -> None:  # noqa: ANN401 - as above
-        """Stop the engine; no delivery is left leased."""
-        running_engine(parent.app).stop()
+        """Drain the engine; no delivery is left leased."""
+        running_engine(parent.app).drain()
 
 
 def running_engine(app: Celery) -> RunningEngine:
