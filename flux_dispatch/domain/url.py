@@ -131,7 +131,7 @@ _URL = re.compile(
     (?P<path>[/?](?:[A-Za-z0-9._~!$&'()*+,;=:@/?\-\[\]|]|%[0-9A-Fa-f]{2})*)?
     (?:\#[\x21-\x7e]*)?
     """,
-    re.VERBOSE | re.IGNORECASE,
+    re.VERBOSE | re.IGNORECASE | re.ASCII,  # without ASCII, IGNORECASE takes U+017F for s and U+212A for k
 )
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)

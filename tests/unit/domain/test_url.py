@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 import yarl
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flux_dispatch.domain.address import AddressPolicy
@@ -13,6 +13,17 @@ from flux_dispatch.domain.url import check_url
 
 STRICT = AddressPolicy()
 LOCAL = AddressPolicy(allow=(ip_network("127.0.0.0/8"), ip_network("::1/128")))
+
+PIECES = [
+    *("https://", "http://", "HTTPS://a.example", "example", "com", ".", "1", "0x7f", ":", "80", "/", "?", "#", "@"),
+    *("[", "]", "::1", "%", "%20", "\\", "-", "_", "xn--", "b\u00fccher", "\u017f", "\u212a", "\u3002", "\u2460"),
+    *("\u00ad", "\u200d", "\u00df", "\ufb00", "\u0345", "\u0130", "\u0663", "\uff0f", "\udc80", "\0", "\n"),
+]
+ANY_TEXT = (
+    st.text(max_size=60)
+    | st.lists(st.sampled_from(PIECES), max_size=10).map("".join)
+    | st.lists(st.sampled_from(PIECES), max_size=8).map(lambda pieces: "https://a.example" + "".join(pieces))
+)
 
 REFUSED = [
     *("file:///etc/passwd", "gopher://example.com/", "ftp://example.com/", "javascript:alert(1)"),
@@ -76,17 +87,27 @@ def test_loopback_is_taken_where_the_operator_allows_it(url: str) -> None:
     assert check_url(url, require_https=False, policy=LOCAL) == url
 
 
-@given(st.text(max_size=60) | st.from_regex(r"https?://[^/]{1,40}(:[0-9]{1,5})?(/.*)?", fullmatch=True))
+@pytest.mark.parametrize(
+    "url", ["http\u017f://example.com/", "https://example.com/\u017f", "https://example.com/\u212a"]
+)
+def test_letters_that_only_unicode_takes_for_s_and_k_are_refused(url: str) -> None:
+    with pytest.raises(InvalidRequest):
+        check_url(url, require_https=False, policy=STRICT)
+
+
+@given(ANY_TEXT)
+@example("https://x.example/\u017f")
 def test_whatever_is_taken_reads_the_same_to_the_client(text: str) -> None:
     try:
         stored = check_url(text, require_https=False, policy=LOCAL)
     except InvalidRequest:
         return
+    assert stored.isascii()
     read = yarl.URL(stored)
     authority = stored.split("/")[2]
     host, port = (
         (authority, "") if authority.endswith("]") else (authority.partition(":")[0], authority.partition(":")[2])
     )
-    assert f"[{read.host}]" == host if ":" in str(read.host) else read.host == host
+    assert f"[{read.host}]" == host if ":" in str(read.host) else read.raw_host == host
     assert read.explicit_port == (int(port) if port else None)
     assert (read.user, read.password, read.fragment) == (None, None, "")
