@@ -11,8 +11,8 @@ NEVER_SECONDS = 30
 
 
 @asynccontextmanager
-async def listening(talk: Talk, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """Serve connections with a conversation; yields the port."""
+async def listening(talk: Talk, context: ssl.SSLContext | None = None, port: int = 0) -> AsyncIterator[int]:
+    """Serve connections with a conversation; yields the port, a free one unless it is given."""
     talks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -21,12 +21,12 @@ async def listening(talk: Talk, context: ssl.SSLContext | None = None) -> AsyncI
             talks.add(task)
         try:
             await talk(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
+        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, asyncio.CancelledError):
             pass
         finally:
             writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    server = await asyncio.start_server(serve, "127.0.0.1", port, ssl=context)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
