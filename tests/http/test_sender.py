@@ -115,6 +115,32 @@ async def test_a_status_that_http_does_not_have_is_a_bad_response(sender: Aiohtt
         assert error_of(await send(sender, f"http://127.0.0.1:{port}/")) is ErrorClass.BAD_RESPONSE
 
 
+async def test_switching_protocols_is_a_failure(sender: AiohttpSender) -> None:
+    head = b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\nhello"
+    async with listening(answering(head)) as port:
+        outcome = await send(sender, f"http://127.0.0.1:{port}/")
+    assert isinstance(outcome, Refused)
+    assert outcome.status == 101
+
+
+async def test_an_informational_answer_is_waited_through(sender: AiohttpSender) -> None:
+    async with listening(answering(b"HTTP/1.1 199 Soon\r\n\r\n" + OK)) as port:
+        assert await send(sender, f"http://127.0.0.1:{port}/") == Accepted(200, "ok")
+
+
+async def test_a_header_with_a_line_break_never_leaves(sender: AiohttpSender) -> None:
+    requests: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        requests.append(await reader.read(1))
+        writer.write(OK)
+
+    async with listening(talk) as port:
+        sent = claim(f"http://127.0.0.1:{port}/", **{"X-Tenant": "blue\r\nX-Other: red"})
+        assert isinstance(await sender.send(sent, int(time.time())), Unanswered)
+    assert not any(requests)
+
+
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 async def test_a_redirect_is_a_failure_and_not_followed(sender: AiohttpSender, status: int) -> None:
     async with listening(resetting) as elsewhere:
