@@ -1,15 +1,21 @@
-"""Keeps a worker alive over the loss of its Redis, where kombu 5.7 ends it.
+"""Keeps a worker alive while its Redis is lost or full, where kombu 5.7 ends it.
 
 When a connection is lost, kombu closes its channel and then still speaks through it: it puts unacknowledged messages
 back, and tasks that end later acknowledge theirs. Both fail with an AttributeError, for what they need is gone, and
 that ends the consumer. Neither is needed: Redis hands such messages out again after the visibility time-out, and a
-message that comes twice does nothing. tests/faults ("Redis killed and restarted empty") fails without this.
+message that comes twice does nothing.
+
+When Redis is full (maxmemory, noeviction), it hands messages out but refuses the note that they are unacknowledged, and
+that refusal ends the consumer too. Without the note a message is lost if the worker dies, which the planner mends.
+
+The faults "Redis killed and restarted empty" and "Redis full" fail without this.
 """
 
 from typing import Any
 
 import structlog
 from kombu.transport.redis import Channel, QoS
+from redis.exceptions import ResponseError
 
 log = structlog.get_logger("flux.worker")
 
@@ -25,12 +31,19 @@ class ForgivingQoS(QoS):  # type: ignore[misc]
             log.info("messages.not_put_back", error=str(error), count=len(self._delivered))
             self._delivered.clear()
 
+    def append(self, message: Any, delivery_tag: str) -> None:  # noqa: ANN401 - as above
+        """Note a message as unacknowledged, in Redis if it takes it."""
+        try:
+            super().append(message, delivery_tag)
+        except ResponseError:
+            super(QoS, self).append(message, delivery_tag)
+
     def ack(self, delivery_tag: str) -> None:
-        """Acknowledge a message, unless its connection is gone."""
+        """Acknowledge a message, unless its connection is gone or Redis refuses."""
         try:
             super().ack(delivery_tag)
-        except AttributeError:
-            log.info("message.not_acknowledged", consequence="it comes again, and does nothing")
+        except (AttributeError, ResponseError):
+            log.info("message.not_acknowledged", consequence="it may come again, and does nothing then")
 
 
 def survive_lost_connections() -> None:

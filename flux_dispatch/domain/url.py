@@ -71,6 +71,8 @@ def _checked_host(text: str, policy: AddressPolicy) -> str:
 
 
 def _to_ascii(text: str) -> str:
+    if set(text) & _DEVIATING:
+        raise _refused("Write this host in its ASCII form, xn--…: clients do not agree on what its letters mean.")
     try:
         host = text.lower().encode("idna").decode("ascii").lower()
         host.encode("ascii").decode("idna")  # a broken xn-- label shows only on the way back
@@ -133,5 +135,7 @@ _URL = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE | re.ASCII,  # without ASCII, IGNORECASE takes U+017F for s and U+212A for k
 )
+# IDNA 2003 maps these away, IDNA 2008 keeps them: the same text would name two hosts (Unicode UTS 46, "deviations")
+_DEVIATING = frozenset("\u00df\u03c2\u200c\u200d")
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)

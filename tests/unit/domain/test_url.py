@@ -39,6 +39,7 @@ REFUSED = [
     *("https://" + "a" * 64 + ".com/", "https://" + "a." * 127 + "com/", "https://xn--zzzzz-.com/"),
     *("https://127.0.0.1%00.example.com/", "https://-a.com/", "https://a-.com/", "https://a..com/", "https://.com/"),
     *("https://127.0.0.1/", "https://127.1/", "https://2130706433/", "https://0x7f000001/", "https://0177.0.0.1/"),
+    *("https://faß.de/", "https://βόλος.example/", "https://a\u200cb.example/", "https://a\u200db.example/"),
     *("https://0/", "https://0.0.0.0/", "https://①②⑦.⓪.⓪.①/", "https://127。0。0。1/", "https://127.0.0.1/"),
     *(f"https://{address}/" for address in ("10.1.2.3", "172.16.0.1", "192.168.1.1", "100.64.0.1", "198.18.0.1")),
     *(f"https://{address}/" for address in ("169.254.169.254", "168.63.129.16", "224.0.0.1", "255.255.255.255")),
