@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, Final, NoReturn, TypeVar
 
@@ -12,6 +13,10 @@ from flux_dispatch.domain.errors import InvalidRequest
 
 BODY_SECONDS: Final = 10
 """How long a body may take to arrive."""
+
+MOST_NESTED: Final = 100
+"""How deep a body may be nested: Python's own bound moves with the call stack, so what it took in it might not give
+back, and a receiver's parser may stop earlier (the JSON of .NET at 64, of PHP at 512)."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -65,13 +70,30 @@ async def _read(request: web.Request) -> bytes:
 
 def _parse(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
     try:
-        return json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
+        parsed = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
     except UnicodeDecodeError:
         raise _not_json("The body is not UTF-8.") from None
     except RecursionError:
-        raise _not_json("The body is nested too deeply.") from None
+        raise _not_json(_TOO_DEEP) from None
     except ValueError as error:
         raise _not_json(f"The body is not valid JSON: {str(error)[:200]}.") from None
+    # counting is cheap, and what opens so few brackets cannot be deep
+    if body.count(b"{") + body.count(b"[") > MOST_NESTED and _is_too_deep(parsed):
+        raise _not_json(_TOO_DEEP)
+    return parsed
+
+
+def _is_too_deep(parsed: Any) -> bool:  # noqa: ANN401 - whatever JSON holds
+    level = [parsed]
+    for _ in range(MOST_NESTED + 1):
+        level = [inner for each in level for inner in _inside(each)]
+    return bool(level)
+
+
+def _inside(each: Any) -> Iterable[Any]:  # noqa: ANN401 - as above
+    if isinstance(each, dict):
+        return each.values()
+    return each if isinstance(each, list) else ()
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -97,3 +119,6 @@ def _path(location: tuple[int | str, ...]) -> str:
     """Return where in the body something is, like `events[1]` or `headers.X-Team`."""
     steps = (f"[{each}]" if isinstance(each, int) else f".{each[:60]}" for each in location)
     return "".join(steps).removeprefix(".")
+
+
+_TOO_DEEP = f"The body is nested more than {MOST_NESTED} levels deep."

@@ -1,18 +1,22 @@
 """The endpoints of /v1: each decodes the request, calls one verb or read, and shows what came of it."""
 
+from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 
 from flux_dispatch.api import shown
 from flux_dispatch.api.body import EventBody, WebhookBody, read_body
 from flux_dispatch.api.gate import ACCOUNT, needs
-from flux_dispatch.api.lists import answer_list, check_query, instant
+from flux_dispatch.api.lists import Readers, answer_list, instant, one_of, read_filters
 from flux_dispatch.api.parts import PARTS
 from flux_dispatch.domain.api_key import Scope
+from flux_dispatch.domain.delivery import State
 from flux_dispatch.domain.errors import MalformedId, NotFound
+from flux_dispatch.domain.event import check_type
 from flux_dispatch.domain.ids import DeliveryId, EventId, Prefix, WebhookId, uuid_hex
+from flux_dispatch.store.reads import EVENT_STATUSES
 
 routes = web.RouteTableDef()
 
@@ -33,7 +37,7 @@ async def create_webhook(request: web.Request) -> web.Response:
 @needs(Scope.READ)
 async def list_webhooks(request: web.Request) -> web.Response:
     """List webhooks."""
-    check_query(request, [])
+    read_filters(request, {})
     account = request[ACCOUNT]
     reads = request.app[PARTS].reads
     return await answer_list(request, account, lambda page: reads.webhooks(account, page), shown.webhook)
@@ -71,11 +75,7 @@ async def publish_event(request: web.Request) -> web.Response:
 @needs(Scope.READ)
 async def list_events(request: web.Request) -> web.Response:
     """List events, by type, status and time if asked."""
-    check_query(request, ["type", "status", "created_after", "created_before"])
-    filters: dict[str, Any] = {name: request.query[name] for name in ("type", "status") if name in request.query}
-    for name in ("created_after", "created_before"):
-        if name in request.query:
-            filters[name] = instant(request.query[name], name)
+    filters = read_filters(request, _EVENT_FILTERS)
     account = request[ACCOUNT]
     reads = request.app[PARTS].reads
     return await answer_list(request, account, lambda page: reads.events(account, page, filters), shown.event)
@@ -94,12 +94,12 @@ async def get_event(request: web.Request) -> web.Response:
 @needs(Scope.READ)
 async def list_deliveries_of_event(request: web.Request) -> web.Response:
     """List the deliveries of an event."""
-    check_query(request, ["status"])
+    filters = read_filters(request, _STATUS_FILTER)
     account = request[ACCOUNT]
     reads = request.app[PARTS].reads
     event = EventId(_id(request, Prefix.EVENT))
     _there(await reads.event(account, event), event)
-    filters = {"event": uuid_hex(Prefix.EVENT, event), **_status(request)}
+    filters["event"] = uuid_hex(Prefix.EVENT, event)
     return await answer_list(request, account, lambda page: reads.deliveries(account, page, filters), shown.delivery)
 
 
@@ -107,11 +107,7 @@ async def list_deliveries_of_event(request: web.Request) -> web.Response:
 @needs(Scope.READ)
 async def list_deliveries(request: web.Request) -> web.Response:
     """List deliveries, by status, webhook and event if asked."""
-    check_query(request, ["status", "webhook", "event"])
-    filters = _status(request)
-    for name, prefix in (("webhook", Prefix.WEBHOOK), ("event", Prefix.EVENT)):
-        if name in request.query:
-            filters[name] = uuid_hex(prefix, request.query[name])
+    filters = read_filters(request, _DELIVERY_FILTERS)
     account = request[ACCOUNT]
     reads = request.app[PARTS].reads
     return await answer_list(request, account, lambda page: reads.deliveries(account, page, filters), shown.delivery)
@@ -132,7 +128,7 @@ async def get_delivery(request: web.Request) -> web.Response:
 @needs(Scope.READ)
 async def list_alerts(request: web.Request) -> web.Response:
     """List alerts."""
-    check_query(request, [])
+    read_filters(request, {})
     account = request[ACCOUNT]
     reads = request.app[PARTS].reads
     return await answer_list(request, account, lambda page: reads.alerts(account, page), shown.alert)
@@ -154,5 +150,15 @@ def _there(found: Any, text: str) -> Any:  # noqa: ANN401 - whatever was looked 
     return found
 
 
-def _status(request: web.Request) -> dict[str, Any]:
-    return {"status": request.query["status"]} if "status" in request.query else {}
+_EVENT_FILTERS: Final[Readers] = {
+    "type": check_type,
+    "status": one_of(EVENT_STATUSES),
+    "created_after": instant,
+    "created_before": instant,
+}
+_STATUS_FILTER: Final[Readers] = {"status": one_of(State)}
+_DELIVERY_FILTERS: Final[Readers] = {
+    **_STATUS_FILTER,
+    "webhook": partial(uuid_hex, Prefix.WEBHOOK),
+    "event": partial(uuid_hex, Prefix.EVENT),
+}

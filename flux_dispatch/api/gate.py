@@ -111,6 +111,8 @@ def make_gate(parts: ApiParts) -> Middleware:
             response = answer(error, request_id)
         except web.HTTPException as error:
             response = answer(from_http(error), request_id)
+            if "Allow" in error.headers:
+                response.headers["Allow"] = error.headers["Allow"]
         except Exception:
             log.exception("request.failed", request_id=request_id, method=request.method, path=request.path)
             response = answer(OurError(f"Something broke on our side; it is logged as {request_id}."), request_id)

@@ -1,11 +1,11 @@
 """Lists: newest first, in pages that a cursor continues."""
 
-import json
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from aiohttp import web
 
@@ -17,6 +17,8 @@ DEFAULT_LIMIT: Final = 25
 HIGHEST_LIMIT: Final = 100
 
 Thing = TypeVar("Thing")
+Readers: TypeAlias = Mapping[str, Callable[[str], Any]]
+"""The filters of a list: what each reads its text as; a reader raises InvalidRequest."""
 
 
 async def answer_list(
@@ -40,30 +42,47 @@ async def answer_list(
     return web.json_response({"object": "list", "data": shown, "has_more": has_more, "next_cursor": cursor})
 
 
-def check_query(request: web.Request, allowed: Iterable[str]) -> None:
-    """Refuse query parameters that mean nothing here: a misspelt filter must not pass for one that matches all.
+def read_filters(request: web.Request, readers: Readers) -> dict[str, Any]:
+    """Return what the query narrows the list to: the value of each filter that it names, as its reader reads it.
 
     Raises:
-        InvalidRequest: 400, naming the parameter.
+        InvalidRequest: 400, naming the parameter, for a value that is none, and for a name that means nothing here: a
+            misspelt filter must not pass for one that matches all.
     """
-    known = {"limit", "cursor", *allowed}
+    known = {"limit", "cursor", *readers}
     for name in request.query:
         if name not in known:
             listed = ", ".join(sorted(known))
             raise _refused(f"{name[:60]} is not a parameter of this list. There are: {listed}.", name[:60])
+    return {name: _read(name, read, request.query[name]) for name, read in readers.items() if name in request.query}
 
 
-def instant(text: str, param: str) -> datetime:
-    """Return the instant that a query parameter names, in RFC 3339.
-
-    Raises:
-        InvalidRequest: 400, it is not one.
-    """
+def instant(text: str) -> datetime:
+    """Return the instant that a query parameter names, in RFC 3339; UTC unless it says otherwise."""
     try:
         value = datetime.fromisoformat(text)
-    except ValueError:
-        raise _refused(f"{param} is a time like 2026-01-15T10:30:00Z.", param) from None
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidRequest("Give a time like 2026-01-15T10:30:00Z.") from None
+
+
+def one_of(names: Iterable[str]) -> Callable[[str], str]:
+    """Return a reader of one of these names."""
+    known = list(names)
+
+    def read(text: str) -> str:
+        if text not in known:
+            raise InvalidRequest(f"{text[:60]!r} is none of {', '.join(known)}.")
+        return text
+
+    return read
+
+
+def _read(name: str, read: Callable[[str], Any], text: str) -> Any:  # noqa: ANN401 - whatever the reader makes of it
+    try:
+        return read(text)
+    except InvalidRequest as error:
+        raise _refused(error.message, name) from None
 
 
 def _limit(text: str | None) -> int:
@@ -77,21 +96,23 @@ def _limit(text: str | None) -> int:
 
 
 def _cursor(name: str, account: AccountId, last_id: str) -> str:
-    return urlsafe_b64encode(json.dumps([name, account, last_id.rpartition("_")[2]]).encode()).decode()
+    return urlsafe_b64encode(f"{name} {account} {last_id.rpartition('_')[2]}".encode()).decode()
 
 
 def _read_cursor(text: str | None, name: str, account: AccountId) -> str | None:
     if text is None:
         return None
     try:
-        of_list, of_account, id_hex = json.loads(urlsafe_b64decode(text.encode("ascii")))
-        bytes.fromhex(id_hex)
-    except (ValueError, TypeError):
-        of_list = None
-    if (of_list, of_account if of_list else None) != (name, account):
+        of_list, _, id_hex = urlsafe_b64decode(text.encode("ascii")).decode().rpartition(" ")
+    except ValueError:
+        of_list, id_hex = "", ""
+    if of_list != f"{name} {account}" or _ID_HEX.fullmatch(id_hex) is None:
         raise _refused("This cursor does not belong to this list: use next_cursor of its last page.", "cursor")
-    return str(id_hex)
+    return id_hex
 
 
 def _refused(message: str, param: str) -> InvalidRequest:
     return InvalidRequest(message, param=param, code="invalid_parameter", status=HTTPStatus.BAD_REQUEST)
+
+
+_ID_HEX = re.compile(r"[0-9a-f]{32}", re.ASCII)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Row, TextClause, text
@@ -12,6 +12,9 @@ from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, Web
 from flux_dispatch.domain.webhook import Webhook
 from flux_dispatch.store.connect import statement
 from flux_dispatch.store.webhooks import webhook_of
+
+EVENT_STATUSES: Final = ("pending", "delivered", "failed", "canceled", "unmatched")
+"""What the deliveries of an event may make of it."""
 
 _WEBHOOKS = """
     SELECT * FROM webhooks

@@ -1,0 +1,160 @@
+"""Lists: every page once, newest first; a cursor, limit or filter that is none is refused."""
+
+from base64 import urlsafe_b64encode
+from typing import Any
+
+import pytest
+
+from flux_dispatch.domain.ids import Prefix, uuid_hex
+from tests.api.running import Caller, check_error
+from tests.store.world import World
+
+EVERY_LIST = ["/v1/webhooks", "/v1/events", "/v1/deliveries", "/v1/alerts"]
+
+
+@pytest.mark.parametrize("path", EVERY_LIST)
+async def test_pages_hold_everything_once_newest_first(ours: Caller, theirs: Caller, world: World, path: str) -> None:
+    for caller in (ours, theirs):
+        await _fill(caller, world)
+    whole = (await ours.http.get(path, params={"limit": 100})).json()
+    assert whole.items() >= {"object": "list", "has_more": False, "next_cursor": None}.items()
+    ids = [each["id"] for each in whole["data"]]
+    assert len(ids) == 7
+    assert ids == sorted(ids, reverse=True)
+    pages = await _pages(ours, path, limit="3")
+    assert [len(page) for page in pages] == [3, 3, 1]
+    assert [each for page in pages for each in page] == whole["data"]
+    assert [len(page) for page in await _pages(ours, path, limit="7")] == [7]
+
+
+async def test_a_filter_holds_through_all_pages(ours: Caller) -> None:
+    for n in range(6):
+        await ours.event("even" if n % 2 == 0 else "odd")
+    pages = await _pages(ours, "/v1/events", limit="2", type="even")
+    assert [[each["type"] for each in page] for page in pages] == [["even", "even"], ["even"]]
+
+
+async def test_a_page_stays_what_it_is_when_newer_things_come(ours: Caller) -> None:
+    made = [(await ours.event())["id"] for _ in range(3)]
+    first = (await ours.http.get("/v1/events", params={"limit": 2})).json()
+    await ours.event()
+    rest = (await ours.http.get("/v1/events", params={"cursor": first["next_cursor"]})).json()
+    assert [each["id"] for each in rest["data"]] == made[:1]
+
+
+async def test_a_page_has_25_things_unless_told(ours: Caller, world: World) -> None:
+    for _ in range(26):
+        await world.webhook(ours.account, "*")
+    answer = (await ours.http.get("/v1/webhooks")).json()
+    assert (len(answer["data"]), answer["has_more"]) == (25, True)
+
+
+async def test_a_limit_that_is_none_is_refused(ours: Caller) -> None:
+    for path in EVERY_LIST:
+        for limit in ("0", "-1", "101", "1000000000", "1" * 5000, "", "x", "1.0", "1_0", "+1", " 1", "１"):  # noqa: RUF001
+            check_error(await ours.http.get(path, params={"limit": limit}), 400, "invalid_parameter", "limit")
+
+
+async def test_a_cursor_of_another_list_or_account_is_refused(ours: Caller, theirs: Caller, world: World) -> None:
+    for caller in (ours, theirs):
+        await _fill(caller, world)
+    cursors = {path: await _cursor(ours, path) for path in EVERY_LIST}
+    for path in EVERY_LIST:
+        foreign = [cursor for other, cursor in cursors.items() if other != path]
+        for cursor in [await _cursor(theirs, path), *foreign]:
+            check_error(await ours.http.get(path, params={"cursor": cursor}), 400, "invalid_parameter", "cursor")
+    event = (await ours.http.get("/v1/events")).json()["data"][0]["id"]
+    nested = await ours.http.get(f"/v1/events/{event}/deliveries", params={"cursor": cursors["/v1/deliveries"]})
+    check_error(nested, 400, "invalid_parameter", "cursor")
+
+
+async def test_a_cursor_of_rubbish_is_refused(ours: Caller) -> None:
+    own = f"/v1/events {ours.account}"
+    forged = [
+        *(_encoded(f"{own} {last}") for last in ("", "0", "ab", "0" * 31, "zz" * 16, "00 " * 16, "0" * 64, "A" * 32)),
+        *(_encoded(each) for each in ("", "0" * 32, own, f"{own}{'0' * 32}", f"x {'0' * 32}", "[" * 5000)),
+        urlsafe_b64encode(b"\xff\xfe").decode(),
+        *("", "x", "=", "%", "ä", "\0", "😀", "' OR 1=1 --"),
+    ]
+    for cursor in forged:
+        answer = await ours.http.get("/v1/events", params={"cursor": cursor})
+        assert answer.status_code == 400, cursor
+        check_error(answer, 400, "invalid_parameter", "cursor")
+
+
+async def test_events_are_narrowed_by_type_and_time(ours: Caller, world: World) -> None:
+    early, late = await ours.event("a"), await ours.event("b")
+    for event, at in [(early, "2026-01-15T10:00:00Z"), (late, "2026-01-15T12:00:00Z")]:
+        await world.do(
+            "UPDATE events SET created_at = CAST(CAST(:at AS text) AS timestamptz) WHERE id = CAST(:id AS uuid)",
+            at=at,
+            id=uuid_hex(Prefix.EVENT, event["id"]),
+        )
+    for filters, expected in [
+        ({}, ["b", "a"]),
+        ({"type": "a"}, ["a"]),
+        ({"type": "c"}, []),
+        ({"created_after": "2026-01-15T11:00:00Z"}, ["b"]),
+        ({"created_after": "2026-01-15T13:00:00+02:00"}, ["b"]),
+        ({"created_after": "2026-01-15T12:00:00Z"}, []),
+        ({"created_before": "2026-01-15T11:00:00"}, ["a"]),
+        ({"created_before": "2026-01-16"}, ["b", "a"]),
+        ({"created_after": "2026-01-15T09:00:00Z", "created_before": "2026-01-15T11:00:00Z"}, ["a"]),
+    ]:
+        answer = await ours.http.get("/v1/events", params=filters)
+        assert [each["type"] for each in answer.json()["data"]] == expected, filters
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "values"),
+    [
+        ("/v1/events", "status", ["done", "", "Pending", "\0", "sending"]),
+        ("/v1/events", "type", ["", "\0", "a\0", "*", "a:b{page}"]),
+        ("/v1/events", "created_after", ["", "x", "1", "2026-13-01", "0001-01-01T00:00:00+14:00", "٢٠٢٦-01-15"]),
+        ("/v1/events", "created_before", ["yesterday", "9999-12-31T23:59:59-14:00", "2026-01-15T25:00:00Z"]),
+        ("/v1/deliveries", "status", ["done", "", "\0"]),
+        ("/v1/deliveries", "webhook", ["", "x", "evt_" + "0" * 32, "\0"]),
+        ("/v1/deliveries", "event", ["", "x", "wh_" + "0" * 32, "\0"]),
+        ("/v1/webhooks", "status", ["enabled"]),
+        ("/v1/alerts", "Limit", ["1"]),
+        ("/v1/events", "key", ["sk_live_"]),
+    ],
+)
+async def test_a_filter_that_means_nothing_is_refused(ours: Caller, path: str, name: str, values: list[str]) -> None:
+    for value in values:
+        answer = await ours.http.get(path, params={name: value})
+        assert answer.status_code == 400, (value, answer.text)
+        check_error(answer, 400, "invalid_parameter", name)
+
+
+async def _fill(caller: Caller, world: World) -> None:
+    """Give the account seven of everything."""
+    for _ in range(6):
+        await caller.webhook("nothing")
+    await caller.webhook("order.*")
+    for _ in range(7):
+        await caller.event()
+    await world.do(
+        """INSERT INTO alerts (account_id, webhook_id, event_id, delivery_id, reason)
+           SELECT account_id, webhook_id, event_id, id, 'gone' FROM deliveries
+           WHERE account_id = CAST(:account AS uuid)""",
+        account=uuid_hex(Prefix.ACCOUNT, caller.account),
+    )
+
+
+async def _pages(caller: Caller, path: str, **parameters: str) -> list[list[dict[str, Any]]]:
+    pages, more = [], dict(parameters)
+    while more:
+        answer = (await caller.http.get(path, params=more)).json()
+        assert answer["has_more"] == (answer["next_cursor"] is not None)
+        pages.append(answer["data"])
+        more = {**parameters, "cursor": answer["next_cursor"]} if answer["has_more"] else {}
+    return pages
+
+
+async def _cursor(caller: Caller, path: str) -> str:
+    return str((await caller.http.get(path, params={"limit": 2})).json()["next_cursor"])
+
+
+def _encoded(cursor: str) -> str:
+    return urlsafe_b64encode(cursor.encode()).decode()
