@@ -12,7 +12,15 @@ from aiohttp.typedefs import Middleware
 from flux_dispatch.api.envelope import answer, from_http
 from flux_dispatch.api.parts import ApiParts
 from flux_dispatch.domain.api_key import ApiKey, Scope, is_well_formed
-from flux_dispatch.domain.errors import FluxError, Forbidden, InvalidRequest, NotFound, OurError, Unauthenticated
+from flux_dispatch.domain.errors import (
+    FluxError,
+    Forbidden,
+    InvalidRequest,
+    MalformedId,
+    NotFound,
+    OurError,
+    Unauthenticated,
+)
 from flux_dispatch.domain.ids import AccountId
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -87,12 +95,18 @@ class Gate:
 
     async def _existing(self, account: AccountId) -> AccountId:
         if self._accounts.get(account, 0.0) < time.monotonic():
-            if not await self._parts.accounts.exists(account):
+            if not await self._exists(account):
                 raise NotFound(f"There is no account {account}.")
             if len(self._accounts) >= MOST_CACHED:
                 self._accounts.clear()
             self._accounts[account] = time.monotonic() + CACHE_SECONDS
         return account
+
+    async def _exists(self, account: AccountId) -> bool:
+        try:
+            return await self._parts.accounts.exists(account)
+        except MalformedId:
+            return False
 
 
 def make_gate(parts: ApiParts) -> Middleware:
