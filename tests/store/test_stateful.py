@@ -1,0 +1,198 @@
+"""Random lives of deliveries on the real store: lost, doubled and late messages, dying workers, jumping time."""
+
+import asyncio
+from collections.abc import Coroutine
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
+
+from flux_dispatch.domain.claim import Claim, Release, Settlement
+from flux_dispatch.domain.delivery import State
+from flux_dispatch.domain.finding import Finding
+from flux_dispatch.domain.ids import DeliveryId
+from flux_dispatch.domain.outcome import Accepted, Attempt, ErrorClass, Outcome, Refused, Unanswered
+from flux_dispatch.domain.retry import RetryTable, decide
+from flux_dispatch.store.connect import open_database
+from flux_dispatch.store.deliver import DeliveryStore
+from flux_dispatch.store.fail import FailureStore
+from flux_dispatch.store.plan import PlanStore
+from tests.store.world import TIMING, World
+
+TABLE = RetryTable.from_seconds([0, 60, 300])
+OUTCOMES: list[Outcome] = [
+    Accepted(200),
+    Refused(500),
+    Refused(429, "", 90.0),
+    Unanswered(ErrorClass.TIMEOUT),
+    Refused(410),
+]
+FINAL = {State.DELIVERED, State.FAILED, State.CANCELED}
+
+Value = TypeVar("Value")
+
+
+class Life(RuleBasedStateMachine):
+    """A worker's moves in any order; `claims` are those that some worker holds or believes to hold."""
+
+    url = ""
+    deliveries = Bundle("deliveries")
+    claims = Bundle("claims")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.world = World(open_database(self.url, pool_size=2))
+        self.store = DeliveryStore(self.world.database, TIMING)
+        self.plan = PlanStore(self.world.database, TIMING)
+        self.failures = FailureStore(self.world.database)
+        self.successes: dict[DeliveryId, int] = {}
+        self.finals: dict[str, str] = {}
+        self.run(self.world.do("TRUNCATE webhooks, events, deliveries, attempts, alerts, accounts, api_keys"))
+        self.run(self.world.pass_time(0))
+        self.account = self.run(self.world.account())
+        self.run(self.world.webhook(self.account, "*"))
+
+    def teardown(self) -> None:
+        self.run(self.world.database.dispose())
+        self.loop.close()
+
+    def run(self, work: Coroutine[Any, Any, Value]) -> Value:
+        return self.loop.run_until_complete(work)
+
+    @rule(target=deliveries)
+    def publish(self) -> DeliveryId:
+        self.webhook_is_enabled()
+        return self.run(self.world.delivery(self.account))
+
+    @rule(target=claims, some=st.lists(deliveries, max_size=6))
+    def message_comes(self, some: list[DeliveryId]) -> Any:
+        """A message comes: in time, late, again, or in another order; it may name a delivery twice."""
+        lease = self.run(self.store.claim(some))
+        return multiple(*(lease.claims if lease else ()))
+
+    @rule(claim=claims, outcome=st.sampled_from(OUTCOMES))
+    def attempt_ends(self, claim: Claim, outcome: Outcome) -> None:
+        """An attempt is settled, perhaps after its lease was lost; the same one may try to settle twice."""
+        decision = decide(outcome, claim.attempt, TABLE)
+        attempt = Attempt(claim.attempt, 0.1, outcome)
+        settled = self.run(self.store.settle([Settlement(claim.delivery, claim.token, attempt, decision)]))
+        if isinstance(outcome, Accepted):
+            self.successes[claim.delivery] = self.successes.get(claim.delivery, 0) + len(settled)
+
+    @rule(claim=consumes(claims))
+    def attempt_is_given_back(self, claim: Claim) -> None:
+        self.run(self.store.release([Release(claim.delivery, claim.token, timedelta(seconds=1))]))
+
+    @rule(claim=consumes(claims))
+    def worker_dies(self, claim: Claim) -> None:
+        assert claim
+
+    @rule(seconds=st.sampled_from([0.5, 1, 6, 29, 61, 301]))
+    def time_passes(self, seconds: float) -> None:
+        self.run(self.world.pass_time(seconds))
+
+    @rule(retries=st.booleans(), may_ring=st.booleans())
+    def planner_looks(self, retries: bool, may_ring: bool) -> None:  # noqa: FBT001 - hypothesis calls it
+        for found in self.run(self.plan.wake(retries=retries, may_ring=may_ring, limit=10)):
+            assert may_ring or found.finding is not Finding.RING
+            if found.finding is Finding.LOST:
+                outcome = Unanswered(ErrorClass.WORKER_LOST)
+                decision = decide(outcome, found.attempt, TABLE)
+                attempt = Attempt(found.attempt, 0, outcome)
+                settlement = Settlement(found.delivery, str(found.token), attempt, decision)
+                assert self.run(self.store.settle([settlement])) == {found.delivery}
+
+    @rule(some=st.lists(deliveries, max_size=6))
+    def final_task_comes(self, some: list[DeliveryId]) -> None:
+        """The final-failure task comes: in time, again, or for deliveries that are not exhausted at all."""
+        self.run(self.failures.fail(some))
+
+    @rule()
+    def webhook_is_disabled(self) -> None:
+        self.run(self.world.do("UPDATE webhooks SET status = 'disabled'"))
+
+    @rule()
+    def webhook_is_enabled(self) -> None:
+        self.run(self.world.do("UPDATE webhooks SET status = 'enabled', disabled_reason = NULL"))
+
+    @invariant()
+    def every_row_is_whole(self) -> None:
+        for row in self.run(self.world.rows("SELECT * FROM deliveries")):
+            assert row.attempts <= TABLE.attempts
+            assert (row.token is not None) == (row.state == State.SENDING), row
+            assert (row.leased_until is not None) == (row.state == State.SENDING), row
+            assert (row.wake_at is None) == (row.state in FINAL), row
+            assert (row.due_at is None) == (row.state in FINAL | {State.EXHAUSTED}), row
+
+    @invariant()
+    def nobody_leaves_a_final_state(self) -> None:
+        now = {row.id.hex: row.state for row in self.run(self.world.rows("SELECT id, state FROM deliveries"))}
+        for delivery, state in self.finals.items():
+            assert now[delivery] == state
+        self.finals = {delivery: state for delivery, state in now.items() if state in FINAL}
+
+    @invariant()
+    def attempts_have_no_gaps(self) -> None:
+        broken = self.run(
+            self.world.rows(
+                "SELECT deliveries.id FROM deliveries LEFT JOIN attempts ON delivery_id = deliveries.id "
+                "GROUP BY deliveries.id, attempts HAVING count(number) <> attempts OR max(number) <> attempts"
+            )
+        )
+        assert not broken
+
+    @invariant()
+    def a_success_is_settled_once(self) -> None:
+        assert all(count <= 1 for count in self.successes.values())
+
+    @invariant()
+    def each_failure_has_its_alert_and_no_other(self) -> None:
+        broken = self.run(
+            self.world.rows(
+                "SELECT 1 FROM deliveries d "
+                "FULL JOIN alerts a ON a.delivery_id = d.id JOIN events e ON e.id = d.event_id "
+                "WHERE (d.state = 'failed') <> (a.id IS NOT NULL) OR (d.state = 'failed' AND e.failed_at IS NULL)"
+            )
+        )
+        assert not broken
+
+    @rule()
+    def everything_drains(self) -> None:
+        """Whatever happened before: with a working worker and a planner, nothing stays owed."""
+        for _ in range(40):
+            self.run(self.world.pass_time(120))
+            for retries in (False, True):
+                self.planner_looks(retries, may_ring=True)
+            owed = self.run(self.world.rows("SELECT id, state FROM deliveries WHERE wake_at IS NOT NULL"))
+            if not owed:
+                return
+            ids = [DeliveryId(f"dlv_{row.id.hex}") for row in owed]
+            lease = self.run(self.store.claim(ids))
+            for claim in lease.claims if lease else ():
+                self.attempt_ends(claim, Accepted(200))
+            self.run(self.failures.fail(ids))
+        raise AssertionError("something is owed for ever")
+
+
+def test_whatever_happens_the_promises_hold(database_url: str) -> None:
+    Life.url = database_url
+    run_state_machine_as_test(
+        Life,
+        settings=settings(
+            max_examples=40,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+        ),
+    )
