@@ -40,12 +40,16 @@ def from_http(error: web.HTTPException) -> FluxError:
         case HTTPStatus.NOT_FOUND:
             return NotFound("There is nothing at this address. docs/api.md lists the endpoints.")
         case HTTPStatus.METHOD_NOT_ALLOWED:
-            return _wrong_request("This address does not take that method.", "method_not_allowed", error.status)
+            return _wrong_request(
+                "This address does not take that method.", code="method_not_allowed", status=error.status
+            )
         case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            return _wrong_request("The request body is larger than allowed.", "body_too_large", error.status)
+            return _wrong_request(
+                "The request body is larger than allowed.", code="body_too_large", status=error.status
+            )
         case _:
-            return _wrong_request(error.reason, "bad_request", error.status)
+            return _wrong_request(error.reason, code="bad_request", status=error.status)
 
 
-def _wrong_request(message: str, code: str, status: int) -> InvalidRequest:
+def _wrong_request(message: str, *, code: str, status: int) -> InvalidRequest:
     return InvalidRequest(message, code=code, status=HTTPStatus(status))

@@ -1,8 +1,11 @@
 """Runs the API of given settings on a free port, and calls it as an account."""
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any, cast
 
 import httpx
@@ -16,6 +19,7 @@ from flux_dispatch.store.accounts import AccountStore
 from flux_dispatch.store.keys import KeyStore
 from workers.wiring import api_application
 
+ERRORS = Path(__file__).parents[2] / "docs" / "errors.md"
 URL = "https://example.com/hooks"
 EVENT: dict[str, Any] = {"type": "order.completed", "data": {"order": 7}}
 
@@ -68,6 +72,7 @@ def client(api: str, key: str, **headers: str) -> httpx.AsyncClient:
 def check_error(answer: httpx.Response, status: int, code: str, param: str | None = None) -> dict[str, Any]:
     """Check the envelope of an error and return what it holds."""
     assert answer.status_code == status, answer.text
+    assert status in documented_errors()[code]
     assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
     body = answer.json()
     assert set(body) == {"error"}
@@ -79,3 +84,10 @@ def check_error(answer: httpx.Response, status: int, code: str, param: str | Non
     assert error["request_id"] == answer.headers["X-Request-Id"]
     assert "Traceback" not in answer.text
     return cast(dict[str, Any], error)
+
+
+@cache
+def documented_errors() -> dict[str, set[int]]:
+    """Return the codes that docs/errors.md explains, each with its statuses."""
+    sections = re.findall(r"(?m)^### `(\w+)`\n\n([\d, ]+)\. .{20,}", ERRORS.read_text())
+    return {code: {int(status) for status in statuses.split(", ")} for code, statuses in sections}
