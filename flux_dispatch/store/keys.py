@@ -45,7 +45,7 @@ class KeyStore:
 
     async def list_all(self, account: AccountId | None = None) -> list[ApiKey]:
         """Return the keys of an account, or all keys, oldest first."""
-        query = select(api_keys).order_by(api_keys.c.id)
+        query = select(api_keys).order_by(api_keys.c.created_at, api_keys.c.id)
         if account:
             query = query.where(api_keys.c.account_id == UUID(uuid_hex(Prefix.ACCOUNT, account)))
         async with statement(self._database) as connection:
