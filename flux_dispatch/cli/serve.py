@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 import warnings
 from pathlib import Path
@@ -15,6 +14,7 @@ import config.flowerconfig
 from config.celeryconfig import QUEUES
 from config.logs import set_up_logs
 from config.settings import Settings
+from flux_dispatch.cli.port import port_to_use
 from flux_dispatch.cli.refusal import Refusal
 from flux_dispatch.store.connect import check_database, open_database
 from flux_dispatch.store.migrate import check_current, migrate
@@ -54,7 +54,7 @@ def run_flower(settings: Settings, *, without_auth: bool) -> None:
         raise Refusal(
             "Flower shows account and event ids, so it needs a password: set FLUX_FLOWER_BASIC_AUTH=user:password."
         )
-    _check_port(settings.flower_host, settings.flower_port, "Flower", "FLUX_FLOWER_PORT")
+    port = port_to_use(settings.flower_host, settings.flower_port, "FLUX_FLOWER_PORT")
     from workers.app import app
 
     options = [f"--conf={Path(config.flowerconfig.__file__)}", f"--address={settings.flower_host}"]
@@ -62,7 +62,7 @@ def run_flower(settings: Settings, *, without_auth: bool) -> None:
         os.environ["FLOWER_UNAUTHENTICATED_API"] = "true"
     else:
         options.append(f"--basic_auth={settings.flower_basic_auth}")
-    app.start(["--quiet", "flower", *options, f"--port={settings.flower_port}", "--logging=error"])
+    app.start(["--quiet", "flower", *options, f"--port={port}", "--logging=error"])
 
 
 def run_migrate(settings: Settings) -> None:
@@ -77,7 +77,7 @@ async def _serve_api(settings: Settings) -> None:
     from workers.wiring import api_application
 
     await _check_database(settings)
-    _check_port(settings.api_host, settings.api_port, "The API", "FLUX_API_PORT")
+    port_to_use(settings.api_host, settings.api_port, "FLUX_API_PORT")
     async with api_application(settings) as application:
         runner = web.AppRunner(application, access_log=None, handle_signals=False)
         await runner.setup()
@@ -110,16 +110,3 @@ async def _migrate(url: str) -> None:
     database = open_database(url)
     await migrate(database)
     await database.dispose()
-
-
-def _check_port(host: str, port: int, who: str, setting: str) -> None:
-    """Refuse a port that is taken while there is still somebody to tell."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise Refusal(
-                f"{who} cannot listen on {host}:{port} ({error.strerror}). Set {setting} to another."
-            ) from None

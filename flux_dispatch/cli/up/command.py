@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -14,7 +13,7 @@ from typing import Any, Final
 import httpx
 
 from config.settings import Settings
-from flux_dispatch.cli.embedded import free_port
+from flux_dispatch.cli.port import port_to_use
 from flux_dispatch.cli.refusal import Refusal
 from flux_dispatch.cli.up.demo import Arrival, LoopbackRefused, deliver_first_event
 from flux_dispatch.cli.up.home import Home
@@ -28,10 +27,15 @@ from flux_dispatch.store.keys import KeyStore
 from flux_dispatch.store.migrate import migrate
 
 START_SECONDS: Final = 60
-DRAIN_SECONDS: Final = 25
-"""How long a worker may take to end: the longest POST and a margin."""
+STOP_SECONDS: Final = 10
+"""How long a part may take to end; a worker has the time of its longest POST besides."""
 
 LOOPBACK: Final = "127.0.0.0/8,::1/128"
+
+TO_PASTE: Final = (
+    ("/v1/webhooks", '{"url": "http://localhost:3000/webhooks/flux", "events": ["order.*"]}'),
+    ("/v1/events", '{"type": "order.completed", "data": {"order": "ord_1002"}}'),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +62,24 @@ class _Up:
         self._screen = Screen()
         self._database = Database(settings, home, self._screen)
         self._broker = Broker(settings, home, self._screen)
-        self._api_port = _free(settings.api_host, wishes.port, settings.api_port, "--port or FLUX_API_PORT")
-        self._flower_port = _free(
-            settings.flower_host, wishes.flower_port, settings.flower_port, "--flower-port or FLUX_FLOWER_PORT"
+        self._api_port = port_to_use(
+            settings.api_host, settings.api_port if wishes.port is None else wishes.port, "--port or FLUX_API_PORT"
         )
+        self._flower_port = port_to_use(
+            settings.flower_host,
+            settings.flower_port if wishes.flower_port is None else wishes.flower_port,
+            "--flower-port or FLUX_FLOWER_PORT",
+        )
+        if self._api_port == self._flower_port:
+            raise Refusal(f"The API and Flower cannot both have port {self._api_port}. Give one of them another.")
+        self._drain_seconds = settings.delivery_timeout + STOP_SECONDS
         self._hosts = settings.api_host, settings.flower_host
         self._stop = asyncio.Event()
         self._parts: dict[str, Part] = {}
 
     async def run(self) -> None:
-        for each in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(each, self._stop.set)
+        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(each, self._told_to_stop)
         async with AsyncExitStack() as stack:
             starting = asyncio.create_task(self._start(stack))
             stopping = asyncio.create_task(self._stop.wait())
@@ -76,9 +87,19 @@ class _Up:
             if starting.done():
                 starting.result()
                 await stopping
+            self._screen.say(
+                "\nStopping: first the API, then the workers when they have finished what they sent. "
+                "Ctrl-C again does not wait for that."
+            )
             starting.cancel()
-            self._screen.say("\nStopping: first the API, then the workers when they have finished what they sent.")
+            await asyncio.wait({starting})
         self._screen.say("Stopped.")
+
+    def _told_to_stop(self) -> None:
+        if self._stop.is_set():
+            for part in self._parts.values():
+                part.kill()
+        self._stop.set()
 
     async def _start(self, stack: AsyncExitStack) -> None:
         began = time.monotonic()
@@ -129,9 +150,9 @@ class _Up:
     async def _start_parts(self, stack: AsyncExitStack, environment: Mapping[str, str]) -> None:
         workers = self._wishes.workers or os.cpu_count() or 1
         # in the order of their stopping, from the last to the first
-        plan = [("flower", ["flower", "--without-auth"], 10.0)]
-        plan += [(f"worker{number}", ["worker"], DRAIN_SECONDS) for number in range(1, workers + 1)]
-        plan += [("api", ["api"], 10.0)]
+        plan = [("flower", ["flower", "--without-auth"], float(STOP_SECONDS))]
+        plan += [(f"worker{number}", ["worker"], self._drain_seconds) for number in range(1, workers + 1)]
+        plan += [("api", ["api"], float(STOP_SECONDS))]
         for name, arguments, stop_seconds in plan:
             command = [sys.executable, "-m", "flux_dispatch.cli.main", *arguments]
             part = Part(name, command, environment, self._screen, stop_seconds)
@@ -154,6 +175,8 @@ class _Up:
                 "does not allow 127.0.0.1, where its receiver is."
             )
             return None
+        except httpx.HTTPError as error:
+            raise Refusal(f"The first event cannot be published: {error}. The lines above say why.") from error
 
     async def _until(self, probe: Callable[[], Any], name: str) -> None:
         """Return when a part works.
@@ -177,7 +200,7 @@ class _Up:
 
     def _has_worker(self, name: str) -> Callable[[], Any]:
         async def is_ready() -> bool:
-            return self._parts[name].has_said("ready.")
+            return self._parts[name].has_reported_ready
 
         return is_ready
 
@@ -225,11 +248,11 @@ class _Up:
         say()
         say("Send every order event to a server of yours, then publish one:")
         say()
-        auth = f"-H 'Authorization: Bearer {key}' -H 'Content-Type: application/json'"
-        say(f"  curl {self._api_url}/v1/webhooks {auth} \\")
-        say("""    -d '{"url": "http://localhost:3000/webhooks/flux", "events": ["order.*"]}'""")
-        say(f"  curl {self._api_url}/v1/events {auth} \\")
-        say("""    -d '{"type": "order.completed", "data": {"order": "ord_1002"}}'""")
+        for path, body in TO_PASTE:
+            say(f"  curl {self._api_url}{path} \\")
+            say(f"    -H 'Authorization: Bearer {key}' \\")
+            say("    -H 'Content-Type: application/json' \\")
+            say(f"    -d '{body}'")
         say()
 
 
@@ -254,24 +277,8 @@ async def _answers(url: str) -> bool:
             return False
 
 
-def _free(host: str, wished: int | None, set_port: int, how: str) -> int:
-    """Return the port to use, a free one for 0.
-
-    Raises:
-        Refusal: it is taken.
-    """
-    port = set_port if wished is None else wished
-    if port == 0:
-        return free_port()
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise Refusal(f"Port {port} cannot be used ({error.strerror}). Choose another with {how}.") from None
-    return port
-
-
 def _reachable(host: str) -> str:
     """Return where a server that listens on this address is reached from this machine."""
-    return "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host

@@ -17,6 +17,10 @@ LONGEST_PAUSE_SECONDS: Final = 30.0
 STABLE_SECONDS: Final = 30.0
 """A part that lived this long is started again at once, not after a growing pause."""
 
+READY: Final = " ready."
+"""What a Celery worker says when it consumes."""
+
+_LONGEST_LINE_BYTES: Final = 1 << 20
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -45,9 +49,10 @@ class Part:
         self._screen = screen
         self._stop_seconds = stop_seconds
         self._process: asyncio.subprocess.Process | None = None
-        self._is_stopping = False
+        self._stop = asyncio.Event()
         self._lines: list[str] = []
         self._watcher: asyncio.Task[None] | None = None
+        self.has_reported_ready = False
         self.on_restart: Callable[[], None] = lambda: None
 
     @property
@@ -68,22 +73,23 @@ class Part:
         """Return the last line that it printed."""
         return self._lines[-1] if self._lines else "it said nothing"
 
-    def has_said(self, words: str) -> bool:
-        """Say whether one of its recent lines holds these words."""
-        return any(words in line for line in self._lines)
-
     async def stop(self) -> None:
         """End it: SIGTERM, and SIGKILL when its time is over."""
-        self._is_stopping = True
+        self._stop.set()
         if self._process and self._process.returncode is None:
             self._process.terminate()
             try:
                 await asyncio.wait_for(self._process.wait(), self._stop_seconds)
             except TimeoutError:
                 self._screen.part_said(self.name, f"does not end within {self._stop_seconds:.0f} s and is killed")
-                self._process.kill()
+                self.kill()
         if self._watcher:
             await self._watcher
+
+    def kill(self) -> None:
+        """End it at once."""
+        if self._process and self._process.returncode is None:
+            self._process.kill()
 
     async def _spawn(self) -> None:
         self._process = await asyncio.create_subprocess_exec(
@@ -95,7 +101,7 @@ class Part:
             # out of the terminal's reach: Ctrl-C comes to us, and we end the parts in order
             start_new_session=True,
             preexec_fn=_die_with_parent if sys.platform == "linux" else None,
-            limit=1 << 20,
+            limit=_LONGEST_LINE_BYTES,
         )
 
     async def _watch(self) -> None:
@@ -103,28 +109,43 @@ class Part:
         while True:
             born = time.monotonic()
             status = await self._live()
-            if self._is_stopping:
+            if self._stop.is_set():
                 return
             pause = FIRST_PAUSE_SECONDS if time.monotonic() - born > STABLE_SECONDS else pause
             self._screen.part_said(self.name, f"ended ({_in_words(status)}) and is started again in {pause:g} s")
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-            if self._is_stopping:
+            if await self._told_to_stop_within(pause):
                 return
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
             await self._spawn()
+            if self._stop.is_set():
+                # told while this life was being made: stop() saw the one before
+                self.kill()
+                return
             self.on_restart()
 
     async def _live(self) -> int:
         process = self._process
         if process is None or process.stdout is None:
             raise Refusal(f"{self.name} was not started.")
-        with suppress(ValueError):  # a line beyond the limit: the rest of that output is not worth our life
-            async for line in process.stdout:
-                text = line.decode("utf-8", "replace").rstrip()
-                if text:
-                    self._lines = [*self._lines[-49:], text]
-                    self._screen.part_said(self.name, text)
+        while line := await _next_line(process.stdout):
+            text = line.decode("utf-8", "replace").rstrip()
+            if text:
+                self._lines = [*self._lines[-49:], text]
+                self.has_reported_ready = self.has_reported_ready or READY in text
+                self._screen.part_said(self.name, text)
         return await process.wait()
+
+    async def _told_to_stop_within(self, seconds: float) -> bool:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), seconds)
+        return self._stop.is_set()
+
+
+async def _next_line(stream: asyncio.StreamReader) -> bytes:
+    """Return the next line, empty at the end; of a line that is too long, its beginning is left out."""
+    while True:
+        with suppress(ValueError):
+            return await stream.readline()
 
 
 def _in_words(status: int) -> str:

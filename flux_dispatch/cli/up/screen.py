@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 
 _COLOURS = ("36", "33", "35", "32", "34", "31")
 _NAME_WIDTH = 8
@@ -35,5 +36,7 @@ class Screen:
         return f"\x1b[{code}m{text}\x1b[0m" if self._is_coloured else text
 
     def _write(self, line: str) -> None:
-        sys.stdout.write(f"{line}\n")
-        sys.stdout.flush()
+        # a terminal that was closed is no reason to leave the parts unattended
+        with suppress(OSError):
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()

@@ -3,20 +3,23 @@
 import asyncio
 import os
 from collections.abc import Callable
+from contextlib import suppress
 
 import redis
 import redis.asyncio
 
 from config.settings import Settings
-from flux_dispatch.cli.embedded import EmbeddedPostgres, free_port, redis_command
+from flux_dispatch.cli.embedded import EmbeddedPostgres, ServerMissing, free_port, redis_command
 from flux_dispatch.cli.refusal import Refusal
 from flux_dispatch.cli.up.home import Home
 from flux_dispatch.cli.up.part import Part
 from flux_dispatch.cli.up.screen import Screen
+from flux_dispatch.domain.errors import Unavailable
 from flux_dispatch.store.connect import check_database
 
 _LOOK_SECONDS = 1.0
 _REDIS_SECONDS = 10.0
+_WRITTEN = "It is written, special characters of the password as %XX,"
 
 
 class Database:
@@ -26,7 +29,9 @@ class Database:
         self._given = settings.database_url
         self._own = None if self._given else EmbeddedPostgres(home.directory / "postgres")
         self._screen = screen
+        self._starting: asyncio.Future[str] | None = None
         self._watcher: asyncio.Task[None] | None = None
+        self._stop = asyncio.Event()
         self.on_restart: Callable[[], None] = lambda: None
 
     @property
@@ -37,27 +42,37 @@ class Database:
     async def start(self) -> str:
         """Return its URL once it answers."""
         if self._own is None:
-            url = str(self._given)
-            await check_database(url)
-            return url
-        url = await asyncio.to_thread(self._own.start)
+            return await _given_database(str(self._given))
+        self._starting = asyncio.ensure_future(asyncio.to_thread(self._own.start))
+        # a start that is given up goes on in its thread: stop() waits for it
+        url = await asyncio.shield(self._starting)
         self._watcher = asyncio.create_task(self._watch(self._own))
         return url
 
     async def stop(self) -> None:
-        """Stop it if it is ours."""
-        if self._watcher:
-            self._watcher.cancel()
+        """Stop it if it is ours, also in the middle of its start."""
+        self._stop.set()
+        under_way = [each for each in (self._starting, self._watcher) if each]
+        await asyncio.gather(*under_way, return_exceptions=True)
         if self._own:
             await asyncio.to_thread(self._own.stop)
 
     async def _watch(self, own: EmbeddedPostgres) -> None:
-        while True:
-            await asyncio.sleep(_LOOK_SECONDS)
-            if not own.is_running():
-                self._screen.part_said("postgres", "ended and is started again")
+        while not await self._told_to_stop():
+            if own.is_running():
+                continue
+            self._screen.part_said("postgres", "ended and is started again")
+            try:
                 await asyncio.to_thread(own.restart)
+            except ServerMissing as error:
+                self._screen.part_said("postgres", str(error))
+            else:
                 self.on_restart()
+
+    async def _told_to_stop(self) -> bool:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), _LOOK_SECONDS)
+        return self._stop.is_set()
 
 
 class Broker:
@@ -83,7 +98,7 @@ class Broker:
         deadline = asyncio.get_running_loop().time() + (_REDIS_SECONDS if self.part else 0)
         while (trouble := await _ping(self.url)) is not None:
             if asyncio.get_running_loop().time() >= deadline:
-                raise Refusal(f"Redis cannot be reached: {trouble}. Check FLUX_REDIS_URL.")
+                raise Refusal(f"Redis cannot be reached: {trouble}. {self._mend()}")
             await asyncio.sleep(0.02)
         return self.url
 
@@ -92,13 +107,32 @@ class Broker:
         if self.part:
             await self.part.stop()
 
+    def _mend(self) -> str:
+        if self.part:
+            return f"It said: {self.part.last_words()}. Set FLUX_REDIS_URL to use another server."
+        return "Check FLUX_REDIS_URL, which is written redis://:password@host:6379/0."
+
+
+async def _given_database(url: str) -> str:
+    try:
+        await check_database(url)
+    except Unavailable as error:
+        if isinstance(error.__cause__, ValueError):
+            # the driver's words would quote what it took for the port, which may be a piece of the password
+            raise Refusal(
+                f"FLUX_DATABASE_URL is not understood. {_WRITTEN} postgresql://user:password@host/db."
+            ) from None
+        raise
+    return url
+
 
 async def _ping(url: str) -> str | None:
     """Return None when Redis answers, or what is wrong."""
     try:
         client = redis.asyncio.Redis.from_url(url, socket_connect_timeout=2, socket_timeout=2)
-    except ValueError as error:
-        return str(error)
+    except ValueError:
+        # its words would quote what was taken for the port, which may be a piece of the password
+        return "the URL is not understood; special characters of a password are written as %XX"
     try:
         await client.ping()
     except (redis.RedisError, OSError) as error:

@@ -1,0 +1,279 @@
+"""`flux up` as a newcomer runs it: a process in a directory of its own, looked at from outside."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import asyncpg
+import httpx
+import pytest
+
+from tests.waiting import eventually
+
+START_SECONDS = 60
+AGAIN_SECONDS = 15
+"""Generous: it is under five on a quiet machine, and this machine may run other tests."""
+
+
+class Up:
+    """One `flux up`, its terminal's lines, and what it says about itself in up.json."""
+
+    def __init__(self, home: Path, *arguments: str, **settings: str) -> None:
+        self.home = home
+        self._log = home.with_suffix(".log")
+        ports = ["--port", "0", "--flower-port", "0"]
+        with self._log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "flux_dispatch.cli.main", "up", *ports, *arguments],
+                env=environment(home, settings),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def ready(self) -> Self:
+        eventually(self._has_started, "flux up is ready", START_SECONDS)
+        return self
+
+    @property
+    def file(self) -> dict[str, Any]:
+        return dict(json.loads((self.home / "up.json").read_text()))
+
+    @property
+    def text(self) -> str:
+        return self._log.read_text()
+
+    @property
+    def client(self) -> httpx.Client:
+        authorization = {"authorization": f"Bearer {self.file['api_key']}"}
+        return httpx.Client(base_url=self.file["api_url"], headers=authorization)
+
+    def pid(self, part: str) -> int:
+        return int(self.file["pids"][part])
+
+    def kill(self, part: str) -> int:
+        """Kill a part, and return the process id of the one that came in its place."""
+        killed = self.pid(part)
+        os.kill(killed, signal.SIGKILL)
+        eventually(lambda: self.pid(part) != killed, f"{part} is started again")
+        return self.pid(part)
+
+    def answers(self) -> bool:
+        try:
+            with self.client as client:
+                return client.get("/readyz").is_success
+        except httpx.TransportError:
+            return False
+
+    def processes(self) -> set[int]:
+        """Return every process that was started for this home: it stands in their environment, arguments or place."""
+        return {int(each.name) for each in Path("/proc").glob("[0-9]*") if _is_about(each, os.fsencode(self.home))}
+
+    def stop(self) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        return self.process.wait(40)
+
+    def _has_started(self) -> bool:
+        assert self.process.poll() is None, self.text
+        return (self.home / "up.json").exists()
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """One for the tests that leave it as they found it."""
+    with running(tmp_path_factory.mktemp("up") / "home", "--workers", "2") as up:
+        yield up.ready()
+
+
+def test_up_json_says_where_everything_is_to_its_owner_alone(up: Up) -> None:
+    assert (up.home / "up.json").stat().st_mode & 0o777 == 0o600
+    assert set(up.file) == {
+        *("api_url", "api_key", "dashboard_url", "flower_url", "database_url", "redis_url", "pids"),
+    }
+    assert set(up.file["pids"]) == {"api", "flower", "postgres", "redis", "worker1", "worker2"}
+    assert set(up.file["pids"].values()) <= up.processes()
+    assert up.file["redis_url"].startswith("redis://:")
+    assert up.answers()
+
+
+def test_the_first_event_is_shown_as_it_arrived(up: Up) -> None:
+    assert '"type":"order.completed"' in up.text
+    assert "flux-signature: t=" in up.text
+    assert "✓ signature verified" in up.text
+    with up.client as client:
+        assert client.get("/v1/webhooks").json()["data"] == []
+
+
+def test_flower_shows_the_task_that_delivered_it(up: Up) -> None:
+    def succeeded() -> bool:
+        tasks = httpx.get(f"{up.file['flower_url']}/api/tasks").raise_for_status().json().values()
+        return any(each["name"] == "flux.deliver" and each["state"] == "SUCCESS" for each in tasks)
+
+    eventually(succeeded, "Flower shows flux.deliver as SUCCESS")
+
+
+@pytest.mark.parametrize("part", ["api", "worker1", "postgres", "redis", "flower"])
+def test_a_part_that_is_killed_is_said_and_started_again(up: Up, part: str) -> None:
+    said = up.text.count("started again")
+
+    assert up.kill(part) in up.processes()
+
+    assert up.text.count("started again") > said
+    eventually(up.answers, "the API answers")
+    assert up.process.poll() is None
+
+
+def test_a_second_one_in_the_same_home_is_refused(up: Up) -> None:
+    refused = flux_up(up.home)
+
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines() == [
+        f"flux: Another `flux up` runs in {up.home}. Stop it, or set FLUX_HOME to another directory."
+    ]
+    assert up.answers()
+
+
+def test_ctrl_c_ends_all_and_the_next_start_is_quick_and_has_the_same_key(tmp_path: Path) -> None:
+    with running(tmp_path / "home", "--workers", "1") as first:
+        key = first.ready().file["api_key"]
+        assert first.stop() == 0
+        assert first.processes() == set()
+        assert not (first.home / "up.json").exists()
+        assert first.text.endswith("Stopped.\n")
+
+    began = time.monotonic()
+    with running(tmp_path / "home", "--workers", "1") as second:
+        assert second.ready().file["api_key"] == key
+        seconds = time.monotonic() - began
+        sys.stdout.write(f"second start: {seconds:.1f} s\n")
+        assert seconds < AGAIN_SECONDS
+        assert "signature verified" in second.text
+
+        second.process.kill()
+        second.process.wait(10)
+        eventually(lambda: not second.processes(), "its children end by themselves", 40)
+
+
+def test_ctrl_c_while_it_starts_ends_all(tmp_path: Path) -> None:
+    with running(tmp_path / "home") as up:
+        eventually((up.home / "postgres").exists, "PostgreSQL is being made")
+        assert up.stop() == 0
+        assert up.processes() == set()
+
+
+def test_given_servers_are_used(database_url: str, redis_url: str, tmp_path: Path) -> None:
+    servers = {"FLUX_DATABASE_URL": database_url, "FLUX_REDIS_URL": redis_url}
+    with running(tmp_path / "home", "--workers", "1", **servers) as up:
+        given = up.ready().file
+        assert (given["database_url"], given["redis_url"]) == (database_url, redis_url)
+        assert set(given["pids"]) == {"api", "flower", "worker1"}
+        assert "signature verified" in up.text
+        assert up.stop() == 0
+    assert asyncio.run(_value(database_url, "SELECT count(*) FROM deliveries WHERE state = 'delivered'")) == 1
+    assert asyncio.run(_value(database_url, "SELECT count(*) FROM deliveries WHERE state = 'sending'")) == 0
+    assert not (tmp_path / "home" / "postgres").exists()
+
+
+def test_an_empty_list_of_networks_allows_nothing(database_url: str, redis_url: str, tmp_path: Path) -> None:
+    settings = {"FLUX_DATABASE_URL": database_url, "FLUX_REDIS_URL": redis_url, "FLUX_ALLOW_NETWORKS": ""}
+    with running(tmp_path / "home", "--workers", "1", **settings) as up:
+        up.ready()
+        assert "No first event is delivered: FLUX_ALLOW_NETWORKS" in up.text
+        assert "Webhooks may point at this machine" not in up.text
+        with up.client as client:
+            refused = client.post("/v1/webhooks", json={"url": "http://127.0.0.1:3000/", "events": ["*"]})
+        assert refused.status_code == 422
+        assert refused.json()["error"]["param"] == "url"
+
+
+def test_a_port_that_is_taken_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused = flux_up(tmp_path / "home", "--port", str(port))
+
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines() == [
+        f"flux: 127.0.0.1:{port} cannot be used (Address already in use). Choose another with --port or FLUX_API_PORT."
+    ]
+    assert not (tmp_path / "home" / "postgres").exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "url", "words"),
+    [
+        ("FLUX_DATABASE_URL", "postgresql://flux:sesame@127.0.0.1:1/flux", "PostgreSQL cannot be reached"),
+        ("FLUX_DATABASE_URL", "mysql://flux:sesame@127.0.0.1/flux", "postgresql://"),
+        ("FLUX_DATABASE_URL", "postgresql://flux:sesame@127.0.0.1:port/flux", "postgresql://"),
+        ("FLUX_DATABASE_URL", "postgresql://flux:sesame/2@127.0.0.1/flux", "%XX"),
+        ("FLUX_REDIS_URL", "redis://:sesame@127.0.0.1:1/0", "Redis cannot be reached"),
+        ("FLUX_REDIS_URL", "http://:sesame@127.0.0.1/0", "redis://"),
+        ("FLUX_REDIS_URL", "redis://:sesame@127.0.0.1:port/0", "Redis cannot be reached"),
+        ("FLUX_REDIS_URL", "redis://:sesame/2@127.0.0.1/0", "%XX"),
+    ],
+)
+def test_a_server_that_cannot_be_had_is_one_line(tmp_path: Path, setting: str, url: str, words: str) -> None:
+    refused = flux_up(tmp_path / "home", **{setting: url})
+
+    assert refused.returncode == 1
+    assert words in refused.stderr
+    assert setting in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    assert "sesame" not in refused.stdout + refused.stderr
+
+
+def test_a_wrong_password_is_one_line(redis_url: str, tmp_path: Path) -> None:
+    wrong = redis_url.replace("redis://:", "redis://:sesame")
+    refused = flux_up(tmp_path / "home", FLUX_REDIS_URL=wrong)
+
+    assert refused.returncode == 1
+    assert "password" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    assert "sesame" not in refused.stdout + refused.stderr
+
+
+@contextmanager
+def running(home: Path, *arguments: str, **settings: str) -> Iterator[Up]:
+    up = Up(home, *arguments, **settings)
+    try:
+        yield up
+    finally:
+        up.stop()
+
+
+def flux_up(home: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a `flux up` that is refused."""
+    command = [sys.executable, "-m", "flux_dispatch.cli.main", "up", "--port", "0", "--flower-port", "0", *arguments]
+    return subprocess.run(
+        command, env=environment(home, settings), capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def environment(home: Path, settings: dict[str, str]) -> dict[str, str]:
+    rest = {name: value for name, value in os.environ.items() if not name.startswith("FLUX_")}
+    return rest | {"FLUX_HOME": str(home)} | settings
+
+
+def _is_about(process: Path, words: bytes) -> bool:
+    try:
+        # Redis writes its title over both; it works in its home
+        place = os.fsencode((process / "cwd").readlink())
+        return words in (process / "environ").read_bytes() + (process / "cmdline").read_bytes() + place
+    except OSError:  # it ended meanwhile
+        return False
+
+
+async def _value(url: str, sql: str) -> Any:
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetchval(sql)
+    finally:
+        await connection.close()
