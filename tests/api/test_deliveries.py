@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from flux_dispatch.domain.ids import Prefix, public_id, uuid_hex
 from tests.api.running import URL, Caller, check_error
 from tests.store.world import World
@@ -112,12 +110,11 @@ async def test_an_alert_shows_what_it_is_about(ours: Caller, world: World) -> No
     }
 
 
-@pytest.mark.parametrize("path", ["webhooks", "events", "deliveries"])
-@pytest.mark.parametrize(
-    "text", ["x", "%00", "%ff", "%ED%A0%80", "..%2f..", "evt_0", "wh_" + "A" * 32, "😀", "dlv_" + "0" * 32]
-)
-async def test_an_id_that_is_none_is_not_found(ours: Caller, path: str, text: str) -> None:
-    check_error(await ours.http.get(f"/v1/{path}/{text}"), 404, "not_found")
+async def test_an_id_that_is_none_is_not_found(ours: Caller) -> None:
+    texts = ("x", "%00", "%ff", "%ED%A0%80", "..%2f..", "evt_0", "wh_" + "A" * 32, "😀", "dlv_" + "0" * 32)
+    for path in ("webhooks", "events", "deliveries"):
+        for text in texts:
+            check_error(await ours.http.get(f"/v1/{path}/{text}"), 404, "not_found")
 
 
 async def _listed(caller: Caller, path: str, **filters: str) -> list[dict[str, Any]]:

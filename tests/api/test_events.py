@@ -37,10 +37,10 @@ async def test_an_event_that_nobody_wants_says_so(ours: Caller) -> None:
     assert "order.completed" in event["note"]
 
 
-@pytest.mark.parametrize("event_type", ["a..b", "../x", "x" * 129, "x" * 300, "😀", "*", "order.*", "", "a b", "a\n"])
-async def test_a_type_that_is_none_is_refused(ours: Caller, world: World, event_type: str) -> None:
-    answer = await ours.http.post("/v1/events", json={"type": event_type, "data": {}})
-    check_error(answer, 422, "invalid_event_type", "type")
+async def test_a_type_that_is_none_is_refused(ours: Caller, world: World) -> None:
+    for event_type in ("a..b", "../x", "x" * 129, "x" * 300, "😀", "*", "order.*", "", "a b", "a\n"):
+        answer = await ours.http.post("/v1/events", json={"type": event_type, "data": {}})
+        check_error(answer, 422, "invalid_event_type", "type")
     assert await world.scalar("SELECT count(*) FROM events") == 0
 
 
@@ -86,10 +86,10 @@ async def test_the_same_key_of_two_accounts_is_two_events(ours: Caller, theirs: 
     assert await world.scalar("SELECT count(*) FROM events") == 2
 
 
-@pytest.mark.parametrize("key", [b"", b"k" * 256, b"a\tb", "ä".encode(), b"\xff"])
-async def test_an_idempotency_key_that_is_none_is_refused(ours: Caller, world: World, key: bytes) -> None:
-    answer = await ours.http.post("/v1/events", json=EVENT, headers=[(b"Idempotency-Key", key)])
-    check_error(answer, 422, "invalid_idempotency_key", "Idempotency-Key")
+async def test_an_idempotency_key_that_is_none_is_refused(ours: Caller, world: World) -> None:
+    for key in (b"", b"k" * 256, b"a\tb", "ä".encode(), b"\xff"):
+        answer = await ours.http.post("/v1/events", json=EVENT, headers=[(b"Idempotency-Key", key)])
+        check_error(answer, 422, "invalid_idempotency_key", "Idempotency-Key")
     assert await world.scalar("SELECT count(*) FROM events") == 0
 
 

@@ -11,6 +11,19 @@ from tests.store.world import World
 
 EVERY_LIST = ["/v1/webhooks", "/v1/events", "/v1/deliveries", "/v1/alerts"]
 
+MEANINGLESS = [
+    ("/v1/events", "status", ["done", "", "Pending", "\0", "sending"]),
+    ("/v1/events", "type", ["", "\0", "a\0", "*", "a:b{page}"]),
+    ("/v1/events", "created_after", ["", "x", "1", "2026-13-01", "0001-01-01T00:00:00+14:00", "٢٠٢٦-01-15"]),
+    ("/v1/events", "created_before", ["yesterday", "9999-12-31T23:59:59-14:00", "2026-01-15T25:00:00Z"]),
+    ("/v1/deliveries", "status", ["done", "", "\0"]),
+    ("/v1/deliveries", "webhook", ["", "x", "evt_" + "0" * 32, "\0"]),
+    ("/v1/deliveries", "event", ["", "x", "wh_" + "0" * 32, "\0"]),
+    ("/v1/webhooks", "status", ["enabled"]),
+    ("/v1/alerts", "Limit", ["1"]),
+    ("/v1/events", "key", ["sk_live_"]),
+]
+
 
 @pytest.mark.parametrize("path", EVERY_LIST)
 async def test_pages_hold_everything_once_newest_first(ours: Caller, theirs: Caller, world: World, path: str) -> None:
@@ -105,26 +118,12 @@ async def test_events_are_narrowed_by_type_and_time(ours: Caller, world: World) 
         assert [each["type"] for each in answer.json()["data"]] == expected, filters
 
 
-@pytest.mark.parametrize(
-    ("path", "name", "values"),
-    [
-        ("/v1/events", "status", ["done", "", "Pending", "\0", "sending"]),
-        ("/v1/events", "type", ["", "\0", "a\0", "*", "a:b{page}"]),
-        ("/v1/events", "created_after", ["", "x", "1", "2026-13-01", "0001-01-01T00:00:00+14:00", "٢٠٢٦-01-15"]),
-        ("/v1/events", "created_before", ["yesterday", "9999-12-31T23:59:59-14:00", "2026-01-15T25:00:00Z"]),
-        ("/v1/deliveries", "status", ["done", "", "\0"]),
-        ("/v1/deliveries", "webhook", ["", "x", "evt_" + "0" * 32, "\0"]),
-        ("/v1/deliveries", "event", ["", "x", "wh_" + "0" * 32, "\0"]),
-        ("/v1/webhooks", "status", ["enabled"]),
-        ("/v1/alerts", "Limit", ["1"]),
-        ("/v1/events", "key", ["sk_live_"]),
-    ],
-)
-async def test_a_filter_that_means_nothing_is_refused(ours: Caller, path: str, name: str, values: list[str]) -> None:
-    for value in values:
-        answer = await ours.http.get(path, params={name: value})
-        assert answer.status_code == 400, (value, answer.text)
-        check_error(answer, 400, "invalid_parameter", name)
+async def test_a_filter_that_means_nothing_is_refused(ours: Caller) -> None:
+    for path, name, values in MEANINGLESS:
+        for value in values:
+            answer = await ours.http.get(path, params={name: value})
+            assert answer.status_code == 400, (name, value, answer.text)
+            check_error(answer, 400, "invalid_parameter", name)
 
 
 async def _fill(caller: Caller, world: World) -> None:
