@@ -86,7 +86,9 @@ class Life(RuleBasedStateMachine):
         """An attempt is settled, perhaps after its lease was lost; the same one may try to settle twice."""
         decision = decide(outcome, claim.attempt, TABLE)
         attempt = Attempt(claim.attempt, 0.1, outcome)
+        holder = self.run(self.world.state(claim.delivery)).token
         settled = self.run(self.store.settle([Settlement(claim.delivery, claim.token, attempt, decision)]))
+        assert bool(settled) == (holder is not None and holder.hex == claim.token), "only the holder settles"
         if isinstance(outcome, Accepted):
             self.successes[claim.delivery] = self.successes.get(claim.delivery, 0) + len(settled)
 
@@ -97,6 +99,14 @@ class Life(RuleBasedStateMachine):
     @rule(claim=consumes(claims))
     def worker_dies(self, claim: Claim) -> None:
         assert claim
+
+    @rule(target=claims, claim=claims)
+    def another_worker_takes_over(self, claim: Claim) -> Any:
+        """The lease runs out, the planner finds it, another worker claims; the first knows nothing of it."""
+        self.run(self.world.pass_time(TIMING.lease.total_seconds() + 1))
+        for retries in (False, True):
+            self.planner_looks(retries, may_ring=True)
+        return self.message_comes([claim.delivery])
 
     @rule(seconds=st.sampled_from([0.5, 1, 6, 29, 61, 301]))
     def time_passes(self, seconds: float) -> None:
@@ -190,8 +200,8 @@ def test_whatever_happens_the_promises_hold(database_url: str) -> None:
     run_state_machine_as_test(
         Life,
         settings=settings(
-            max_examples=40,
-            stateful_step_count=40,
+            max_examples=100,
+            stateful_step_count=50,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         ),
