@@ -59,4 +59,9 @@ def _local_time() -> structlog.types.Processor:
 def _renderer(log_format: str) -> list[Any]:
     if log_format == "json":
         return [structlog.processors.JSONRenderer()]
-    return [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), pad_event_to=24, sort_keys=False)]
+    return [_without_none, structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), pad_event_to=24, sort_keys=False)]
+
+
+def _without_none(_: object, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """Leave out what is not there: a person reads the line sooner."""
+    return {name: value for name, value in event.items() if value is not None}

@@ -3,7 +3,7 @@
 import difflib
 import os
 from collections.abc import Mapping
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -32,14 +32,20 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     home: Path = Field(Path(".flux"), description="Where `flux up` keeps its database, keys and up.json.")
-    database_url: str | None = Field(None, description="PostgreSQL 14 or later, as postgresql://user:password@host/db.")
-    redis_url: str | None = Field(None, description="The broker, as redis://host:6379/0 (rediss:// for TLS).")
+    database_url: str | None = Field(
+        None, description="PostgreSQL 14 or later, as postgresql://user:password@host/db.", repr=False
+    )
+    redis_url: str | None = Field(
+        None, description="The broker, as redis://host:6379/0 (rediss:// for TLS).", repr=False
+    )
 
     api_host: str = Field("127.0.0.1", description="The address that the API listens on.")
     api_port: int = Field(8080, ge=0, le=65535, description="The port of the API; 0 takes a free one.")
     flower_host: str = Field("127.0.0.1", description="The address that Flower listens on.")
     flower_port: int = Field(5555, ge=0, le=65535, description="The port of Flower; 0 takes a free one.")
-    flower_basic_auth: str | None = Field(None, description="user:password for Flower; `flux flower` needs it.")
+    flower_basic_auth: str | None = Field(
+        None, description="user:password for Flower; `flux flower` needs it.", repr=False
+    )
 
     retry_delays: tuple[float, ...] = Field(
         (0, 60, 300, 1800, 7200),
@@ -69,7 +75,7 @@ class Settings(BaseModel):
     @field_validator("retry_delays", mode="before")
     @classmethod
     def _split_delays(cls, value: object) -> object:
-        return _split(value)
+        return _split(value) if isinstance(value, str) else value
 
     @field_validator("retry_delays")
     @classmethod
@@ -82,7 +88,7 @@ class Settings(BaseModel):
     @field_validator("allow_networks", "deny_networks", mode="before")
     @classmethod
     def _split_networks(cls, value: object) -> object:
-        return _split(value)
+        return tuple(_network(each) for each in _split(value)) if isinstance(value, str) else value
 
     @field_validator("database_url", "redis_url")
     @classmethod
@@ -142,10 +148,16 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         raise SettingsError("\n".join(_wrong(each) for each in error.errors())) from None
 
 
-def _split(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
+def _split(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _network(text: str) -> Network:
+    try:
+        return ip_network(text)
+    except ValueError as error:
+        message = f"{error}; a network is written like 10.0.0.0/8 or fd00::/8"
+        raise ValueError(message) from None
 
 
 def _unknown(name: str) -> str:

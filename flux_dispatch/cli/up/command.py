@@ -87,10 +87,8 @@ class _Up:
             if starting.done():
                 starting.result()
                 await stopping
-            self._screen.say(
-                "\nStopping: first the API, then the workers when they have finished what they sent. "
-                "Ctrl-C again does not wait for that."
-            )
+            self._screen.say("\nStopping: the API, then the workers, when what they sent has been answered.")
+            self._screen.say("Ctrl-C again does not wait for that.")
             starting.cancel()
             await asyncio.wait({starting})
         self._screen.say("Stopped.")
@@ -244,7 +242,8 @@ class _Up:
         say(f"  Flower   {self._flower_url}")
         say(f"  Home     {self._home.directory}")
         if "FLUX_ALLOW_NETWORKS" not in os.environ:
-            say(f"  Webhooks may point at this machine ({LOOPBACK}), over http too; production allows neither.")
+            say("  Webhooks may point at this machine, over http too; production allows neither")
+            say(f"  (FLUX_ALLOW_NETWORKS={LOOPBACK}, FLUX_REQUIRE_HTTPS=false).")
         say()
         say("Send every order event to a server of yours, then publish one:")
         say()
