@@ -16,6 +16,8 @@ _NOISY = {
     "kombu": logging.WARNING,
     "alembic": logging.WARNING,
     "aiohttp.access": logging.WARNING,
+    # logs a traceback for whatever is not HTTP, which anybody may send
+    "aiohttp.server": logging.CRITICAL,
 }
 
 

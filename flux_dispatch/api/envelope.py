@@ -29,9 +29,7 @@ def answer(error: FluxError, request_id: str) -> web.Response:
         "doc_url": f"{DOCUMENTATION}/errors.md#{error.code}",
         "request_id": request_id,
     }
-    # data that JSON or the database cannot hold is found late, by the domain; to the caller it is bad JSON all the same
-    status = HTTPStatus.BAD_REQUEST if error.code == "invalid_json" else error.status
-    return web.json_response({"error": body}, status=status, headers=headers, dumps=json.dumps)
+    return web.json_response({"error": body}, status=error.status, headers=headers, dumps=json.dumps)
 
 
 def from_http(error: web.HTTPException) -> FluxError:

@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, Final
 
 from flux_dispatch.domain.errors import InvalidRequest
@@ -80,7 +81,7 @@ def compose_body(event_id: str, event_type: str, created_at: datetime, data: dic
     except (ValueError, RecursionError) as error:
         message = "The data cannot be written as JSON: it holds NaN, Infinity, U+0000 or half a surrogate pair, "
         message += "or is nested too deeply."
-        raise InvalidRequest(message, param="data", code="invalid_json") from error
+        raise InvalidRequest(message, param="data", code="invalid_json", status=HTTPStatus.BAD_REQUEST) from error
     return body.encode("ascii")
 
 

@@ -38,6 +38,8 @@ def open_database(url: str, *, pool_size: int = 10) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=CONNECT_TIMEOUT_SECONDS,
         isolation_level="AUTOCOMMIT",
+        # parameters hold secrets and payloads, and the text of an error may be logged
+        hide_parameters=True,
     )
 
 

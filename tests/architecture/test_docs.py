@@ -109,7 +109,11 @@ def test_help_lists_every_target_that_people_call() -> None:
 
 def test_make_help_prints_one_line_for_each(tmp_path: Path) -> None:
     run = subprocess.run(
-        ["make", "-f", ROOT / "Makefile", "help"], cwd=tmp_path, capture_output=True, text=True, check=True
+        ["make", "--no-print-directory", "-f", ROOT / "Makefile", "help"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert all(re.fullmatch(r"make [a-z]+ +\S.{10,90}", line) for line in run.stdout.splitlines())
     assert {"up", "test", "check", "bench", "faults", "help"} <= set(re.findall(r"(?m)^make (\w+)", run.stdout))
