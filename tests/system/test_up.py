@@ -37,6 +37,7 @@ class Up:
                 env=environment(home, settings),
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
 
     def ready(self) -> Self:
@@ -79,8 +80,12 @@ class Up:
 
     def stop(self) -> int:
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
+            self.interrupt()
         return self.process.wait(40)
+
+    def interrupt(self) -> None:
+        """Do what a terminal does at Ctrl-C: all processes of its foreground get SIGINT."""
+        os.killpg(self.process.pid, signal.SIGINT)
 
     def _has_started(self) -> bool:
         assert self.process.poll() is None, self.text
@@ -168,6 +173,33 @@ def test_ctrl_c_while_it_starts_ends_all(tmp_path: Path) -> None:
         eventually((up.home / "postgres").exists, "PostgreSQL is being made")
         assert up.stop() == 0
         assert up.processes() == set()
+        assert up.text.strip().splitlines()[-1] == "Stopped."
+        assert "initdb" not in up.text
+
+
+def test_a_second_ctrl_c_does_not_wait_for_a_receiver_that_hangs(
+    database_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    servers = {"FLUX_DATABASE_URL": database_url, "FLUX_REDIS_URL": redis_url, "FLUX_DELIVERY_TIMEOUT": "60"}
+    with (
+        socket.create_server(("127.0.0.1", 0)) as hanging,
+        running(tmp_path / "home", "--workers", "1", "--no-demo", **servers) as up,
+        up.ready().client as client,
+    ):
+        url = f"http://127.0.0.1:{hanging.getsockname()[1]}/"
+        assert client.post("/v1/webhooks", json={"url": url, "events": ["*"]}).is_success
+        assert client.post("/v1/events", json={"type": "order.completed", "data": {}}).is_success
+        hanging.settimeout(20)
+        connection, _ = hanging.accept()
+        with connection:
+            worker = Path("/proc", str(up.pid("worker1")))
+            up.interrupt()
+            eventually(lambda: "Warm shutdown" in up.text, "the worker is asked to end")
+            assert up.process.poll() is None
+            eventually(lambda: _is_gone_after_another_ctrl_c(up, worker), "the worker is killed")
+            assert up.process.wait(20) == 0
+    assert up.processes() == set()
+    assert "started again" not in up.text
 
 
 def test_given_servers_are_used(database_url: str, redis_url: str, tmp_path: Path) -> None:
@@ -260,6 +292,12 @@ def flux_up(home: Path, *arguments: str, **settings: str) -> subprocess.Complete
 def environment(home: Path, settings: dict[str, str]) -> dict[str, str]:
     rest = {name: value for name, value in os.environ.items() if not name.startswith("FLUX_")}
     return rest | {"FLUX_HOME": str(home)} | settings
+
+
+def _is_gone_after_another_ctrl_c(up: Up, process: Path) -> bool:
+    if process.exists():
+        up.interrupt()
+    return not process.exists()
 
 
 def _is_about(process: Path, words: bytes) -> bool:

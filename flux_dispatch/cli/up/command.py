@@ -30,6 +30,9 @@ START_SECONDS: Final = 60
 STOP_SECONDS: Final = 10
 """How long a part may take to end; a worker has the time of its longest POST besides."""
 
+AGAIN_SECONDS: Final = 0.5
+"""A second Ctrl-C sooner than this is still the first: a child between fork and exec writes it to our loop again."""
+
 LOOPBACK: Final = "127.0.0.0/8,::1/128"
 
 TO_PASTE: Final = (
@@ -53,6 +56,8 @@ def run_up(settings: Settings, wishes: Wishes) -> None:
     home = Home(settings.home)
     with home.locked():
         asyncio.run(_Up(settings, wishes, home).run())
+        # all is stopped: one more Ctrl-C from an impatient hand must not end that with a traceback
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class _Up:
@@ -75,6 +80,7 @@ class _Up:
         self._drain_seconds = settings.delivery_timeout + STOP_SECONDS
         self._hosts = settings.api_host, settings.flower_host
         self._stop = asyncio.Event()
+        self._told_at = 0.0
         self._parts: dict[str, Part] = {}
 
     async def run(self) -> None:
@@ -94,10 +100,13 @@ class _Up:
         self._screen.say("Stopped.")
 
     def _told_to_stop(self) -> None:
-        if self._stop.is_set():
+        now = time.monotonic()
+        if not self._stop.is_set():
+            self._told_at = now
+            self._stop.set()
+        elif now - self._told_at > AGAIN_SECONDS:
             for part in self._parts.values():
                 part.kill()
-        self._stop.set()
 
     async def _start(self, stack: AsyncExitStack) -> None:
         began = time.monotonic()

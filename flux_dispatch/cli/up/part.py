@@ -87,7 +87,8 @@ class Part:
             await self._watcher
 
     def kill(self) -> None:
-        """End it at once."""
+        """End it at once and for good."""
+        self._stop.set()
         if self._process and self._process.returncode is None:
             self._process.kill()
 
