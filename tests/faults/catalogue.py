@@ -1,13 +1,18 @@
 """Every fault, what is done for it, and what it may cost at most."""
 
+import asyncio
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
+import asyncpg
+
+from flux_dispatch.domain.signing import secret_from, verify
 from tests.faults.ground import Ground
 from tests.system.installation import Part
-from tests.waiting import eventually
+from tests.waiting import eventually, let_others_run
 
 OUTAGE_SECONDS = 6.0
 LEASE_SECONDS = 12.0
@@ -190,6 +195,58 @@ def _postgres_restarts(ground: Ground) -> None:
     assert not strange, f"publishing answered {strange} while the database was down"
 
 
+def _tables_are_locked(ground: Ground) -> None:
+    _two_workers(ground)
+    ground.wait_for_arrivals(30)
+    ground.installation.rows(
+        f"DO $$ BEGIN LOCK TABLE deliveries IN ACCESS EXCLUSIVE MODE; PERFORM pg_sleep({OUTAGE_SECONDS}); END $$"
+    )
+    ground.wait_for_arrivals(50)
+
+
+def _rows_are_locked_crosswise(ground: Ground) -> None:
+    _two_workers(ground)
+    ground.wait_for_arrivals(30)
+    lock = "PERFORM FROM deliveries ORDER BY random() LIMIT 40 FOR UPDATE; PERFORM pg_sleep(0.1);"
+    for _ in range(20):
+        with suppress(asyncpg.DeadlockDetectedError):  # this session, too, may be the one that PostgreSQL ends
+            ground.installation.rows(f"DO $$ BEGIN {lock * 5} END $$")
+    ground.wait_for_arrivals(50)
+
+
+def _connections_are_exhausted(ground: Ground) -> None:
+    _two_workers(ground)
+    ground.wait_for_arrivals(30)
+    asyncio.run(_hold_all_connections(ground.installation.database_url, OUTAGE_SECONDS))
+    ground.wait_for_arrivals(50)
+    strange = set(ground.publisher.refused) - {503}
+    assert not strange, f"publishing answered {strange} while no connection was free"
+
+
+async def _hold_all_connections(url: str, seconds: float) -> None:
+    held = []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            held.append(await asyncpg.connect(url))
+        except asyncpg.TooManyConnectionsError:
+            await let_others_run()
+    for connection in held:
+        await connection.close()
+
+
+def _webhook_changes(ground: Ground) -> None:
+    _two_workers(ground)
+    ground.wait_for_arrivals(30)
+    old, new = ground.publisher.secrets[0], secret_from(bytes(range(24)))
+    ground.publisher.secrets = [old, new]
+    url = f"{ground.receiver.url}/elsewhere"
+    ground.installation.rows("UPDATE webhooks SET url = $1, secrets = ARRAY[$2]", url, new)
+    eventually(lambda: len(ground.receiver.at("/elsewhere")) >= 50, "deliveries go to the new URL")
+    for request in ground.receiver.at("/elsewhere"):
+        verify(request.body, request.headers["flux-signature"], new, now=request.at)
+
+
 def _poison(ground: Ground) -> None:
     for _ in range(2):
         ground.installation.start_worker(FAILPOINT="before_send:1:poison")
@@ -265,6 +322,10 @@ FAULTS = [
     Fault("Redis full", _redis_is_full),
     Fault("every message three times, in random order", _messages_come_three_times, is_quick=True),
     Fault("PostgreSQL restarted (immediate)", _postgres_restarts, most_doubles=MANY, is_quick=True),
+    Fault("tables locked", _tables_are_locked),
+    Fault("rows locked crosswise", _rows_are_locked_crosswise),
+    Fault("no connection to PostgreSQL free", _connections_are_exhausted),
+    Fault("a webhook's URL and secret changed", _webhook_changes),
     Fault("a delivery that kills its worker", _poison, most_doubles=MANY),
     Fault("worker killed while Redis is emptied", _worker_dies_while_redis_is_empty, most_doubles=MANY),
     Fault("PostgreSQL restarted, a worker frozen", _postgres_restarts_while_a_worker_is_frozen, most_doubles=MANY),

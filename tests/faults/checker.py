@@ -67,7 +67,7 @@ def _check_receiver(ground: Ground, verdict: Verdict, most_doubles: int) -> None
         attempts[request.delivery].append(request)
         if statuses.get(id(request)) == 200:
             accepted[request.delivery].append(request)
-        _check_signature(request, ground.publisher.secret, verdict)
+        _check_signature(request, ground.publisher.secrets, verdict)
     verdict.delivered = len(accepted)
     events = {request.event for requests in accepted.values() for request in requests}
     verdict.lost = len(set(ground.publisher.acknowledged.values()) - events)
@@ -83,9 +83,9 @@ def _check_receiver(ground: Ground, verdict: Verdict, most_doubles: int) -> None
         _check_schedule(requests, statuses, verdict)
 
 
-def _check_signature(request: Request, secret: str, verdict: Verdict) -> None:
+def _check_signature(request: Request, secrets: list[str], verdict: Verdict) -> None:
     try:
-        verify(request.body, request.headers["flux-signature"], secret, now=request.at)
+        verify(request.body, request.headers["flux-signature"], secrets, now=request.at)
     except SignatureError as error:
         verdict.wrong.append(f"{request.delivery} came with a signature that does not fit: {error.code}")
 

@@ -139,7 +139,7 @@ def ground(broker: Broker, database: Database, directory: Path, pause_seconds: f
     with Installation(url, broker.url, directory, dict(SETTINGS)) as installation, Receiver(answer) as receiver:
         installation.start_api()
         hook = installation.webhook(f"{receiver.url}/hook")
-        with Publisher(lambda: installation.api_url, installation.key, hook["secret"], pause_seconds) as publisher:
+        with Publisher(lambda: installation.api_url, installation.key, [hook["secret"]], pause_seconds) as publisher:
             yield Ground(broker, database, installation, receiver, publisher)
 
 

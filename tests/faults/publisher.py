@@ -19,7 +19,7 @@ class Publisher:
 
     api_url: Callable[[], str]
     key: str
-    secret: str
+    secrets: list[str]
     pause_seconds: float
     acknowledged: dict[str, str] = field(default_factory=dict)
     """By idempotency key, the event's id."""
