@@ -1,0 +1,110 @@
+"""The bell joins rings into messages that read well, and hands them over when the broker is away."""
+
+import base64
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import fakeredis
+import pytest
+from celery import Celery
+
+from config.celeryconfig import celery_settings
+from flux_dispatch.domain.ids import AlertId, DeliveryId
+from tests.waiting import eventually
+from workers.bell import MOST_IN_ONE_MESSAGE, CeleryBell, Ring, _messages
+
+
+@pytest.fixture
+def broker() -> Iterator[str]:
+    """A Redis in this process, good enough to publish to."""
+    server = fakeredis.TcpFakeServer(("127.0.0.1", 0), server_type="redis")
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"redis://127.0.0.1:{server.server_address[1]}/0"
+    server.shutdown()
+    server.server_close()
+
+
+def app_on(url: str) -> Celery:
+    app = Celery("bell")
+    app.config_from_object(celery_settings(url))
+    return app
+
+
+def ids(count: int) -> list[DeliveryId]:
+    return [DeliveryId(f"dlv_{n:032x}") for n in range(count)]
+
+
+def sent(url: str, queue: str) -> list[dict[str, Any]]:
+    """Return the messages of a queue, oldest first, each with its arguments decoded."""
+    import redis
+
+    with redis.Redis.from_url(url) as client:
+        raw = [json.loads(each) for each in reversed(client.lrange(queue, 0, -1))]
+    return [each | {"args": json.loads(base64.b64decode(each["body"]))[0]} for each in raw]
+
+
+def test_first_attempts_and_retries_go_to_their_own_queues(broker: str) -> None:
+    bell = CeleryBell(app_on(broker))
+    bell.deliver(ids(3), attempt=1, countdown_seconds=0)
+    bell.deliver(ids(1), attempt=4, countdown_seconds=20)
+    bell.fail(ids(2))
+    bell.alert([AlertId("alrt_1")])
+    bell.close()
+    (first,), (retry,), control = sent(broker, "deliver"), sent(broker, "retry"), sent(broker, "control")
+    assert first["args"] == [ids(3)]
+    assert first["headers"]["task"] == "flux.deliver"
+    assert first["headers"]["argsrepr"] == f"3 deliveries, attempt 1: {ids(1)[0]}…"
+    assert first["headers"]["eta"] is None
+    assert retry["headers"]["argsrepr"] == f"1 delivery, attempt 4: {ids(1)[0]}"
+    assert retry["headers"]["eta"] is not None
+    assert [each["headers"]["task"] for each in control] == ["flux.fail", "flux.alert"]
+
+
+def test_rings_that_wait_share_messages_of_bounded_size() -> None:
+    now = [Ring("flux.deliver", "deliver", (each,), 1, 0.0) for each in ids(250)]
+    later = Ring("flux.deliver", "retry", tuple(ids(5)), 2, 99.0)
+    messages = _messages([*now, later])
+    assert [len(each.ids) for each in messages] == [MOST_IN_ONE_MESSAGE, MOST_IN_ONE_MESSAGE, 50, 5]
+    assert [each for message in messages[:3] for each in message.ids] == ids(250)
+    assert messages[3] == later
+
+
+def test_nothing_is_sent_for_nothing(broker: str) -> None:
+    bell = CeleryBell(app_on(broker))
+    bell.deliver([], attempt=1, countdown_seconds=0)
+    bell.fail([])
+    bell.close()
+    assert sent(broker, "deliver") == sent(broker, "control") == []
+
+
+async def test_waiting_messages_are_counted(broker: str) -> None:
+    bell = CeleryBell(app_on(broker))
+    assert await bell.waiting_messages() == 0
+    for _ in range(3):
+        bell.deliver(ids(1), attempt=1, countdown_seconds=0)
+        eventually(lambda: not bell._rings, "the bell has taken it")
+    bell.close()
+    assert await bell.waiting_messages() == len(sent(broker, "deliver"))
+    assert bell.answers()
+
+
+async def test_without_a_broker_rings_are_handed_over_and_the_bell_rests() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        app = app_on(f"redis://127.0.0.1:{taken.getsockname()[1]}/0")
+        handed_over: list[Ring] = []
+        bell = CeleryBell(app, fallback=handed_over.append)
+        bell.deliver(ids(2), attempt=1, countdown_seconds=0)
+        bell.fail(ids(1))
+        eventually(lambda: len(handed_over) == 2, "both rings are handed over")
+        assert await bell.waiting_messages() == 0
+        assert not bell.answers()
+        bell.close()
+    assert {ring.task: ring.ids for ring in handed_over} == {
+        "flux.deliver": tuple(ids(2)),
+        "flux.fail": tuple(ids(1)),
+    }
