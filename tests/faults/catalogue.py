@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from statistics import median
 
 import asyncpg
 
@@ -136,8 +137,7 @@ def _redis_is_down(ground: Ground) -> None:
     before = len(ground.publisher.seconds)
     ground.wait_for_arrivals(100)  # while it is still down
     _wait_seconds(OUTAGE_SECONDS)
-    worst = max(ground.publisher.seconds[before:])
-    assert worst < 0.5, f"publishing took {worst:.2f} s while Redis was down"
+    _publishing_was_quick(ground, before)
     ground.broker.start()
     ground.wait_for_arrivals(30)
 
@@ -148,11 +148,17 @@ def _redis_is_frozen(ground: Ground) -> None:
     ground.broker.freeze()
     before = len(ground.publisher.seconds)
     ground.wait_for_acknowledged(100)
-    worst = max(ground.publisher.seconds[before:])
-    assert worst < 0.5, f"publishing took {worst:.2f} s while Redis was frozen"
+    _publishing_was_quick(ground, before)
     _wait_seconds(OUTAGE_SECONDS)
     ground.broker.thaw()
     ground.wait_for_arrivals(30)
+
+
+def _publishing_was_quick(ground: Ground, before: int) -> None:
+    """While the broker is away, 99 of 100 publishers wait at most 300 ms longer than usual."""
+    usual = median(ground.publisher.seconds[:before])
+    slow = sorted(ground.publisher.seconds[before:])[-1 - len(ground.publisher.seconds[before:]) // 100]
+    assert slow - usual < 0.3, f"publishing took {slow:.2f} s, {usual:.3f} s is usual"
 
 
 def _redis_is_full(ground: Ground) -> None:
