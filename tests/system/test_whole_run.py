@@ -108,6 +108,23 @@ def test_any_celery_producer_can_publish(
     producer.close()
 
 
+def test_what_waits_for_a_webhook_that_is_deleted_is_canceled_and_says_why(
+    installation: Installation, receiver: Receiver
+) -> None:
+    installation.settings |= {"FLUX_RETRY_DELAYS": "0,1,1"}
+    installation.start_api()
+    installation.start_worker()
+    webhook = installation.webhook(f"{receiver.url}/bad")
+    event = installation.publish()
+    eventually(lambda: receiver.at("/bad"), "the first attempt is made")
+    installation.call("DELETE", f"/v1/webhooks/{webhook['id']}")
+    eventually(lambda: installation.event(event)["status"] == "canceled", "the delivery is canceled", 30)
+    (delivery,) = installation.call("GET", f"/v1/events/{event}/deliveries")["data"]
+    assert (delivery["status"], delivery["reason"]) == ("canceled", "webhook_deleted")
+    assert installation.call("GET", "/v1/alerts")["data"] == []
+    assert len(receiver.at("/bad")) == delivery["attempts_made"]
+
+
 def test_a_worker_that_is_told_to_stop_gives_back_what_it_has_not_sent(
     installation: Installation, receiver: Receiver
 ) -> None:
