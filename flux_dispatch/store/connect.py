@@ -79,7 +79,11 @@ async def check_database(url: str) -> None:
     """
     try:
         connection = await asyncpg.connect(_for_driver(url), timeout=CONNECT_TIMEOUT_SECONDS)
-    except (TimeoutError, OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except ValueError:
+        # the driver's own words would quote a piece of the URL, which may be one of the password
+        message = "PostgreSQL's URL is not understood. Check FLUX_DATABASE_URL: special characters are written as %XX."
+        raise Unavailable(message) from None
+    except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         message = f"PostgreSQL cannot be reached: {error or type(error).__name__}. Check FLUX_DATABASE_URL."
         raise Unavailable(message) from error
     await connection.close()

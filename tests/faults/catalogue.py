@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 import asyncpg
 
 from flux_dispatch.domain.signing import secret_from, verify
 from tests.faults.ground import Ground
+from tests.receiver import HANG
 from tests.system.installation import Part
 from tests.waiting import eventually, let_others_run
 
@@ -253,6 +255,32 @@ def _webhook_changes(ground: Ground) -> None:
         verify(request.body, request.headers["flux-signature"], new, now=request.at)
 
 
+def _a_tenth_of_the_endpoints_hangs(ground: Ground) -> None:
+    _two_workers(ground)
+    calm = ground.receiver.answer
+    ground.receiver.answer = lambda request: HANG if request.path == "/hang" else calm(request)
+    for path in [*(f"/hook{number}" for number in range(8)), "/hang"]:
+        ground.publisher.secrets.append(ground.installation.webhook(ground.receiver.url + path)["secret"])
+    ground.wait_for_acknowledged(100)
+    ground.publisher.stop()
+    owed = (
+        "SELECT FROM deliveries JOIN webhooks ON webhooks.id = webhook_id WHERE wake_at IS NOT NULL AND url NOT LIKE $1"
+    )
+    eventually(lambda: not ground.installation.rows(owed, "%/hang"), "the others are delivered meanwhile", 10)
+    assert not ground.installation.is_drained(), "what hangs was given up before the others were delivered"
+
+
+def _two_clocks_are_an_hour_off(ground: Ground) -> None:
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+    assert library, "this fault needs libfaketime (Debian: apt install faketime)"
+    for offset in ("+1h", "-1h"):
+        ground.installation.start_worker(
+            LD_PRELOAD=str(library), FAKETIME=offset, FAKETIME_DONT_FAKE_MONOTONIC="1", FAKETIME_NO_CACHE="1"
+        )
+    ground.installation.start_worker()
+    ground.wait_for_arrivals(200)
+
+
 def _poison(ground: Ground) -> None:
     for _ in range(2):
         ground.installation.start_worker(FAILPOINT="before_send:1:poison")
@@ -328,10 +356,12 @@ FAULTS = [
     Fault("Redis full", _redis_is_full),
     Fault("every message three times, in random order", _messages_come_three_times, is_quick=True),
     Fault("PostgreSQL restarted (immediate)", _postgres_restarts, most_doubles=MANY, is_quick=True),
+    Fault("a tenth of the endpoints hangs", _a_tenth_of_the_endpoints_hangs),
     Fault("tables locked", _tables_are_locked),
     Fault("rows locked crosswise", _rows_are_locked_crosswise),
     Fault("no connection to PostgreSQL free", _connections_are_exhausted),
     Fault("a webhook's URL and secret changed", _webhook_changes),
+    Fault("two clocks an hour off", _two_clocks_are_an_hour_off),
     Fault("a delivery that kills its worker", _poison, most_doubles=MANY),
     Fault("worker killed while Redis is emptied", _worker_dies_while_redis_is_empty, most_doubles=MANY),
     Fault("PostgreSQL restarted, a worker frozen", _postgres_restarts_while_a_worker_is_frozen, most_doubles=MANY),
