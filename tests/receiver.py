@@ -3,12 +3,15 @@
 import asyncio
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
 from aiohttp import web
+
+from tests.waiting import pause
 
 HANG = 0
 """As an answer's status: never answer."""
@@ -38,9 +41,14 @@ class Request:
 
 @dataclass
 class Receiver:
-    """Answers each request with the status that `answer` returns for it (default 200); a block's `with` runs it."""
+    """Answers each request with the status that `answer` returns for it (default 200); a block's `with` runs it.
+
+    It takes `work_seconds` for each request; `most_open` says how many were open at once, by path.
+    """
 
     answer: Callable[[Request], int] = lambda _: 200
+    work_seconds: Callable[[Request], float] = lambda _: 0
+    most_open: Counter[str] = field(default_factory=Counter)
     requests: list[Request] = field(default_factory=list)
     answered: list[tuple[Request, int]] = field(default_factory=list)
     url: str = ""
@@ -48,6 +56,7 @@ class Receiver:
     def __enter__(self) -> Self:
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
+        self._open: Counter[str] = Counter()
         started = threading.Event()
         self._thread = threading.Thread(target=self._run, args=[started])
         self._thread.start()
@@ -85,6 +94,11 @@ class Receiver:
         body = await incoming.read()
         request = Request(time.time(), incoming.path, incoming.headers, body)
         self.requests.append(request)
+        self._open[request.path] += 1
+        self.most_open[request.path] = max(self.most_open[request.path], self._open[request.path])
+        if work_seconds := self.work_seconds(request):
+            await pause(work_seconds)
+        self._open[request.path] -= 1
         status = self.answer(request)
         if status == HANG:
             await self._stop.wait()

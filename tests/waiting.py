@@ -32,3 +32,8 @@ async def let_others_run(turns: int = 1) -> None:
     """Give the other tasks of this loop their turn; no time passes."""
     for _ in range(turns):
         await asyncio.sleep(0)
+
+
+async def pause(seconds: float) -> None:
+    """Take time, as a receiver does that has work to do."""
+    await asyncio.sleep(seconds)

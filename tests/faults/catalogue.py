@@ -11,6 +11,7 @@ from statistics import median
 
 import asyncpg
 
+from config.settings import Settings
 from flux_dispatch.domain.signing import secret_from, verify
 from tests.faults.ground import Ground
 from tests.receiver import HANG
@@ -270,6 +271,39 @@ def _a_tenth_of_the_endpoints_hangs(ground: Ground) -> None:
     assert not ground.installation.is_drained(), "what hangs was given up before the others were delivered"
 
 
+_OVERDUE = """
+    WITH hook AS (
+        SELECT id, account_id FROM webhooks WHERE url LIKE '%/back'
+    ), made AS (
+        INSERT INTO events (id, account_id, type, created_at, body)
+        SELECT id, account_id, 'back.online', now(),
+               convert_to(format('{"id":"%s","type":"back.online","created":"","data":{}}', id), 'UTF8')
+        FROM (SELECT flux_new_id() AS id, account_id FROM hook, generate_series(1, 10000)) AS n
+        RETURNING id
+    ), owed AS (
+        INSERT INTO deliveries (event_id, webhook_id, account_id, state, attempts, due_at, wake_at)
+        SELECT made.id, hook.id, hook.account_id, 'scheduled', 1, now(), now() FROM made, hook
+        RETURNING id
+    )
+    INSERT INTO attempts (delivery_id, number, duration_seconds, ended_at, status) SELECT id, 1, 0, now(), 500 FROM owed
+"""
+
+
+def _an_endpoint_comes_back(ground: Ground) -> None:
+    _two_workers(ground)
+    ground.publisher.secrets.append(ground.installation.webhook(f"{ground.receiver.url}/back", "back.*")["secret"])
+    ground.receiver.work_seconds = lambda request: 0.02 if request.path == "/back" else 0
+    ground.wait_for_arrivals(30)
+    before = len(ground.publisher.acknowledged)
+    ground.installation.rows(_OVERDUE)
+    eventually(lambda: len(ground.receiver.at("/back")) >= 10_000, "what was due is delivered", 60)
+    places = 2 * Settings().endpoint_concurrency
+    assert ground.receiver.most_open["/back"] <= places, f"{ground.receiver.most_open} were open at once"
+    meanwhile = list(ground.publisher.acknowledged.values())[before:-50]
+    arrived = {request.event for request in ground.receiver.at("/hook")}
+    assert set(meanwhile) <= arrived, "the others had to wait for the endpoint that came back"
+
+
 def _two_clocks_are_an_hour_off(ground: Ground) -> None:
     library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
     assert library, "this fault needs libfaketime (Debian: apt install faketime)"
@@ -357,6 +391,7 @@ FAULTS = [
     Fault("every message three times, in random order", _messages_come_three_times, is_quick=True),
     Fault("PostgreSQL restarted (immediate)", _postgres_restarts, most_doubles=MANY, is_quick=True),
     Fault("a tenth of the endpoints hangs", _a_tenth_of_the_endpoints_hangs),
+    Fault("an endpoint back, 10,000 due", _an_endpoint_comes_back),
     Fault("tables locked", _tables_are_locked),
     Fault("rows locked crosswise", _rows_are_locked_crosswise),
     Fault("no connection to PostgreSQL free", _connections_are_exhausted),
