@@ -81,8 +81,10 @@ async def check_database(url: str) -> None:
         connection = await asyncpg.connect(_for_driver(url), timeout=CONNECT_TIMEOUT_SECONDS)
     except ValueError:
         # the driver's own words would quote a piece of the URL, which may be one of the password
-        message = "PostgreSQL's URL is not understood. Check FLUX_DATABASE_URL: special characters are written as %XX."
-        raise Unavailable(message) from None
+        raise Unavailable(
+            "FLUX_DATABASE_URL is not understood. Write it as postgresql://user:password@host/db, "
+            "special characters of a user name or password as %XX."
+        ) from None
     except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         message = f"PostgreSQL cannot be reached: {error or type(error).__name__}. Check FLUX_DATABASE_URL."
         raise Unavailable(message) from error
