@@ -37,3 +37,8 @@ async def let_others_run(turns: int = 1) -> None:
 async def pause(seconds: float) -> None:
     """Take time, as a receiver does that has work to do."""
     await asyncio.sleep(seconds)
+
+
+def wait_seconds(seconds: float) -> None:
+    """Let an outage last: where the passing of time is the fault itself."""
+    time.sleep(seconds)

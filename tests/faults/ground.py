@@ -18,10 +18,11 @@ from flux_dispatch.store.connect import open_database
 from flux_dispatch.store.migrate import migrate
 from tests.faults.publisher import Publisher
 from tests.receiver import Receiver, Request
-from tests.system.installation import Installation
+from tests.system.installation import Installation, Part
 from tests.waiting import eventually
 
 SETTINGS = {"FLUX_RETRY_DELAYS": "0,1,2,3,4", "FLUX_DELIVERY_TIMEOUT": "2"}
+OUTAGE_SECONDS = 6.0
 
 
 class Broker:
@@ -102,6 +103,10 @@ class Ground:
     installation: Installation
     receiver: Receiver
     publisher: Publisher
+
+    def two_workers(self) -> tuple[Part, Part]:
+        """Start two workers."""
+        return self.installation.start_worker(), self.installation.start_worker()
 
     def wait_for_arrivals(self, count: int) -> None:
         """Wait until so many more requests have come."""
