@@ -19,22 +19,25 @@ from flux_dispatch.domain.event import compose_body
 from flux_dispatch.domain.ids import Prefix, new_id
 from flux_dispatch.domain.signing import sign_flux, sign_standard
 
+_SECRETS = (SECRET,)
+_EVENT = new_id(Prefix.EVENT, int(time.time() * 1000))
+_BODY = compose_body(_EVENT, TYPE, datetime.now(UTC), DATA)
+"""Stored deliveries are sent as they are: so nothing is composed here either."""
 
-async def _post(session: aiohttp.ClientSession, url: str) -> None:
-    event = new_id(Prefix.EVENT, int(time.time() * 1000))
-    delivery = new_id(Prefix.DELIVERY, int(time.time() * 1000))
+
+async def _post(session: aiohttp.ClientSession, url: str, number: int) -> None:
     now = int(time.time())
-    body = compose_body(event, TYPE, datetime.now(UTC), DATA)
     headers = {
         "content-type": "application/json",
-        "flux-signature": sign_flux([SECRET], now, body),
-        "webhook-id": event,
+        "user-agent": "raw",
+        "flux-signature": sign_flux(_SECRETS, now, _BODY),
+        "webhook-id": _EVENT,
         "webhook-timestamp": str(now),
-        "webhook-signature": sign_standard([SECRET], event, now, body),
-        "flux-delivery": delivery,
+        "webhook-signature": sign_standard(_SECRETS, _EVENT, now, _BODY),
+        "flux-delivery": f"dlv_{number:032x}",
         "flux-attempt": "1",
     }
-    async with session.post(url, data=body, headers=headers) as response:
+    async with session.post(url, data=_BODY, headers=headers) as response:
         await response.read()
 
 
@@ -42,12 +45,12 @@ async def _run(url: str, count: int, concurrency: int) -> None:
     left = iter(range(count))
 
     async def work(session: aiohttp.ClientSession) -> None:
-        for _ in left:
-            await _post(session, url)
+        for number in left:
+            await _post(session, url, number)
 
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
-        await _post(session, url)
+        await _post(session, url, count)
         started = time.perf_counter()
         await asyncio.gather(*(work(session) for _ in range(concurrency)))
         sys.stdout.write(json.dumps({"seconds": time.perf_counter() - started, "posts": count}))

@@ -7,7 +7,7 @@ from celery import Task
 
 from flux_dispatch.domain.errors import CallerError, Unavailable
 from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId
-from flux_dispatch.engine.deliver import Word
+from flux_dispatch.engine.batch import Word
 from workers.app import app
 from workers.engine_step import running_engine
 

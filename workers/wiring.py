@@ -21,6 +21,7 @@ from flux_dispatch.engine.alert import SendAlerts
 from flux_dispatch.engine.deliver import Deliver, Rules
 from flux_dispatch.engine.fail import Fail
 from flux_dispatch.engine.plan import Plan
+from flux_dispatch.engine.settling import Settling
 from flux_dispatch.engine.subscribe import Subscribe
 from flux_dispatch.http.sender import AiohttpSender, SenderLimits
 from flux_dispatch.store.accept import EventStore
@@ -62,14 +63,14 @@ async def open_verbs(settings: Settings, bell: CeleryBell, threads: int) -> Asyn
             table=table,
             longest_post=timedelta(seconds=settings.delivery_timeout),
             endpoint_concurrency=settings.endpoint_concurrency,
-            horizon=timing.horizon,
             most_waiting=max(threads // 2, 1),
         )
-        deliver = Deliver(DeliveryStore(database, timing), sender, bell, rules)
+        deliveries = DeliveryStore(database, timing)
+        settling = Settling(deliveries, bell, timing.horizon)
         yield Verbs(
             accept=_accept(settings, database, bell),
-            deliver=deliver,
-            plan=Plan(PlanStore(database, timing), bell, deliver.settle, table),
+            deliver=Deliver(deliveries, sender, settling, rules),
+            plan=Plan(PlanStore(database, timing), bell, settling, table),
             fail=Fail(failures, bell),
             alert=SendAlerts(failures),
         )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from flux_dispatch.domain.ids import DeliveryId, EventId, WebhookId
+from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, WebhookId
 from flux_dispatch.domain.outcome import Attempt
 from flux_dispatch.domain.retry import Decision
 
@@ -21,6 +21,7 @@ class Claim:
     delivery: DeliveryId
     event: EventId
     webhook: WebhookId
+    account: AccountId
     token: str
     attempt: int
     wait_seconds: float

@@ -3,60 +3,28 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
-from typing import Final, Protocol, assert_never
-
-import structlog
+from typing import Protocol
 
 from flux_dispatch.domain.claim import Claim, Lease, Release, Settlement
-from flux_dispatch.domain.errors import Unavailable
 from flux_dispatch.domain.ids import DeliveryId
-from flux_dispatch.domain.outcome import Attempt, Outcome, recorded
-from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter, RetryTable, decide
+from flux_dispatch.domain.outcome import Attempt, Outcome
+from flux_dispatch.domain.retry import RetryTable, decide
 from flux_dispatch.engine import failpoint
+from flux_dispatch.engine.attempt_log import AttemptLog
+from flux_dispatch.engine.batch import Batch, WaitingRoom, Word
 from flux_dispatch.engine.bulkhead import Bulkhead
-from flux_dispatch.engine.grouping import Grouped
-from flux_dispatch.engine.under_way import UnderWay
-
-MOST_IN_ONE_COMMIT: Final = 500
-GATHER_SECONDS: Final = 0.005
-"""How long a settled attempt waits for others to share its commit."""
-
-WRITE_TRIES: Final = 20
-WRITE_PAUSE_SECONDS: Final = 0.5
-"""While the database is away, what came of an attempt is kept and tried again, for about as long as its lease runs."""
-
-log = structlog.get_logger("flux.deliver")
-
-
-class Word(StrEnum):
-    """What became of a delivery in this message, as the task's result says it."""
-
-    DELIVERED = "delivered"
-    RETRYING = "retrying"
-    EXHAUSTED = "exhausted"
-    PUT_BACK = "put back"
-    LEASE_LOST = "lease lost"
-    SENDING = "still sending"
-    SKIPPED = "skipped"
+from flux_dispatch.engine.dispatch import Dispatch
+from flux_dispatch.engine.settling import Settling
 
 
 class Deliveries(Protocol):
-    """What delivering needs of the store."""
+    """What delivering needs of the store, beside settling."""
 
     async def claim(self, deliveries: Sequence[DeliveryId]) -> Lease | None:
         """Lease those that are due, unleased and of an enabled webhook; None when none of them is."""
-        ...
-
-    async def settle(self, settlements: Sequence[Settlement]) -> set[DeliveryId]:
-        """Write the ends of attempts; return those whose token still held."""
-        ...
-
-    async def release(self, releases: Sequence[Release]) -> set[DeliveryId]:
-        """Give leases back; return those whose token still held."""
         ...
 
 
@@ -68,31 +36,26 @@ class Sender(Protocol):
         ...
 
 
-class Bell(Protocol):
-    """What delivering needs of the broker: never waits, never fails."""
-
-    def deliver(self, deliveries: Sequence[DeliveryId], *, attempt: int, countdown_seconds: float) -> None:
-        """Have these deliveries tried when the countdown is over."""
-        ...
-
-    def fail(self, deliveries: Sequence[DeliveryId]) -> None:
-        """Have the final-failure task run for these."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What an operator decides about delivering.
 
-    Retries due within `horizon` are rung at once with their countdown; later ones are left to the planner.
     `longest_post` bounds one POST; `most_waiting` is how many messages may wait for their answers at once.
     """
 
     table: RetryTable
     longest_post: timedelta
     endpoint_concurrency: int
-    horizon: timedelta
     most_waiting: int
+
+
+@dataclass(slots=True)
+class _Work:
+    """One attempt to be made."""
+
+    claim: Claim
+    clock: "_LeaseClock"
+    batch: Batch
 
 
 class Deliver:
@@ -101,23 +64,19 @@ class Deliver:
     Args:
         deliveries: the store.
         sender: POSTs.
-        bell: rung after a commit that asks for more work.
+        settling: takes what came of each.
         rules: the operator's decisions.
     """
 
-    def __init__(self, deliveries: Deliveries, sender: Sender, bell: Bell, rules: Rules) -> None:
+    def __init__(self, deliveries: Deliveries, sender: Sender, settling: Settling, rules: Rules) -> None:
         self._deliveries = deliveries
         self._sender = sender
-        self._bell = bell
+        self._settling = settling
         self._rules = rules
         self._bulkhead = Bulkhead(rules.endpoint_concurrency)
-        self._settle = Grouped[Settlement, Word](
-            self._commit, most=MOST_IN_ONE_COMMIT, lanes=2, linger_seconds=GATHER_SECONDS
-        )
-        self._release = Grouped[Release, Word](
-            self._give_back, most=MOST_IN_ONE_COMMIT, lanes=1, linger_seconds=GATHER_SECONDS
-        )
-        self._under_way = UnderWay[Word](rules.most_waiting)
+        self._dispatch = Dispatch[_Work](self._attempt)
+        self._waiting_room = WaitingRoom(rules.most_waiting)
+        self._log = AttemptLog()
         self._stopping = asyncio.Event()
 
     async def __call__(self, deliveries: Sequence[DeliveryId]) -> Counter[Word]:
@@ -126,7 +85,7 @@ class Deliver:
         Raises:
             Unavailable: the database is away; nothing was sent.
         """
-        await self._under_way.room()
+        await self._dispatch.room()
         if self._stopping.is_set():
             return Counter({Word.SKIPPED: len(deliveries)})
         failpoint.reach("before_claim")
@@ -136,83 +95,46 @@ class Deliver:
         if lease is None:
             return Counter({Word.SKIPPED: len(deliveries)})
         clock = _LeaseClock(lease, asked)
-        tasks = [self._under_way.start(self._attempt(claim, clock)) for claim in lease.claims]
-        words = Counter(await self._under_way.wait_for(tasks))
-        words[Word.SENDING] += len(tasks) - words.total()
-        words[Word.SKIPPED] += len(deliveries) - len(tasks)
-        return +words
-
-    async def settle(self, settlements: Sequence[Settlement]) -> None:
-        """Write the ends of attempts that were made elsewhere, and ring for what follows."""
-        await asyncio.gather(*(self._settle(each) for each in settlements))
+        batch = Batch(len(deliveries), len(lease.claims))
+        for claim in lease.claims:
+            self._dispatch.add(claim.account, _Work(claim, clock, batch), is_retry=claim.attempt > 1)
+        return await self._waiting_room.wait_for(batch)
 
     async def stop(self) -> None:
         """Give back what was not sent yet, and return when every POST that was begun has been settled."""
         self._stopping.set()
         self._bulkhead.close()
-        await self._under_way.all_ended()
+        await self._dispatch.all_ended()
+        await self._settling.all_written()
 
-    async def _attempt(self, claim: Claim, clock: "_LeaseClock") -> Word:
+    async def _attempt(self, work: _Work) -> None:
+        claim = work.claim
         if claim.wait_seconds > 0:
             await self._wait(claim.wait_seconds)
         if self._stopping.is_set() or not await self._bulkhead.enter(claim.webhook):
-            return await self._put_back(claim, self._bulkhead.pause(claim.webhook))
+            return self._put_back(work, self._bulkhead.pause(claim.webhook))
         started = time.monotonic()
-        if clock.seconds_left(started) < self._rules.longest_post.total_seconds():
+        if work.clock.seconds_left(started) < self._rules.longest_post.total_seconds():
             self._bulkhead.leave(claim.webhook, 0)
-            return await self._put_back(claim, timedelta(0))
+            return self._put_back(work, timedelta(0))
         failpoint.reach("before_send", claim.body)
-        outcome = await self._sender.send(claim, clock.unix_seconds(started))
+        outcome = await self._sender.send(claim, work.clock.unix_seconds(started))
         failpoint.reach("after_answer", claim.body)
         took_seconds = time.monotonic() - started
         self._bulkhead.leave(claim.webhook, took_seconds)
         attempt = Attempt(claim.attempt, took_seconds, outcome)
+        self._log.note(claim, attempt)
         decision = decide(outcome, claim.attempt, self._rules.table)
-        _log_attempt(claim, attempt, decision)
-        return await self._settle(Settlement(claim.delivery, claim.token, attempt, decision))
+        return self._settling.settle(Settlement(claim.delivery, claim.token, attempt, decision), work.batch.note)
 
-    async def _put_back(self, claim: Claim, pause: timedelta) -> Word:
-        return await self._release(Release(claim.delivery, claim.token, pause))
+    def _put_back(self, work: _Work, pause: timedelta) -> None:
+        self._settling.release(Release(work.claim.delivery, work.claim.token, pause), work.batch.note)
 
     async def _wait(self, seconds: float) -> None:
         try:
             await asyncio.wait_for(self._stopping.wait(), seconds)
         except TimeoutError:
             return
-
-    async def _commit(self, settlements: list[Settlement]) -> list[Word]:
-        held = await self._written(lambda: self._deliveries.settle(settlements))
-        failpoint.reach("after_commit")
-        self._ring([each for each in settlements if each.delivery in held])
-        return [_word(each.decision) if each.delivery in held else Word.LEASE_LOST for each in settlements]
-
-    def _ring(self, settlements: list[Settlement]) -> None:
-        exhausted = []
-        soon: dict[tuple[int, timedelta], list[DeliveryId]] = {}
-        for each in settlements:
-            match each.decision:
-                case GiveUp():
-                    exhausted.append(each.delivery)
-                case RetryAfter(delay) if delay <= self._rules.horizon:
-                    soon.setdefault((each.attempt.number + 1, delay), []).append(each.delivery)
-        if exhausted:
-            self._bell.fail(exhausted)
-        for (attempt, delay), deliveries in soon.items():
-            self._bell.deliver(deliveries, attempt=attempt, countdown_seconds=delay.total_seconds())
-
-    async def _give_back(self, releases: list[Release]) -> list[Word]:
-        await self._written(lambda: self._deliveries.release(releases))
-        return [Word.PUT_BACK] * len(releases)
-
-    async def _written(self, write: Callable[[], Awaitable[Collection[DeliveryId]]]) -> Collection[DeliveryId]:
-        """Write, patiently; return what held its lease, nothing if the database stays away until no lease does."""
-        for _ in range(WRITE_TRIES):
-            try:
-                return await write()
-            except Unavailable:
-                await asyncio.sleep(WRITE_PAUSE_SECONDS)
-        log.error("database.away", consequence="attempts were made that could not be noted, and will be made again")
-        return []
 
 
 class _LeaseClock:
@@ -231,30 +153,3 @@ class _LeaseClock:
 
     def seconds_left(self, monotonic: float) -> float:
         return self._ends - monotonic
-
-
-def _word(decision: Decision) -> Word:
-    match decision:
-        case Done():
-            return Word.DELIVERED
-        case RetryAfter():
-            return Word.RETRYING
-        case GiveUp():
-            return Word.EXHAUSTED
-        case _:
-            assert_never(decision)
-
-
-def _log_attempt(claim: Claim, attempt: Attempt, decision: Decision) -> None:
-    record = recorded(attempt.outcome)
-    log.info(
-        "delivery.attempted",
-        decision=_word(decision),
-        status=record.status,
-        error=record.error,
-        attempt=attempt.number,
-        milliseconds=round(attempt.duration_seconds * 1000, 1),
-        delivery=claim.delivery,
-        event_id=claim.event,
-        webhook=claim.webhook,
-    )

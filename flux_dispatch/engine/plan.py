@@ -1,6 +1,6 @@
 """Plan: find what is due soon or was forgotten, and have it rung; every worker plans, and none relies on another."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 import structlog
@@ -10,6 +10,7 @@ from flux_dispatch.domain.finding import Finding, Found, Horizon
 from flux_dispatch.domain.ids import AlertId, DeliveryId
 from flux_dispatch.domain.outcome import Attempt, ErrorClass, Unanswered
 from flux_dispatch.domain.retry import RetryTable, decide
+from flux_dispatch.engine.settling import Settling
 
 LONGEST_SLEEP_SECONDS: Final = 5.0
 SHORTEST_SLEEP_SECONDS: Final = 0.1
@@ -69,7 +70,7 @@ class Plan:
     Args:
         deliveries: the store.
         bell: rung for what is found.
-        settle: writes the ends of attempts whose workers died once too often.
+        settling: takes the attempts whose workers died once too often.
         table: decides what follows those.
     """
 
@@ -77,12 +78,12 @@ class Plan:
         self,
         deliveries: Deliveries,
         bell: Bell,
-        settle: Callable[[Sequence[Settlement]], Awaitable[None]],
+        settling: Settling,
         table: RetryTable,
     ) -> None:
         self._deliveries = deliveries
         self._bell = bell
-        self._settle = settle
+        self._settling = settling
         self._table = table
 
     async def look(self) -> float:
@@ -108,12 +109,18 @@ class Plan:
         self._bell.fail([each.delivery for each in found if each.finding is Finding.EXHAUSTED])
         for (attempt, countdown_seconds), deliveries in _messages(found).items():
             self._bell.deliver(deliveries, attempt=attempt, countdown_seconds=countdown_seconds)
-        await self._settle([self._lost(each) for each in found if each.finding is Finding.LOST])
+        for each in found:
+            if each.finding is Finding.LOST:
+                self._settling.settle(self._lost(each), note=_nobody_waits)
 
     def _lost(self, found: Found) -> Settlement:
         outcome = Unanswered(ErrorClass.WORKER_LOST, "The worker that sent it died, several times over.")
         attempt = Attempt(found.attempt, 0, outcome)
         return Settlement(found.delivery, found.token or "", attempt, decide(outcome, found.attempt, self._table))
+
+
+def _nobody_waits(_: object) -> None:
+    """Nobody waits for the end of an attempt whose worker is dead."""
 
 
 def _has_come(seconds: float | None) -> bool:

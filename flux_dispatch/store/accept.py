@@ -4,17 +4,18 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any, cast
 
+import asyncpg
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.delivery import State
 from flux_dispatch.domain.event import Event, Stored, patterns_that_match
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, public_id, uuid_hex
-from flux_dispatch.store.connect import statement
+from flux_dispatch.store.connect import HotStatement, statement
 from flux_dispatch.store.timing import Timing
 from flux_dispatch.store.topics import topics
 
-_ADD = text("""
+_ADD = HotStatement("""
     WITH given AS (
         SELECT * FROM unnest(
             CAST(:ids AS uuid[]), CAST(:accounts AS uuid[]), CAST(:types AS text[]), CAST(:created AS timestamptz[]),
@@ -62,8 +63,7 @@ class EventStore:
         """
         # in the order of their keys, so that two groups never wait for each other's keys crosswise
         in_order = sorted(events, key=lambda event: (event.account, event.idempotency_key or ""))
-        async with statement(self._database) as connection:
-            rows = (await connection.execute(_ADD, self._parameters(in_order, first_delay))).all()
+        rows = await _ADD.rows(self._database, self._parameters(in_order, first_delay))
         fresh = _deliveries_by_event(rows)
         doubled = [event for event in events if event.id not in fresh]
         earlier = await self._earlier(doubled) if doubled else {}
@@ -105,12 +105,12 @@ class EventStore:
         return {(each.event.account, each.event.idempotency_key): each for each in found}
 
 
-def _deliveries_by_event(rows: Iterable[Row[Any]]) -> dict[EventId, list[DeliveryId]]:
+def _deliveries_by_event(rows: Iterable[asyncpg.Record]) -> dict[EventId, list[DeliveryId]]:
     fresh: dict[EventId, list[DeliveryId]] = {}
-    for row in rows:
-        deliveries = fresh.setdefault(cast(EventId, public_id(Prefix.EVENT, row.event_id.hex)), [])
-        if row.delivery_id is not None:
-            deliveries.append(cast(DeliveryId, public_id(Prefix.DELIVERY, row.delivery_id.hex)))
+    for event, delivery in rows:
+        deliveries = fresh.setdefault(cast(EventId, public_id(Prefix.EVENT, event.hex)), [])
+        if delivery is not None:
+            deliveries.append(cast(DeliveryId, public_id(Prefix.DELIVERY, delivery.hex)))
     return fresh
 
 

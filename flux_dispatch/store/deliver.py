@@ -1,23 +1,24 @@
 """The statements behind deliver: claim, settle, release; one each, fenced by the token."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, assert_never, cast
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-from sqlalchemy import Row, text
+import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.claim import Claim, Lease, Release, Settlement
 from flux_dispatch.domain.delivery import Move, State, sources, target
-from flux_dispatch.domain.ids import DeliveryId, EventId, Prefix, WebhookId, public_id, uuid_hex
+from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, WebhookId, public_id, uuid_hex
 from flux_dispatch.domain.outcome import recorded
 from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter
-from flux_dispatch.store.connect import statement
+from flux_dispatch.store.connect import HotStatement
 from flux_dispatch.store.timing import Timing
 
-_CLAIM = text("""
+_CLAIM = HotStatement("""
     WITH mine AS (
         SELECT deliveries.id, webhooks.url, webhooks.secrets, webhooks.headers
         FROM deliveries
@@ -32,12 +33,12 @@ _CLAIM = text("""
     SET state = :to, token = CAST(:token AS uuid), leased_until = flux_now() + :lease
     FROM mine, events
     WHERE deliveries.id = mine.id AND events.id = deliveries.event_id
-    RETURNING deliveries.id, deliveries.event_id, deliveries.webhook_id, deliveries.attempts,
+    RETURNING deliveries.id, deliveries.event_id, deliveries.webhook_id, deliveries.account_id, deliveries.attempts,
               extract(epoch FROM deliveries.due_at - flux_now())::float8 AS wait_seconds,
-              mine.url, mine.secrets, mine.headers, events.body, flux_now() AS at
+              mine.url, mine.secrets, mine.headers::text, events.body, flux_now() AS at
 """)
 
-_SETTLE = text("""
+_SETTLE = HotStatement("""
     WITH result AS (
         SELECT * FROM unnest(
             CAST(:ids AS uuid[]), CAST(:tokens AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[]),
@@ -63,7 +64,7 @@ _SETTLE = text("""
     SELECT id FROM moved
 """)
 
-_RELEASE = text("""
+_RELEASE = HotStatement("""
     UPDATE deliveries
     SET state = :to, token = NULL, leased_until = NULL,
         due_at = flux_now() + released.pause, wake_at = flux_now() + released.pause
@@ -106,11 +107,10 @@ class DeliveryStore:
             "slack": self._timing.slack,
             "lease": self._timing.lease,
         }
-        async with statement(self._database) as connection:
-            rows = (await connection.execute(_CLAIM, parameters)).all()
+        rows = await _CLAIM.rows(self._database, parameters)
         if not rows:
             return None
-        return Lease(rows[0].at, self._timing.lease.total_seconds(), tuple(_claim(row, token) for row in rows))
+        return Lease(rows[0]["at"], self._timing.lease.total_seconds(), tuple(_claim(row, token) for row in rows))
 
     async def settle(self, settlements: Sequence[Settlement]) -> set[DeliveryId]:
         """Write the ends of attempts; return those whose token still held. The others changed nothing."""
@@ -119,9 +119,7 @@ class DeliveryStore:
             "from": [State.SENDING],
             "delivered": State.DELIVERED,
         }
-        async with statement(self._database) as connection:
-            moved = (await connection.execute(_SETTLE, parameters)).scalars().all()
-        return _delivery_ids(moved)
+        return _delivery_ids(await _SETTLE.rows(self._database, parameters))
 
     def _columns(self, settlements: Sequence[Settlement]) -> dict[str, list[Any]]:
         follows = [self._what_follows(each.decision) for each in settlements]
@@ -160,25 +158,28 @@ class DeliveryStore:
             "from": sources(Move.RELEASE),
             "to": target(Move.RELEASE),
         }
-        async with statement(self._database) as connection:
-            moved = (await connection.execute(_RELEASE, parameters)).scalars().all()
-        return _delivery_ids(moved)
+        return _delivery_ids(await _RELEASE.rows(self._database, parameters))
 
 
-def _claim(row: Row[Any], token: str) -> Claim:
+def _claim(row: asyncpg.Record, token: str) -> Claim:
+    delivery, event, webhook, account, attempts, wait_seconds, url, secrets, headers, body, _ = row
     return Claim(
-        delivery=cast(DeliveryId, public_id(Prefix.DELIVERY, row.id.hex)),
-        event=cast(EventId, public_id(Prefix.EVENT, row.event_id.hex)),
-        webhook=cast(WebhookId, public_id(Prefix.WEBHOOK, row.webhook_id.hex)),
+        delivery=cast(DeliveryId, public_id(Prefix.DELIVERY, delivery.hex)),
+        event=cast(EventId, public_id(Prefix.EVENT, event.hex)),
+        webhook=cast(WebhookId, public_id(Prefix.WEBHOOK, webhook.hex)),
+        account=cast(AccountId, public_id(Prefix.ACCOUNT, account.hex)),
         token=token,
-        attempt=row.attempts + 1,
-        wait_seconds=row.wait_seconds,
-        url=row.url,
-        secrets=tuple(row.secrets),
-        headers=row.headers,
-        body=bytes(row.body),
+        attempt=attempts + 1,
+        wait_seconds=wait_seconds,
+        url=url,
+        secrets=tuple(secrets),
+        headers=_NO_HEADERS if headers == "{}" else json.loads(headers),
+        body=body,
     )
 
 
-def _delivery_ids(moved: Iterable[UUID]) -> set[DeliveryId]:
-    return {cast(DeliveryId, public_id(Prefix.DELIVERY, each.hex)) for each in moved}
+def _delivery_ids(moved: Iterable[asyncpg.Record]) -> set[DeliveryId]:
+    return {cast(DeliveryId, public_id(Prefix.DELIVERY, each["id"].hex)) for each in moved}
+
+
+_NO_HEADERS: Mapping[str, str] = {}

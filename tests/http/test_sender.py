@@ -21,7 +21,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from flux_dispatch import __version__
 from flux_dispatch.domain.address import AddressPolicy
 from flux_dispatch.domain.claim import Claim
-from flux_dispatch.domain.ids import DeliveryId, EventId, WebhookId
+from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, WebhookId
 from flux_dispatch.domain.outcome import Accepted, ErrorClass, Outcome, Refused, Unanswered
 from flux_dispatch.http.sender import AiohttpSender, SenderLimits
 from tests.http.receivers import (
@@ -46,6 +46,7 @@ def claim(url: str, **headers: str) -> Claim:
         delivery=DeliveryId("dlv_" + "1" * 32),
         event=EventId("evt_" + "2" * 32),
         webhook=WebhookId("wh_" + "3" * 32),
+        account=AccountId("acct_" + "4" * 32),
         token="0" * 32,
         attempt=3,
         wait_seconds=0,

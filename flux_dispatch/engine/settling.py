@@ -1,0 +1,139 @@
+"""Settling: what came of attempts is committed in groups, fenced by their leases; then what follows from it is rung."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from datetime import timedelta
+from typing import Final, Protocol, TypeAlias, assert_never
+
+import structlog
+
+from flux_dispatch.domain.claim import Release, Settlement
+from flux_dispatch.domain.errors import Unavailable
+from flux_dispatch.domain.ids import DeliveryId
+from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter
+from flux_dispatch.engine import failpoint
+from flux_dispatch.engine.batch import Word
+from flux_dispatch.engine.grouping import Groups
+
+MOST_IN_ONE_COMMIT: Final = 500
+GATHER_SECONDS: Final = 0.005
+"""How long a settled attempt waits for others to share its commit."""
+
+WRITE_TRIES: Final = 20
+WRITE_PAUSE_SECONDS: Final = 0.5
+"""While the database is away, what came of an attempt is kept and tried again, for about as long as its lease runs."""
+
+Note: TypeAlias = Callable[[Word], None]
+"""Called with what became of a delivery, once that is committed."""
+
+log = structlog.get_logger("flux.deliver")
+
+
+class Deliveries(Protocol):
+    """What settling needs of the store."""
+
+    async def settle(self, settlements: Sequence[Settlement]) -> set[DeliveryId]:
+        """Write the ends of attempts; return those whose token still held."""
+        ...
+
+    async def release(self, releases: Sequence[Release]) -> set[DeliveryId]:
+        """Give leases back; return those whose token still held."""
+        ...
+
+
+class Bell(Protocol):
+    """What settling needs of the broker: never waits, never fails."""
+
+    def deliver(self, deliveries: Sequence[DeliveryId], *, attempt: int, countdown_seconds: float) -> None:
+        """Have these deliveries tried when the countdown is over."""
+        ...
+
+    def fail(self, deliveries: Sequence[DeliveryId]) -> None:
+        """Have the final-failure task run for these."""
+        ...
+
+
+class Settling:
+    """Ends leases.
+
+    Args:
+        deliveries: the store.
+        bell: rung after a commit that asks for more work.
+        horizon: retries due within it are rung at once with their countdown; later ones are left to the planner.
+    """
+
+    def __init__(self, deliveries: Deliveries, bell: Bell, horizon: timedelta) -> None:
+        self._deliveries = deliveries
+        self._bell = bell
+        self._horizon = horizon
+        self._settled = Groups[tuple[Settlement, Note]](
+            self._settle_group, most=MOST_IN_ONE_COMMIT, lanes=2, linger_seconds=GATHER_SECONDS
+        )
+        self._released = Groups[tuple[Release, Note]](
+            self._release_group, most=MOST_IN_ONE_COMMIT, lanes=1, linger_seconds=GATHER_SECONDS
+        )
+
+    def settle(self, settlement: Settlement, note: Note) -> None:
+        """Have the end of an attempt written, and what follows rung."""
+        self._settled.put((settlement, note))
+
+    def release(self, release: Release, note: Note) -> None:
+        """Have a lease given back."""
+        self._released.put((release, note))
+
+    async def all_written(self) -> None:
+        """Return when everything is committed that was handed in."""
+        await asyncio.gather(self._settled.all_committed(), self._released.all_committed())
+
+    async def _settle_group(self, group: list[tuple[Settlement, Note]]) -> None:
+        settlements = [settlement for settlement, _ in group]
+        held = await _written(lambda: self._deliveries.settle(settlements))
+        failpoint.reach("after_commit")
+        self._ring([each for each in settlements if each.delivery in held])
+        for settlement, note in group:
+            note(_word(settlement.decision) if settlement.delivery in held else Word.LEASE_LOST)
+
+    async def _release_group(self, group: list[tuple[Release, Note]]) -> None:
+        await _written(lambda: self._deliveries.release([release for release, _ in group]))
+        for _, note in group:
+            note(Word.PUT_BACK)
+
+    def _ring(self, settlements: list[Settlement]) -> None:
+        exhausted = []
+        soon: dict[tuple[int, timedelta], list[DeliveryId]] = {}
+        for each in settlements:
+            match each.decision:
+                case GiveUp():
+                    exhausted.append(each.delivery)
+                case RetryAfter(delay) if delay <= self._horizon:
+                    soon.setdefault((each.attempt.number + 1, delay), []).append(each.delivery)
+        if exhausted:
+            self._bell.fail(exhausted)
+        for (attempt, delay), deliveries in soon.items():
+            self._bell.deliver(deliveries, attempt=attempt, countdown_seconds=delay.total_seconds())
+
+
+async def _written(write: Callable[[], Awaitable[Collection[DeliveryId]]]) -> Collection[DeliveryId]:
+    """Write, patiently; return what held its lease, nothing if the database stays away until no lease does."""
+    for _ in range(WRITE_TRIES):
+        try:
+            return await write()
+        except Unavailable:
+            await asyncio.sleep(WRITE_PAUSE_SECONDS)
+        except Exception:
+            log.exception("write.failed", consequence="attempts were made that could not be noted")
+            return []
+    log.error("database.away", consequence="attempts were made that could not be noted, and will be made again")
+    return []
+
+
+def _word(decision: Decision) -> Word:
+    match decision:
+        case Done():
+            return Word.DELIVERED
+        case RetryAfter():
+            return Word.RETRYING
+        case GiveUp():
+            return Word.EXHAUSTED
+        case _:
+            assert_never(decision)
