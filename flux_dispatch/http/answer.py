@@ -8,18 +8,21 @@ from typing import Final
 
 import aiohttp
 
+from flux_dispatch.http.time_limit import Running
+
 MOST_BYTES_READ: Final = 65_536
 """A body that ends within this leaves its connection usable; a longer one is not worth the reading."""
 
 LONGEST_EXCERPT: Final = 1024
 
 
-async def read_excerpt(response: aiohttp.ClientResponse) -> str:
+async def read_excerpt(response: aiohttp.ClientResponse, limit: Running) -> str:
     """Return the beginning of the body as text; the status has been decided, so a broken body is only noted."""
     read = bytearray()
     try:
         while len(read) < MOST_BYTES_READ:
-            chunk = await response.content.read(MOST_BYTES_READ - len(read))
+            with limit:
+                chunk = await response.content.read(MOST_BYTES_READ - len(read))
             if not chunk:
                 return _shown(read)
             read += chunk

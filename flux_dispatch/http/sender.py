@@ -19,6 +19,8 @@ from flux_dispatch.domain.signing import sign_flux, sign_standard
 from flux_dispatch.http.answer import read_excerpt, retry_after_seconds
 from flux_dispatch.http.faults import unanswered
 from flux_dispatch.http.guard import Guard
+from flux_dispatch.http.request import PostRequest
+from flux_dispatch.http.time_limit import Running, TimeLimit
 
 USER_AGENT: Final = f"Flux-Dispatch/{__version__}"
 
@@ -50,7 +52,7 @@ class AiohttpSender:
     """
 
     def __init__(self, limits: SenderLimits, policy: AddressPolicy, resolver: AbstractResolver | None = None) -> None:
-        self._limits = limits
+        self._limit = TimeLimit(limits.timeout_seconds)
         self._policy = policy
         self._resolver = resolver
 
@@ -64,13 +66,13 @@ class AiohttpSender:
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
-            timeout=aiohttp.ClientTimeout(total=self._limits.timeout_seconds),
+            request_class=PostRequest,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
             max_line_size=LONGEST_HEADER_LINE,
             max_field_size=LONGEST_HEADER_LINE,
-            skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
         )
         return self
 
@@ -81,16 +83,20 @@ class AiohttpSender:
 
     async def send(self, claim: Claim, timestamp: int) -> Outcome:
         """POST one delivery, signed with this time (unix seconds); whatever happens is an outcome, never an error."""
+        limit = self._limit.start()
         try:
-            response = await self._session.post(
-                _parsed(claim.url), data=claim.body, headers=_headers(claim, timestamp), allow_redirects=False
-            )
+            with limit:
+                response = await self._session.post(
+                    _parsed(claim.url), data=claim.body, headers=_headers(claim, timestamp), allow_redirects=False
+                )
+            try:
+                return await _outcome(response, limit)
+            finally:
+                response.release()
         except Exception as error:  # noqa: BLE001 - aiohttp leaks more kinds than it documents; each is a failed attempt
             return unanswered(error)
-        try:
-            return await _outcome(response)
         finally:
-            response.release()
+            limit.stop()
 
 
 def _headers(claim: Claim, timestamp: int) -> dict[str, str]:
@@ -108,12 +114,12 @@ def _headers(claim: Claim, timestamp: int) -> dict[str, str]:
     }
 
 
-async def _outcome(response: aiohttp.ClientResponse) -> Outcome:
+async def _outcome(response: aiohttp.ClientResponse, limit: Running) -> Outcome:
     status = response.status
     if not HTTPStatus.CONTINUE <= status <= HIGHEST_STATUS:
         response.close()
         return Unanswered(ErrorClass.BAD_RESPONSE, f"The status {status} is not one of HTTP.")
-    excerpt = await read_excerpt(response)
+    excerpt = await read_excerpt(response, limit)
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return Accepted(status, excerpt)
     return Refused(status, excerpt, retry_after_seconds(response))

@@ -1,0 +1,74 @@
+"""The time limit of POSTs: it is the same for all, so one alarm serves them, where aiohttp would set one for each."""
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+
+class TimeLimit:
+    """Cancels what takes too long.
+
+    Args:
+        seconds: how long each may take.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        # in the order of their ends, because each begins after the one before
+        self._running: dict[Running, float] = {}
+        self._alarm: asyncio.TimerHandle | None = None
+
+    def start(self) -> "Running":
+        """Begin to count for the task that calls this."""
+        running = Running(self)
+        loop = asyncio.get_running_loop()
+        self._running[running] = loop.time() + self._seconds
+        if self._alarm is None:
+            self._alarm = loop.call_later(self._seconds, self._look)
+        return running
+
+    def forget(self, running: "Running") -> None:
+        """Count no longer."""
+        self._running.pop(running, None)
+
+    def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._alarm = None
+        while self._running:
+            first = next(iter(self._running))
+            if self._running[first] > loop.time():
+                self._alarm = loop.call_at(self._running[first], self._look)
+                return
+            self.forget(first)
+            first.end()
+
+
+class Running:
+    """Something that the limit holds for, from `start` to `stop`; `with` turns the limit's end into a TimeoutError."""
+
+    __slots__ = ("_is_over", "_limit", "_task")
+
+    def __init__(self, limit: TimeLimit) -> None:
+        self._limit = limit
+        self._task = asyncio.current_task()
+        self._is_over = False
+
+    def end(self) -> None:
+        """Cancel it, whatever it waits for."""
+        self._is_over = True
+        if self._task is not None:
+            self._task.cancel()
+
+    def stop(self) -> None:
+        """Let it take as long as it likes from now on."""
+        self._limit.forget(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._is_over and kind is asyncio.CancelledError and self._task is not None:
+            self._task.uncancel()
+            raise TimeoutError
