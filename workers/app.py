@@ -8,9 +8,11 @@ from config.logs import set_up_logs
 from config.settings import load_settings
 from workers.engine_step import EngineStep
 from workers.redelivery import survive_lost_connections
+from workers.thrift import share_redis_clients
 
 settings = load_settings()
 survive_lost_connections()
+share_redis_clients()
 
 app = Celery("flux", include=["workers.tasks"])
 app.config_from_object(celery_settings(settings.need_redis_url()))

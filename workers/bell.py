@@ -13,7 +13,15 @@ from kombu.exceptions import KombuError
 
 from flux_dispatch.domain.ids import AlertId, DeliveryId
 
-MOST_IN_ONE_MESSAGE: Final = 100
+MOST_IN_ONE_MESSAGE: Final = 200
+SHORTEST_PAUSE_SECONDS: Final = 0.005
+PAUSE_SECONDS_PER_ID: Final = 0.0005
+LONGEST_PAUSE_SECONDS: Final = 0.025
+"""After sending, the bell waits for more to send together: a message costs a worker as much as ten or twenty
+deliveries do. The more the last messages carried, the longer it waits. So the first of many, and each of a few, goes at
+once; at 500 events a second a message carries three or four, at thousands a second fifty and more.
+"""
+
 REST_SECONDS: Final = 2.0
 """After a failed ring the bell rests this long: a broker that is away must not be asked once for each event."""
 
@@ -52,7 +60,7 @@ class CeleryBell:
         self._broker_errors = (KombuError, OSError, *transport.connection_errors, *transport.channel_errors)
         self._rings: list[Ring] = []
         self._wanted = threading.Condition()
-        self._is_closed = False
+        self._is_closed = threading.Event()
         self._rests_until = 0.0
         self._is_away = False
         self._thread = threading.Thread(target=self._run, name="flux-bell", daemon=True)
@@ -89,7 +97,7 @@ class CeleryBell:
     def close(self) -> None:
         """Send what is waiting, and end."""
         with self._wanted:
-            self._is_closed = True
+            self._is_closed.set()
             self._wanted.notify()
         self._thread.join()
 
@@ -105,10 +113,11 @@ class CeleryBell:
         while rings := self._take():
             for ring in _messages(rings):
                 self._send(ring)
+            self._is_closed.wait(_pause_seconds(rings))
 
     def _take(self) -> list[Ring]:
         with self._wanted:
-            self._wanted.wait_for(lambda: self._rings or self._is_closed)
+            self._wanted.wait_for(lambda: self._rings or self._is_closed.is_set())
             rings, self._rings = self._rings, []
             return rings
 
@@ -147,6 +156,11 @@ class CeleryBell:
                 return int(connection.default_channel.queue_declare("deliver", passive=True).message_count)
         except self._broker_errors:
             return 0
+
+
+def _pause_seconds(rings: list[Ring]) -> float:
+    ids = sum(len(ring.ids) for ring in rings)
+    return min(SHORTEST_PAUSE_SECONDS + PAUSE_SECONDS_PER_ID * ids, LONGEST_PAUSE_SECONDS)
 
 
 def _messages(rings: list[Ring]) -> list[Ring]:

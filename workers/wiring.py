@@ -36,6 +36,7 @@ from flux_dispatch.store.timing import LEASE_MARGIN, Timing
 from flux_dispatch.store.webhooks import WebhookStore
 from workers.bell import CeleryBell
 from workers.failpoints import arm_from_environment
+from workers.thrift import share_redis_clients
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ async def open_verbs(settings: Settings, bell: CeleryBell, threads: int) -> Asyn
 async def api_application(settings: Settings) -> AsyncIterator[web.Application]:
     """Open what the API needs, and close it at the end."""
     arm_from_environment()
+    share_redis_clients()
     app = Celery("flux-api")
     app.config_from_object(celery_settings(settings.need_redis_url()))
     bell = CeleryBell(app)

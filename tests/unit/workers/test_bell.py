@@ -14,7 +14,15 @@ from celery import Celery
 from config.celeryconfig import celery_settings
 from flux_dispatch.domain.ids import AlertId, DeliveryId
 from tests.waiting import eventually
-from workers.bell import MOST_IN_ONE_MESSAGE, CeleryBell, Ring, _messages
+from workers.bell import (
+    LONGEST_PAUSE_SECONDS,
+    MOST_IN_ONE_MESSAGE,
+    SHORTEST_PAUSE_SECONDS,
+    CeleryBell,
+    Ring,
+    _messages,
+    _pause_seconds,
+)
 
 
 @pytest.fixture
@@ -65,12 +73,32 @@ def test_first_attempts_and_retries_go_to_their_own_queues(broker: str) -> None:
 
 
 def test_rings_that_wait_share_messages_of_bounded_size() -> None:
-    now = [Ring("flux.deliver", "deliver", (each,), 1, 0.0) for each in ids(250)]
+    many = ids(2 * MOST_IN_ONE_MESSAGE + 50)
+    now = [Ring("flux.deliver", "deliver", (each,), 1, 0.0) for each in many]
     later = Ring("flux.deliver", "retry", tuple(ids(5)), 2, 99.0)
     messages = _messages([*now, later])
     assert [len(each.ids) for each in messages] == [MOST_IN_ONE_MESSAGE, MOST_IN_ONE_MESSAGE, 50, 5]
-    assert [each for message in messages[:3] for each in message.ids] == ids(250)
+    assert [each for message in messages[:3] for each in message.ids] == many
     assert messages[3] == later
+
+
+def test_the_more_a_message_carried_the_longer_the_next_one_waits_for_company() -> None:
+    pauses = [_pause_seconds([Ring("flux.deliver", "deliver", tuple(ids(count)), 1, 0.0)]) for count in (1, 10, 1000)]
+    assert pauses == sorted(set(pauses))
+    assert SHORTEST_PAUSE_SECONDS < pauses[0] < 0.006
+    assert pauses[-1] == LONGEST_PAUSE_SECONDS
+
+
+def test_rings_that_come_during_the_pause_share_a_message(broker: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.bell.SHORTEST_PAUSE_SECONDS", 60)
+    monkeypatch.setattr("workers.bell.LONGEST_PAUSE_SECONDS", 60)
+    bell = CeleryBell(app_on(broker))
+    bell.deliver(ids(1), attempt=1, countdown_seconds=0)
+    eventually(lambda: not bell._rings, "the bell has taken it, and then pauses until it is closed")
+    for each in ids(20):
+        bell.deliver([each], attempt=1, countdown_seconds=0)
+    bell.close()
+    assert [each["args"] for each in sent(broker, "deliver")] == [[ids(1)], [ids(20)]]
 
 
 def test_nothing_is_sent_for_nothing(broker: str) -> None:
