@@ -17,9 +17,9 @@ from flux_dispatch.domain.claim import Claim
 from flux_dispatch.domain.outcome import Accepted, ErrorClass, Outcome, Refused, Unanswered
 from flux_dispatch.domain.signing import sign_flux, sign_standard
 from flux_dispatch.http.answer import read_excerpt, retry_after_seconds
+from flux_dispatch.http.client import PostClient
 from flux_dispatch.http.faults import unanswered
 from flux_dispatch.http.guard import Guard
-from flux_dispatch.http.request import PostRequest
 from flux_dispatch.http.time_limit import Running, TimeLimit
 
 USER_AGENT: Final = f"Flux-Dispatch/{__version__}"
@@ -33,7 +33,6 @@ DNS_TRY_SECONDS: Final = 1.5
 DNS_TRIES: Final = 2
 """The second try waits twice as long: a dead DNS server costs 4.5 s."""
 
-LONGEST_HEADER_LINE: Final = 4096
 HIGHEST_STATUS: Final = 599
 
 
@@ -45,7 +44,7 @@ class SenderLimits:
 
 
 class AiohttpSender:
-    """POSTs deliveries over one session; use it as a context manager.
+    """POSTs deliveries over connections that it keeps; use it as a context manager.
 
     Nothing of the environment is used (proxies, .netrc), no cookie is kept, no redirect followed, nothing decompressed.
     `resolver` is what turns names into addresses; by default the system's name servers, asked for at most 4.5 s.
@@ -64,31 +63,20 @@ class AiohttpSender:
             resolver=self._resolver or AsyncResolver(timeout=DNS_TRY_SECONDS, tries=DNS_TRIES),
             socket_factory=Guard(self._policy),
         )
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            request_class=PostRequest,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            trust_env=False,
-            max_line_size=LONGEST_HEADER_LINE,
-            max_field_size=LONGEST_HEADER_LINE,
-        )
+        self._client = PostClient(connector)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._session.close()
+        await self._client.close()
 
     async def send(self, claim: Claim, timestamp: int) -> Outcome:
         """POST one delivery, signed with this time (unix seconds); whatever happens is an outcome, never an error."""
         limit = self._limit.start()
         try:
             with limit:
-                response = await self._session.post(
-                    _parsed(claim.url), data=claim.body, headers=_headers(claim, timestamp), allow_redirects=False
-                )
+                response = await self._client.post(_parsed(claim.url), _headers(claim, timestamp), claim.body)
             try:
                 return await _outcome(response, limit)
             finally:
