@@ -1,12 +1,11 @@
 """The parts of a measurement: real servers in a temporary place, and processes that are gone when it ends."""
 
-import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -67,23 +66,6 @@ def process(
         started.wait(_PATIENCE_SECONDS)
 
 
-@contextmanager
-def sink() -> Iterator[str]:
-    """Start the sink; its URL."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}/"
-    with process([sys.executable, "-m", "benchmarks.sink", str(port)], dict(os.environ)):
-        _wait_for_report(url)
-        yield url
-
-
-def report(url: str) -> dict[str, int]:
-    """Return what the sink counted since the last report."""
-    with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 - our own sink
-        counted: dict[str, int] = json.load(response)
-        return counted
-
-
 def machine() -> dict[str, Any]:
     """Describe where a figure was measured."""
     return {
@@ -115,11 +97,12 @@ def _wait_for_redis(url: str) -> None:
                 return
 
 
-def _wait_for_report(url: str) -> None:
+def wait_for_port(port: int) -> None:
+    """Return when something listens at this port of loopback."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
         try:
-            report(url)
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:
             if time.monotonic() > deadline:
                 raise

@@ -50,7 +50,6 @@ async def _run(url: str, count: int, concurrency: int) -> None:
 
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
-        await _post(session, url, count)
         started = time.perf_counter()
         await asyncio.gather(*(work(session) for _ in range(concurrency)))
         sys.stdout.write(json.dumps({"seconds": time.perf_counter() - started, "posts": count}))

@@ -1,25 +1,27 @@
-"""A receiver that costs as little as Python allows, in a process of its own: answers 200 and counts what came.
+"""A sink for machines without nginx: costs as little as Python allows, answers 200 and logs what came.
 
-    python -m benchmarks.sink PORT
+    python -m benchmarks.sink PORT LOG
 
-GET /report answers {"requests": …, "distinct": …} and forgets what it counted.
+A line of the log is `<unix seconds> <flux-delivery> <webhook-id> <path>`.
 """
 
 import asyncio
-import json
 import sys
-from typing import cast
+import time
+from pathlib import Path
+from typing import Final, cast
 
 import uvloop
 
-_OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
-_END = b"\r\n\r\n"
+FLUSH_SECONDS: Final = 0.05
+
+_OK: Final = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+_END: Final = b"\r\n\r\n"
+_lines: list[str] = []
 
 
 class Sink(asyncio.Protocol):
-    """One connection; understands just what aiohttp sends."""
-
-    deliveries: list[bytes] = []  # noqa: RUF012 - shared by all connections on purpose
+    """One connection; understands just what our clients send."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the way back."""
@@ -30,40 +32,33 @@ class Sink(asyncio.Protocol):
         """Answer every request that is complete."""
         self._received += data
         while (head := self._received.find(_END)) >= 0:
-            headers = self._received[:head].lower()
+            headers = self._received[:head]
             end = head + len(_END) + int(_value(headers, b"content-length") or 0)
             if len(self._received) < end:
                 return
             self._received = self._received[end:]
-            self._answer(headers)
-
-    def _answer(self, headers: bytes) -> None:
-        if headers.startswith(b"get "):
-            report = {"requests": len(self.deliveries), "distinct": len(set(self.deliveries))}
-            self.deliveries.clear()
-            body = json.dumps(report).encode()
-            self._write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
-            return
-        self.deliveries.append(_value(headers, b"flux-delivery"))
-        self._write(_OK)
-
-    def _write(self, data: bytes) -> None:
-        self._transport.write(data)
+            self._transport.write(_OK)
+            delivery, event = _value(headers, b"flux-delivery"), _value(headers, b"webhook-id")
+            path = headers.split(b" ", 2)[1]
+            _lines.append(f"{time.time():.3f} {delivery.decode()} {event.decode()} {path.decode()}\n")
 
 
 def _value(headers: bytes, name: bytes) -> bytes:
-    start = headers.find(b"\r\n" + name + b": ")
+    start = headers.lower().find(b"\n" + name + b":")
     if start < 0:
         return b""
-    start += len(name) + 4
-    end = headers.find(b"\r\n", start)
-    return headers[start : end if end >= 0 else None]
+    return headers[start + len(name) + 2 :].split(b"\r\n", 1)[0].strip()
 
 
-async def _serve(port: int) -> None:
-    server = await asyncio.get_running_loop().create_server(Sink, "127.0.0.1", port, backlog=4096)
-    await server.serve_forever()
+async def _serve(port: int, log: Path) -> None:
+    await asyncio.get_running_loop().create_server(Sink, "127.0.0.1", port, backlog=4096)
+    with log.open("a") as file:
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            file.writelines(_lines)
+            file.flush()
+            _lines.clear()
 
 
 if __name__ == "__main__":
-    uvloop.run(_serve(int(sys.argv[1])))
+    uvloop.run(_serve(int(sys.argv[1]), Path(sys.argv[2])))

@@ -1,0 +1,57 @@
+"""What every figure is measured with: the servers, the sink, the sizes, and the account of what arrived."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Final
+
+from benchmarks import stage
+from benchmarks.parts import Servers
+from benchmarks.sinks import Arrival, Sink
+from benchmarks.sizes import Sizes
+
+RAW_CONCURRENCY: Final = 200
+"""POSTs that the raw client has under way: tried from 50 to 1000, none is quicker."""
+
+
+@dataclass
+class Bench:
+    """One run of the programme; `lost` and `doubled` count over all figures."""
+
+    servers: Servers
+    sink: Sink
+    sizes: Sizes
+    lost: int = 0
+    doubled: int = 0
+
+    def stage(self) -> AbstractContextManager[stage.Stage]:
+        """Prepare a fresh installation."""
+        return stage.stage(self.servers)
+
+    def raw_per_second(self, count: int) -> float:
+        """Return how many POSTs a second a bare aiohttp client sends, signed, storing nothing."""
+        command = [sys.executable, "-m", "benchmarks.raw", self.sink.url, str(count), str(RAW_CONCURRENCY)]
+        report = json.loads(subprocess.check_output(command))  # noqa: S603 - our own script
+        self.arrivals_of_deliveries([f"dlv_{number:032x}" for number in range(count)])
+        return float(count / report["seconds"])
+
+    def arrivals_of_deliveries(self, deliveries: Sequence[str]) -> list[Arrival]:
+        """Return what arrived since the last call, having held it against the deliveries that were owed."""
+        arrivals = self.sink.arrivals(len(deliveries))
+        self._reconcile(deliveries, [each.delivery for each in arrivals])
+        return arrivals
+
+    def arrivals_of_events(self, events: Collection[str]) -> list[Arrival]:
+        """Return what arrived since the last call, having held it against the events, each owed to one endpoint."""
+        arrivals = self.sink.arrivals(len(events))
+        self._reconcile(events, [each.event for each in arrivals])
+        return arrivals
+
+    def _reconcile(self, owed: Collection[str], arrived: Sequence[str]) -> None:
+        counted = Counter(arrived)
+        self.lost += len(set(owed) - set(counted))
+        self.doubled += sum(counted.values()) - len(counted)

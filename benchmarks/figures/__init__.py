@@ -1,0 +1,1 @@
+"""One file a figure: each says what it measures, and returns numbers."""

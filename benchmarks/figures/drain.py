@@ -1,0 +1,61 @@
+"""How fast a backlog is worked off: against the raw limit of aiohttp, and against the textbook way."""
+
+import sys
+from typing import Any
+
+from celery import Celery
+
+from benchmarks import textbook
+from benchmarks.bench import Bench
+from benchmarks.parts import process
+from benchmarks.preload import endpoints, store_events, subscribe
+from benchmarks.stage import Stage, uuids
+
+_SPAN = """
+    SELECT extract(epoch FROM max(ended_at) - min(ended_at - make_interval(secs => duration_seconds)))::float8
+    FROM attempts WHERE delivery_id = ANY($1::uuid[])
+"""
+
+
+def measure(bench: Bench) -> dict[str, Any]:
+    """Return deliveries a second, one list of rounds for each competitor."""
+    figures: dict[str, list[int]] = {"raw": [], "drain": [], "drain_all_cores": [], "textbook": []}
+    for _ in range(bench.sizes.rounds):
+        figures["raw"].append(round(bench.raw_per_second(bench.sizes.drained)))
+        figures["drain"].append(round(drain(bench, workers=1)))
+        figures["drain_all_cores"].append(round(drain(bench, workers=2)))
+        figures["textbook"].append(round(_textbook(bench)))
+    return {"per_second": figures}
+
+
+def drain(bench: Bench, *, workers: int) -> float:
+    """Return how many deliveries a second so many worker processes make."""
+    with bench.stage() as stage:
+        return drain_stored(bench, stage, bench.sizes.drained, workers=workers)
+
+
+def drain_stored(bench: Bench, stage: Stage, count: int, *, workers: int) -> float:
+    """Store so many deliveries on a stage without webhooks, and return how many a second are made."""
+    account = subscribe(stage, endpoints(bench.sink.url))
+    deliveries = store_events(stage, account, count)
+    stage.ask("CHECKPOINT")
+    stage.ring(deliveries)
+    stage.start_workers(workers)
+    bench.arrivals_of_deliveries(deliveries)
+    stage.wait_until_delivered(deliveries)
+    return float(count / stage.ask(_SPAN, uuids(deliveries)))
+
+
+def _textbook(bench: Bench) -> float:
+    with bench.stage() as stage:
+        account = subscribe(stage, endpoints(bench.sink.url))
+        deliveries = store_events(stage, account, bench.sizes.textbook)
+        with Celery("textbook", broker=stage.servers.redis_url) as app:
+            for each in deliveries:
+                app.send_task("textbook.deliver", args=[each])
+        options = ["--pool=prefork", f"--concurrency={textbook.PROCESSES}", "--without-gossip", "--without-mingle"]
+        command = [sys.executable, "-m", "celery", "-A", "benchmarks.textbook", "worker", "-l", "warning", *options]
+        with process(command, stage.servers.environment()):
+            stage.wait_until_drained()
+        bench.arrivals_of_deliveries(deliveries)
+        return float(bench.sizes.textbook / stage.ask(_SPAN, uuids(deliveries)))

@@ -1,0 +1,64 @@
+"""What endpoints that never answer cost those that do: throughput of a backlog, and latency of single events."""
+
+from statistics import median
+from typing import Any, Final
+
+from benchmarks.bench import Bench
+from benchmarks.preload import ENDPOINTS, endpoints, store_events, subscribe
+from benchmarks.publishing import publish, spread_ms
+from benchmarks.sinks import tarpit
+
+HANGING: Final = ENDPOINTS // 10
+RATE: Final = 200
+
+
+def measure(bench: Bench) -> dict[str, Any]:
+    """Return figures of the healthy endpoints with a tenth hanging, and with none."""
+    with tarpit() as pit:
+        hanging = endpoints(bench.sink.url, ENDPOINTS - HANGING) + endpoints(pit, HANGING)
+        healthy = endpoints(bench.sink.url)
+        rounds = [
+            {
+                "none": round(_throughput(bench, healthy, hang=False)),
+                "hanging": round(_throughput(bench, hanging, hang=True)),
+            }
+            for _ in range(bench.sizes.rounds)
+        ]
+        latency = {"none": _latency(bench, healthy, hang=False), "hanging": _latency(bench, hanging, hang=True)}
+    return {
+        "healthy_per_second": rounds,
+        "throughput_ratio": round(median(each["hanging"] / each["none"] for each in rounds), 3),
+        "latency_ms": latency,
+    }
+
+
+def _throughput(bench: Bench, urls: list[str], *, hang: bool) -> float:
+    """Return how many deliveries a second the first nine tenths of the endpoints get out of a common backlog."""
+    with bench.stage() as stage:
+        deliveries = store_events(stage, subscribe(stage, urls), bench.sizes.isolation)
+        stage.ring(deliveries)
+        healthy = [each for number, each in enumerate(deliveries) if number % ENDPOINTS < ENDPOINTS - HANGING]
+        others = [each for number, each in enumerate(deliveries) if number % ENDPOINTS >= ENDPOINTS - HANGING]
+        stage.start_workers(1)
+        stage.wait_until_delivered(healthy)
+        if not hang:
+            stage.wait_until_drained()
+        stage.kill_workers()
+        arrivals = bench.arrivals_of_deliveries(healthy + ([] if hang else others))
+        ours = set(healthy)
+        times = [each.at for each in arrivals if each.delivery in ours]
+        return len(healthy) / (max(times) - min(times))
+
+
+def _latency(bench: Bench, urls: list[str], *, hang: bool) -> dict[str, float]:
+    with bench.stage() as stage:
+        key = stage.key_of(subscribe(stage, urls))
+        stage.start_api()
+        stage.start_workers(1)
+        published = publish(stage, key, bench.sizes.latency_seconds, "--rate", str(RATE))
+        stage.kill_workers()
+        healthy = [event for event, number in published.endpoint.items() if number < ENDPOINTS - HANGING]
+        others = [event for event in published.endpoint if event not in set(healthy)]
+        arrivals = bench.arrivals_of_events(healthy + ([] if hang else others))
+        ours = set(healthy)
+        return spread_ms(published.latencies_ms([each for each in arrivals if each.event in ours]))

@@ -1,0 +1,44 @@
+"""What the others feel when an endpoint comes back for which very many failed deliveries are due."""
+
+from datetime import timedelta
+from typing import Any, Final
+
+from benchmarks.bench import Bench
+from benchmarks.preload import endpoints, park, subscribe
+from benchmarks.publishing import publish, publisher, spread_ms
+from benchmarks.stage import Stage
+
+RATE: Final = 200
+
+
+def measure(bench: Bench) -> dict[str, Any]:
+    """Return the latency of the others' events, usually and meanwhile, and how fast the overdue ones went."""
+    with bench.stage() as stage:
+        subscribe(stage, [f"{bench.sink.url}/back"])
+        park(stage, bench.sizes.outage, after=timedelta(hours=1), spread=timedelta(0))
+        stage.ask("UPDATE webhooks SET topics = '{}'")
+        key = stage.key_of(subscribe(stage, endpoints(bench.sink.url)))
+        stage.start_api()
+        stage.start_workers(1)
+        usual = _latency(bench, stage, key)
+        meanwhile = _while_it_comes_back(bench, stage, key)
+    return {"usual_ms": usual, **meanwhile}
+
+
+def _latency(bench: Bench, stage: Stage, key: str) -> dict[str, float]:
+    published = publish(stage, key, bench.sizes.outage_seconds, "--rate", str(RATE))
+    return spread_ms(published.latencies_ms(bench.arrivals_of_events(published.sent_at)))
+
+
+def _while_it_comes_back(bench: Bench, stage: Stage, key: str) -> dict[str, Any]:
+    with publisher(stage, key, bench.sizes.outage_seconds, "--rate", str(RATE)) as running:
+        stage.ask("UPDATE deliveries SET due_at = now(), wake_at = now() WHERE state = 'scheduled'")
+        published = running.report()
+    stage.wait_until_drained()
+    parked = stage.ask("SELECT array_agg('evt_' || replace(id::text, '-', '')) FROM events WHERE type = 'order.parked'")
+    arrivals = bench.arrivals_of_events([*parked, *published.sent_at])
+    late = [each.at for each in arrivals if each.path == "/back"]
+    return {
+        "meanwhile_ms": spread_ms(published.latencies_ms(arrivals)),
+        "overdue_per_second": round(len(late) / (max(late) - min(late))),
+    }

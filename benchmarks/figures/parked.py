@@ -1,0 +1,73 @@
+"""What retries that wait cost: the drain, the planner's look, and a worker's memory, with few and with very many."""
+
+import asyncio
+import time
+from datetime import timedelta
+from statistics import median
+from typing import Any, Final
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from benchmarks.bench import Bench
+from benchmarks.figures.drain import drain_stored
+from benchmarks.preload import endpoints, park, subscribe
+from benchmarks.stage import Stage
+from flux_dispatch.engine.plan import MOST_IN_ONE_LOOK
+from flux_dispatch.store.plan import PlanStore
+from flux_dispatch.store.timing import Timing
+
+FAR: Final = timedelta(hours=1)
+SPREAD: Final = timedelta(hours=24)
+
+
+def measure(bench: Bench) -> dict[str, Any]:
+    """Return both ratios, many parked against few."""
+    few, many = bench.sizes.parked_few, bench.sizes.parked_many
+    rounds = [{"few": _round(bench, few), "many": _round(bench, many)} for _ in range(bench.sizes.rounds)]
+    return {
+        "parked": {"few": few, "many": many},
+        "rounds": rounds,
+        "drain_ratio": _ratio(rounds, "drain_per_second"),
+        "plan_cost_ratio": _ratio(rounds, "plan_microseconds_per_retry"),
+        "memory_mb": max(each["many"]["memory_mb"] for each in rounds),
+    }
+
+
+def _ratio(rounds: list[dict[str, Any]], figure: str) -> float:
+    return round(median(each["many"][figure] / each["few"][figure] for each in rounds), 3)
+
+
+def _round(bench: Bench, parked: int) -> dict[str, float]:
+    with bench.stage() as stage:
+        subscribe(stage, endpoints(bench.sink.url))
+        park(stage, parked, after=FAR, spread=SPREAD)
+        cost = _plan_cost(bench, stage)
+        # the endpoints of what is parked want nothing of what is drained
+        stage.ask("UPDATE webhooks SET topics = '{}'")
+        rate = drain_stored(bench, stage, bench.sizes.drained, workers=1)
+        return {
+            "drain_per_second": round(rate),
+            "plan_microseconds_per_retry": round(cost * 1e6, 1),
+            "memory_mb": round(stage.memory_mb()),
+        }
+
+
+def _plan_cost(bench: Bench, stage: Stage) -> float:
+    """Return the seconds that peeking and waking take for each retry that is due, then put all of it away."""
+    due = bench.sizes.due_retries
+    park(stage, due, after=timedelta(seconds=-1), spread=timedelta(0))
+    seconds = stage.with_store(_look_until_nothing_is_due)
+    stage.ask("UPDATE deliveries SET state = 'delivered', wake_at = NULL WHERE due_at < now() + interval '1 minute'")
+    stage.ask("VACUUM deliveries")
+    return float(seconds / due)
+
+
+async def _look_until_nothing_is_due(database: AsyncEngine) -> float:
+    plans = PlanStore(database, Timing(lease=timedelta(seconds=25)))
+    await plans.peek()
+    began = time.perf_counter()
+    while True:
+        await plans.peek()
+        if not await plans.wake(retries=True, may_ring=True, limit=MOST_IN_ONE_LOOK):
+            return time.perf_counter() - began
+        await asyncio.sleep(0)

@@ -1,0 +1,66 @@
+"""Whether a delivery costs the same with very many webhooks, very many finished deliveries, or very many receivers."""
+
+import time
+from statistics import median
+from typing import Any
+
+import httpx
+
+from benchmarks.bench import Bench
+from benchmarks.figures.drain import drain, drain_stored
+from benchmarks.preload import endpoints, finish, subscribe, type_of
+
+
+def measure(bench: Bench) -> dict[str, Any]:
+    """Return the drain in each case against the plain one, by worker processes, and one event to many webhooks."""
+    rounds = [
+        {
+            "plain": round(drain(bench, workers=1)),
+            "many_finished": round(_with_finished(bench)),
+            "many_webhooks": round(_with_webhooks(bench)),
+            "two_workers": round(drain(bench, workers=2)),
+            "four_workers": round(drain(bench, workers=4)),
+        }
+        for _ in range(bench.sizes.rounds)
+    ]
+    ratios = {name: round(median(each[name] / each["plain"] for each in rounds), 3) for name in rounds[0]}
+    return {"drain_per_second": rounds, "against_plain": ratios, "fan_out": _fan_out(bench)}
+
+
+def _with_finished(bench: Bench) -> float:
+    with bench.stage() as stage:
+        subscribe(stage, endpoints(bench.sink.url))
+        finish(stage, bench.sizes.finished)
+        stage.ask("UPDATE webhooks SET topics = '{}'")
+        return drain_stored(bench, stage, bench.sizes.drained, workers=1)
+
+
+def _with_webhooks(bench: Bench) -> float:
+    with bench.stage() as stage:
+        subscribe(stage, endpoints(f"{bench.sink.url}/other", bench.sizes.webhooks))
+        return drain_stored(bench, stage, bench.sizes.drained, workers=1)
+
+
+def _fan_out(bench: Bench) -> dict[str, Any]:
+    """Publish one event that very many webhooks want."""
+    count = bench.sizes.fan_out
+    with bench.stage() as stage:
+        account = subscribe(stage, [f"{bench.sink.url}/{number}" for number in range(count)])
+        stage.ask("UPDATE webhooks SET topics = (SELECT ARRAY[min(topics[1])] FROM webhooks)")
+        stage.start_api()
+        stage.start_workers(1)
+        headers = {"Authorization": f"Bearer {stage.key_of(account)}"}
+        began = time.perf_counter()
+        answer = httpx.post(f"{stage.api_url}/v1/events", json={"type": type_of(0), "data": {}}, headers=headers)
+        accepted = time.perf_counter() - began
+        stage.wait_until_drained()
+        deliveries = stage.ask("SELECT array_agg('dlv_' || replace(id::text, '-', '')) FROM deliveries")
+        arrivals = bench.arrivals_of_deliveries(deliveries)
+        return {
+            "webhooks": answer.json()["webhooks"],
+            "accepted_in_seconds": round(accepted, 3),
+            "arrived_per_second": round(
+                count / (max(each.at for each in arrivals) - min(each.at for each in arrivals))
+            ),
+            "memory_mb": round(stage.memory_mb()),
+        }
