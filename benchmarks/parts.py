@@ -17,14 +17,18 @@ import redis
 from flux_dispatch.cli.embedded import EmbeddedPostgres, free_port, redis_command
 
 _PATIENCE_SECONDS = 30
+_CPU_FIELDS = range(11, 15)
+"""utime, stime, cutime, cstime of proc_pid_stat(5), counted from the state."""
 
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Where PostgreSQL and Redis answer."""
+    """Where PostgreSQL and Redis answer, and the process ids of the postmaster and of Redis."""
 
     database_url: str
     redis_url: str
+    postmaster: int
+    redis: int
 
     def environment(self, **more: str) -> dict[str, str]:
         """Return the environment of a process that uses them."""
@@ -48,9 +52,9 @@ def servers() -> Iterator[Servers]:
         database_url = postgres.start()
         stack.callback(postgres.stop)
         command = redis_command(home / "redis", free_port())
-        stack.enter_context(process(command.arguments, dict(os.environ)))
+        redis_process = stack.enter_context(process(command.arguments, dict(os.environ)))
         _wait_for_redis(command.url)
-        yield Servers(database_url, command.url)
+        yield Servers(database_url, command.url, postgres.pid, redis_process.pid)
 
 
 @contextmanager
@@ -66,6 +70,15 @@ def process(
         started.wait(_PATIENCE_SECONDS)
 
 
+def cpu_seconds(process_id: int) -> float:
+    """Return the CPU time of a process, its children, and theirs that have ended."""
+    # behind the program's name, which may hold spaces
+    fields = _read(f"/proc/{process_id}/stat").rpartition(")")[2].split()
+    children = _read(f"/proc/{process_id}/task/{process_id}/children").split()
+    ticks = sum(int(fields[number]) for number in _CPU_FIELDS) if fields else 0
+    return ticks / os.sysconf("SC_CLK_TCK") + sum(cpu_seconds(int(each)) for each in children)
+
+
 def machine() -> dict[str, Any]:
     """Describe where a figure was measured."""
     return {
@@ -74,6 +87,14 @@ def machine() -> dict[str, Any]:
         "kernel": os.uname().release,
         "processor": _processor(),
     }
+
+
+def _read(path: str) -> str:
+    """Return what a file of /proc says; nothing when its process has ended."""
+    try:
+        return Path(path).read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def _processor() -> str:

@@ -13,15 +13,14 @@ from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, new
 from flux_dispatch.store.accept import EventStore
 from flux_dispatch.store.accounts import AccountStore
 from flux_dispatch.store.timing import Timing
-from flux_dispatch.store.topics import topics
 
 ENDPOINTS: Final = 100
 EVENTS_IN_ONE_COMMIT: Final = 500
 
 _WEBHOOKS: Final = """
-    INSERT INTO webhooks (account_id, url, events, topics, description, headers, status, secrets)
-    SELECT $1::uuid, given.url, ARRAY[given.type], ARRAY[given.topic], '', '{}', 'enabled', ARRAY[$2]
-    FROM unnest($3::text[], $4::text[], $5::text[]) AS given (url, type, topic)
+    INSERT INTO webhooks (account_id, url, events, description, headers, status, secrets)
+    SELECT $1::uuid, given.url, ARRAY[given.type], '', '{}', 'enabled', ARRAY[$2]
+    FROM unnest($3::text[], $4::text[]) AS given (url, type)
 """
 
 _PARKED: Final = """
@@ -65,9 +64,8 @@ _FINISHED: Final = """
 def subscribe(stage: Stage, urls: Sequence[str]) -> AccountId:
     """Make an account with a webhook at each URL; the n-th wants the events of the type `type_of(n)`."""
     account = stage.with_store(lambda database: AccountStore(database).create("bench"))
-    account_hex = uuid_hex(Prefix.ACCOUNT, account)
     types = [type_of(number) for number in range(len(urls))]
-    stage.ask(_WEBHOOKS, account_hex, SECRET, list(urls), types, topics(account_hex, types))
+    stage.ask(_WEBHOOKS, uuid_hex(Prefix.ACCOUNT, account), SECRET, list(urls), types)
     return account
 
 

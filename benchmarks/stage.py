@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,7 @@ import asyncpg
 import redis
 from celery import Celery
 
-from benchmarks.parts import Servers, process, wait_for_port
+from benchmarks.parts import Servers, cpu_seconds, process, wait_for_port
 from config.celeryconfig import celery_settings
 from flux_dispatch.cli.embedded import free_port
 from flux_dispatch.domain.ids import AccountId, DeliveryId
@@ -42,13 +43,14 @@ class Stage:
     servers: Servers
     parts: ExitStack
     workers: list[int] = field(default_factory=list)
+    api: int = 0
     api_url: str = ""
 
     def start_api(self, **settings: str) -> None:
         """Start the API and wait until it answers."""
         port = free_port()
         environment = self.servers.environment(FLUX_API_PORT=str(port), FLUX_LOG_LEVEL="warning", **settings)
-        self.parts.enter_context(process([*FLUX, "api"], environment))
+        self.api = self.parts.enter_context(process([*FLUX, "api"], environment)).pid
         wait_for_port(port)
         self.api_url = f"http://127.0.0.1:{port}"
 
@@ -99,6 +101,15 @@ class Stage:
             if time.monotonic() > deadline:
                 sys.exit(f"within {PATIENCE_SECONDS} s: {what}")
             time.sleep(0.05)
+
+    def cpu(self) -> Counter[str]:
+        """Return the CPU seconds that each part has used so far."""
+        seconds = {
+            "postgres": cpu_seconds(self.servers.postmaster),
+            "redis": cpu_seconds(self.servers.redis),
+            "workers": sum(cpu_seconds(each) for each in self.workers),
+        }
+        return Counter(seconds | ({"api": cpu_seconds(self.api)} if self.api else {}))
 
     def memory_mb(self) -> float:
         """Return the resident memory of the largest worker."""

@@ -16,7 +16,7 @@ def measure(bench: Bench) -> dict[str, Any]:
     with bench.stage() as stage:
         subscribe(stage, [f"{bench.sink.url}/back"])
         park(stage, bench.sizes.outage, after=timedelta(hours=1), spread=timedelta(0))
-        stage.ask("UPDATE webhooks SET topics = '{}'")
+        stage.ask("UPDATE webhooks SET events = '{none}'")
         key = stage.key_of(subscribe(stage, endpoints(bench.sink.url)))
         stage.start_api()
         stage.start_workers(1)

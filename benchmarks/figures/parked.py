@@ -43,7 +43,7 @@ def _round(bench: Bench, parked: int) -> dict[str, float]:
         park(stage, parked, after=FAR, spread=SPREAD)
         cost = _plan_cost(bench, stage)
         # the endpoints of what is parked want nothing of what is drained
-        stage.ask("UPDATE webhooks SET topics = '{}'")
+        stage.ask("UPDATE webhooks SET events = '{none}'")
         rate = drain_stored(bench, stage, bench.sizes.drained, workers=1)
         return {
             "drain_per_second": round(rate),

@@ -31,7 +31,7 @@ def _with_finished(bench: Bench) -> float:
     with bench.stage() as stage:
         subscribe(stage, endpoints(bench.sink.url))
         finish(stage, bench.sizes.finished)
-        stage.ask("UPDATE webhooks SET topics = '{}'")
+        stage.ask("UPDATE webhooks SET events = '{none}'")
         return drain_stored(bench, stage, bench.sizes.drained, workers=1)
 
 
@@ -46,7 +46,7 @@ def _fan_out(bench: Bench) -> dict[str, Any]:
     count = bench.sizes.fan_out
     with bench.stage() as stage:
         account = subscribe(stage, [f"{bench.sink.url}/{number}" for number in range(count)])
-        stage.ask("UPDATE webhooks SET topics = (SELECT ARRAY[min(topics[1])] FROM webhooks)")
+        stage.ask("UPDATE webhooks SET events = ARRAY[$1]", type_of(0))
         stage.start_api()
         stage.start_workers(1)
         headers = {"Authorization": f"Bearer {stage.key_of(account)}"}

@@ -13,14 +13,13 @@ from flux_dispatch.domain.event import Event, Stored, patterns_that_match
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, public_id, uuid_hex
 from flux_dispatch.store.connect import HotStatement, statement
 from flux_dispatch.store.timing import Timing
-from flux_dispatch.store.topics import topics
 
 _ADD = HotStatement("""
     WITH given AS (
         SELECT * FROM unnest(
             CAST(:ids AS uuid[]), CAST(:accounts AS uuid[]), CAST(:types AS text[]), CAST(:created AS timestamptz[]),
-            CAST(:keys AS text[]), CAST(:bodies AS bytea[]), CAST(:topics AS text[])
-        ) AS g (id, account_id, type, created_at, idempotency_key, body, topics)
+            CAST(:keys AS text[]), CAST(:bodies AS bytea[]), CAST(:patterns AS text[])
+        ) AS g (id, account_id, type, created_at, idempotency_key, body, patterns)
     ), fresh AS (
         INSERT INTO events (id, account_id, type, created_at, idempotency_key, body)
         SELECT given.id, account_id, type, given.created_at, idempotency_key, body
@@ -29,12 +28,12 @@ _ADD = HotStatement("""
         RETURNING id
     ), owed AS (
         INSERT INTO deliveries (event_id, webhook_id, account_id, state, due_at, wake_at)
-        SELECT given.id, webhooks.id, webhooks.account_id, :pending,
+        SELECT DISTINCT given.id, subscriptions.webhook_id, subscriptions.account_id, :pending,
                flux_now() + :first_delay, flux_now() + :wake_after
         FROM fresh
         JOIN given USING (id)
-        JOIN webhooks ON webhooks.topics && string_to_array(given.topics, E'\\n')
-        WHERE webhooks.status = 'enabled' AND webhooks.deleted_at IS NULL
+        CROSS JOIN unnest(string_to_array(given.patterns, E'\\n')) AS matching (pattern)
+        JOIN subscriptions ON subscriptions.account_id = given.account_id AND subscriptions.pattern = matching.pattern
         RETURNING id, event_id
     )
     SELECT fresh.id AS event_id, owed.id AS delivery_id FROM fresh LEFT JOIN owed ON owed.event_id = fresh.id
@@ -75,18 +74,14 @@ class EventStore:
         ]
 
     def _parameters(self, events: Sequence[Event], first_delay: timedelta) -> dict[str, Any]:
-        accounts = [uuid_hex(Prefix.ACCOUNT, event.account) for event in events]
         return {
             "ids": [uuid_hex(Prefix.EVENT, event.id) for event in events],
-            "accounts": accounts,
+            "accounts": [uuid_hex(Prefix.ACCOUNT, event.account) for event in events],
             "types": [event.type for event in events],
             "created": [event.created_at for event in events],
             "keys": [event.idempotency_key for event in events],
             "bodies": [event.body for event in events],
-            "topics": [
-                "\n".join(topics(account, patterns_that_match(event.type)))
-                for account, event in zip(accounts, events, strict=True)
-            ],
+            "patterns": ["\n".join(patterns_that_match(event.type)) for event in events],
             "pending": State.PENDING,
             "first_delay": first_delay,
             "wake_after": self._timing.wake_after(first_delay),

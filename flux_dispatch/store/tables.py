@@ -51,8 +51,6 @@ webhooks = Table(
     Column("account_id", UUID, ForeignKey("accounts.id"), nullable=False),
     Column("url", Text, nullable=False),
     Column("events", ARRAY(Text), nullable=False),
-    # each pattern of `events` behind the account's id, so that one index finds who wants an event
-    Column("topics", ARRAY(Text), nullable=False),
     Column("description", Text, nullable=False),
     Column("headers", JSONB, nullable=False),
     Column("status", Text, nullable=False),
@@ -63,7 +61,17 @@ webhooks = Table(
     # a deleted webhook stays as the name of its past deliveries
     Column("deleted_at", _INSTANT, nullable=True),
     Index("webhooks_account", "account_id", "id"),
-    Index("webhooks_topics", "topics", postgresql_using="gin"),
+)
+
+# Who wants what: each pattern of each enabled webhook, kept by a trigger on `webhooks`. So an event finds its webhooks
+# by a few exact look-ups, however many there are.
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("account_id", UUID, primary_key=True),
+    Column("pattern", Text, primary_key=True),
+    Column("webhook_id", UUID, primary_key=True),
+    Index("subscriptions_webhook", "webhook_id"),
 )
 
 events = Table(

@@ -10,7 +10,6 @@ from flux_dispatch.domain.ids import AccountId, Prefix, WebhookId, public_id, uu
 from flux_dispatch.domain.webhook import Draft, Status, Webhook
 from flux_dispatch.store.connect import statement
 from flux_dispatch.store.tables import webhooks
-from flux_dispatch.store.topics import topics
 
 
 class WebhookStore:
@@ -21,12 +20,10 @@ class WebhookStore:
 
     async def add(self, account: AccountId, draft: Draft, secret: str) -> Webhook:
         """Store a new webhook, enabled from now on."""
-        account_hex = uuid_hex(Prefix.ACCOUNT, account)
         values = {
-            "account_id": UUID(account_hex),
+            "account_id": UUID(uuid_hex(Prefix.ACCOUNT, account)),
             "url": draft.url,
             "events": list(draft.events),
-            "topics": topics(account_hex, draft.events),
             "description": draft.description,
             "headers": dict(draft.headers),
             "status": Status.ENABLED.value,
@@ -45,7 +42,7 @@ class WebhookStore:
                 webhooks.c.account_id == UUID(uuid_hex(Prefix.ACCOUNT, account)),
                 webhooks.c.deleted_at.is_(None),
             )
-            .values(deleted_at=func.flux_now(), updated_at=func.flux_now(), topics=[])
+            .values(deleted_at=func.flux_now(), updated_at=func.flux_now())
         )
         async with statement(self._database) as connection:
             return bool((await connection.execute(change)).rowcount)

@@ -12,7 +12,6 @@ from flux_dispatch.domain.event import Event, Stored, compose_body
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, WebhookId, new_id, public_id, uuid_hex
 from flux_dispatch.store.accept import EventStore
 from flux_dispatch.store.timing import Timing
-from flux_dispatch.store.topics import topics
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 TIMING = Timing(lease=timedelta(seconds=30))
@@ -40,15 +39,13 @@ class World:
         return cast(AccountId, public_id(Prefix.ACCOUNT, made.hex))
 
     async def webhook(self, account: AccountId, *patterns: str, url: str = "http://127.0.0.1:9/") -> WebhookId:
-        account_hex = uuid_hex(Prefix.ACCOUNT, account)
         made = await self.scalar(
-            """INSERT INTO webhooks (account_id, url, events, topics, description, headers, status, secrets)
-               VALUES (CAST(:account AS uuid), :url, CAST(:events AS text[]), CAST(:topics AS text[]), '', '{}',
+            """INSERT INTO webhooks (account_id, url, events, description, headers, status, secrets)
+               VALUES (CAST(:account AS uuid), :url, CAST(:events AS text[]), '', '{}',
                        'enabled', ARRAY[CAST(:secret AS text)]) RETURNING id""",
-            account=account_hex,
+            account=uuid_hex(Prefix.ACCOUNT, account),
             url=url,
             events=list(patterns),
-            topics=topics(account_hex, patterns),
             secret=SECRET,
         )
         return cast(WebhookId, public_id(Prefix.WEBHOOK, made.hex))

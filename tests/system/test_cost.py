@@ -11,8 +11,8 @@ from tests.waiting import eventually
 
 DELIVERIES = 1000
 MANY_WEBHOOKS = """
-    INSERT INTO webhooks (account_id, url, events, topics, description, headers, status, secrets)
-    SELECT account_id, url, events, topics, description, headers, status, secrets
+    INSERT INTO webhooks (account_id, url, events, description, headers, status, secrets)
+    SELECT account_id, url, events, description, headers, status, secrets
     FROM webhooks, generate_series(2, 1000)
 """
 

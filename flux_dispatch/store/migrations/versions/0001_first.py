@@ -24,6 +24,22 @@ SELECT encode(
 $$
 """
 
+# Whoever writes a webhook, what it wants is written with it, or the event of a moment later would miss it.
+_SUBSCRIBE = """
+CREATE FUNCTION flux_subscribe() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM subscriptions WHERE webhook_id = NEW.id;
+    IF NEW.status = 'enabled' AND NEW.deleted_at IS NULL THEN
+        INSERT INTO subscriptions SELECT DISTINCT NEW.account_id, pattern, NEW.id FROM unnest(NEW.events) AS pattern;
+    END IF;
+    RETURN NULL;
+END $$
+"""
+_ON_WEBHOOKS = """
+CREATE TRIGGER subscribe AFTER INSERT OR UPDATE OF events, status, deleted_at ON webhooks
+FOR EACH ROW EXECUTE FUNCTION flux_subscribe()
+"""
+
 _TABLES = """
 CREATE TABLE accounts (
     id uuid PRIMARY KEY DEFAULT flux_new_id(),
@@ -46,7 +62,6 @@ CREATE TABLE webhooks (
     account_id uuid NOT NULL REFERENCES accounts (id),
     url text NOT NULL,
     events text[] NOT NULL,
-    topics text[] NOT NULL,
     description text NOT NULL,
     headers jsonb NOT NULL,
     status text NOT NULL,
@@ -57,7 +72,14 @@ CREATE TABLE webhooks (
     deleted_at timestamptz
 );
 CREATE INDEX webhooks_account ON webhooks (account_id, id);
-CREATE INDEX webhooks_topics ON webhooks USING gin (topics);
+
+CREATE TABLE subscriptions (
+    account_id uuid NOT NULL,
+    pattern text NOT NULL,
+    webhook_id uuid NOT NULL,
+    PRIMARY KEY (account_id, pattern, webhook_id)
+);
+CREATE INDEX subscriptions_webhook ON subscriptions (webhook_id);
 
 CREATE TABLE events (
     id uuid PRIMARY KEY,
@@ -118,7 +140,7 @@ CREATE INDEX alerts_unsent ON alerts (created_at) WHERE sent_at IS NULL;
 
 
 def upgrade() -> None:
-    """Make the functions, then the tables."""
-    for statement in (_NOW, _NEW_ID, *_TABLES.split(";\n")):
+    """Make the functions, the tables, and what keeps one table true to another."""
+    for statement in (_NOW, _NEW_ID, *_TABLES.split(";\n"), _SUBSCRIBE, _ON_WEBHOOKS):
         if statement.strip():
             op.execute(statement)
