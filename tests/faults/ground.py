@@ -1,112 +1,79 @@
-"""The ground that a fault is tried on: servers that can be killed, frozen and emptied, and an installation on them."""
+"""The ground that a fault is tried on: an installation on servers of its own, its receiver and its publisher."""
 
-import asyncio
-import os
-import signal
-import subprocess
+import json
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
+from typing import Any
 
-import asyncpg
-import redis
-
-from flux_dispatch.cli.embedded import EmbeddedPostgres, free_port, redis_command
-from flux_dispatch.store.connect import open_database
-from flux_dispatch.store.migrate import migrate
+from flux_dispatch.domain.ids import Prefix, uuid_hex
+from flux_dispatch.store.timing import GRACE, LEASE_MARGIN
 from tests.faults.publisher import Publisher
+from tests.faults.servers import Broker, Database
 from tests.receiver import Receiver, Request
 from tests.system.installation import Installation, Part
 from tests.waiting import eventually
 
 SETTINGS = {"FLUX_RETRY_DELAYS": "0,1,2,3,4", "FLUX_DELIVERY_TIMEOUT": "2"}
 OUTAGE_SECONDS = 6.0
+LEASE_SECONDS = float(SETTINGS["FLUX_DELIVERY_TIMEOUT"]) + LEASE_MARGIN.total_seconds()
+GRACE_SECONDS = GRACE.total_seconds()
+"""How late a delivery is before the planner looks for it: what comes sooner was brought by a message."""
 
 
-class Broker:
-    """A Redis server that a fault may do anything to."""
+@dataclass(frozen=True)
+class Circumstances:
+    """What a fault is tried under.
 
-    def __init__(self, directory: Path) -> None:
-        self._command = redis_command(directory, free_port())
-        self.url = self._command.url
-        self.start()
+    `pause_seconds` lie between two events; `is_alone` has the publisher wait, too, until the event before is delivered.
+    `outage_seconds` is how long what is away stays away. Every choice left to chance follows from `seed`.
+    """
 
-    def start(self) -> None:
-        """Start it, empty."""
-        self._process = subprocess.Popen(self._command.arguments, stdout=subprocess.DEVNULL)
-        eventually(self._answers, "Redis answers")
-
-    def kill(self) -> None:
-        """End it as a power cut would; it keeps nothing."""
-        self._process.kill()
-        self._process.wait(10)
-
-    def freeze(self) -> None:
-        """Have it keep its connections and answer nothing."""
-        self._process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Let it go on."""
-        self._process.send_signal(signal.SIGCONT)
-
-    def stop(self) -> None:
-        """End it for good."""
-        self.thaw()
-        self._process.terminate()
-        self._process.wait(10)
-
-    def do(self, *command: str) -> object:
-        """Send one command."""
-        with redis.Redis.from_url(self.url) as client:
-            return client.execute_command(*command)  # type: ignore[no-untyped-call]
-
-    def _answers(self) -> bool:
-        try:
-            return bool(self.do("PING"))
-        except redis.RedisError:
-            return False
-
-
-class Database:
-    """A PostgreSQL server that a fault may do anything to."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._server = EmbeddedPostgres(directory)
-        self.url = self._server.start()
-
-    def fresh(self, name: str) -> str:
-        """Return the URL of a new database with the newest schema."""
-        url = self.url.replace("/postgres?", f"/{name}?")
-        asyncio.run(_create(self.url, name, url))
-        return url
-
-    def restart_immediately(self) -> None:
-        """Stop it without a checkpoint (`pg_ctl -m immediate`), then start it: it recovers from its log."""
-        os.kill(self._server.pid, signal.SIGQUIT)
-        eventually(lambda: not self._server.is_running(), "PostgreSQL is down")
-        self._server.restart()
-
-    def stop(self) -> None:
-        """End it for good."""
-        self._server.stop()
+    seed: str
+    pause_seconds: float = 0.01
+    is_alone: bool = False
+    outage_seconds: float = OUTAGE_SECONDS
 
 
 @dataclass
 class Ground:
-    """Everything that a fault needs."""
+    """Everything that a fault needs, and what it must tell the checker."""
 
     broker: Broker
     database: Database
     installation: Installation
     receiver: Receiver
     publisher: Publisher
+    random: Random
+    outage_seconds: float
+    hooks: dict[str, float] = field(default_factory=dict)
+    """Webhooks that want every event, by id: the wall-clock time from which on an event must reach it."""
+    own_events: set[str] = field(default_factory=set)
+    """Events that the fault made itself; the publisher knows nothing of them."""
+    calm_since: float | None = None
+    """Wall-clock time from which on nothing was wrong; None for a fault."""
+    over_at: float | None = None
+    """Wall-clock time at which the fault was over: what was away is back, what died is replaced."""
 
     def two_workers(self) -> tuple[Part, Part]:
         """Start two workers."""
         return self.installation.start_worker(), self.installation.start_worker()
+
+    def webhook(self, path: str, *events: str) -> dict[str, Any]:
+        """Create a webhook at this path of the receiver; without patterns it wants every event."""
+        made = self.installation.webhook(self.receiver.url + path, *events)
+        self.publisher.secrets.append(made["secret"])
+        if not events:
+            self.hooks[made["id"]] = time.time()
+        return made
+
+    def note_end_of_fault(self) -> None:
+        """Note that from now on only its consequences are left."""
+        self.over_at = time.time()
 
     def wait_for_arrivals(self, count: int) -> None:
         """Wait until so many more requests have come."""
@@ -118,40 +85,43 @@ class Ground:
         goal = len(self.publisher.acknowledged) + count
         eventually(lambda: len(self.publisher.acknowledged) >= goal, f"{count} more events are acknowledged", 60)
 
+    def wait_until_messages_bring_deliveries(self) -> None:
+        """Wait until an event that is published from now on arrives sooner than the planner would have found it."""
+        now = time.time()
+
+        def came_by_message(request: Request) -> bool:
+            return published_at(request.event) > now and request.at - published_at(request.event) < GRACE_SECONDS / 2
+
+        eventually(lambda: any(map(came_by_message, self.receiver.requests[-50:])), "messages bring deliveries", 60)
+
+
+def published_at(event: str) -> float:
+    """Return the wall-clock time that an event's id was made at; it is a UUID of version 7."""
+    return int(uuid_hex(Prefix.EVENT, event)[:12], 16) / 1000
+
 
 def answer(request: Request) -> int:
-    """Refuse the first attempt of every eighth event, so that retries are always among what a fault meets."""
-    return 500 if request.attempt == 1 and int(request.event[-1], 16) % 8 == 0 else 200
+    """Refuse the first attempt of the events that ask for it, so that retries are always among what a fault meets."""
+    return 500 if request.attempt == 1 and json.loads(request.body)["data"].get("is_refused_once") else 200
 
 
 @contextmanager
-def servers(directory: Path) -> Iterator[tuple[Broker, Database]]:
-    """Start PostgreSQL and Redis for any number of faults."""
-    broker, database = Broker(directory / "redis"), Database(directory / "postgres")
-    try:
-        yield broker, database
-    finally:
-        broker.stop()
-        database.stop()
-
-
-@contextmanager
-def ground(broker: Broker, database: Database, directory: Path, pause_seconds: float) -> Iterator[Ground]:
+def ground(broker: Broker, database: Database, directory: Path, under: Circumstances) -> Iterator[Ground]:
     """Prepare for one fault: an empty database, an empty broker, an API, a receiver with a webhook, a publisher."""
-    broker.do("FLUSHALL")
+    broker.refresh()
     url = database.fresh(f"flux_{uuid.uuid4().hex[:12]}")
     directory.mkdir(parents=True)
     with Installation(url, broker.url, directory, dict(SETTINGS)) as installation, Receiver(answer) as receiver:
         installation.start_api()
-        hook = installation.webhook(f"{receiver.url}/hook")
-        with Publisher(lambda: installation.api_url, installation.key, [hook["secret"]], pause_seconds) as publisher:
-            yield Ground(broker, database, installation, receiver, publisher)
-
-
-async def _create(server_url: str, name: str, url: str) -> None:
-    connection = await asyncpg.connect(server_url)
-    await connection.execute(f"CREATE DATABASE {name}")
-    await connection.close()
-    engine = open_database(url)
-    await migrate(engine)
-    await engine.dispose()
+        publisher = Publisher(
+            api_url=lambda: installation.api_url,
+            key=installation.key,
+            pause_seconds=under.pause_seconds,
+            is_my_turn=installation.is_drained if under.is_alone else lambda: True,
+            random=Random(under.seed + " publisher"),  # noqa: S311 - repeatable, not secret
+        )
+        choices = Random(under.seed)  # noqa: S311 - as above
+        made = Ground(broker, database, installation, receiver, publisher, choices, under.outage_seconds)
+        made.webhook("/hook")
+        with publisher:
+            yield made

@@ -4,23 +4,35 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from random import Random
 from types import TracebackType
 from typing import Self
 
 import httpx
 
+from tests.waiting import eventually
+
 TIMEOUT_SECONDS = 8.0
+LONGEST_TURN_SECONDS = 3.0
+"""How long an event waits for its turn; while a worker is dead, its turn does not come."""
 
 
 @dataclass
 class Publisher:
-    """Publishes one event after another, each with an idempotency key, and repeats it until it is acknowledged."""
+    """Publishes one event after another, each with an idempotency key, and repeats it until it is acknowledged.
+
+    One event in eight, as `random` has it, asks the receiver to refuse its first attempt.
+    """
 
     api_url: Callable[[], str]
     key: str
-    secrets: list[str]
     pause_seconds: float
+    is_my_turn: Callable[[], bool]
+    random: Random
+    secrets: list[str] = field(default_factory=list)
+    """Those that a delivery may be signed with."""
     acknowledged: dict[str, str] = field(default_factory=dict)
     """By idempotency key, the event's id."""
     unclear: set[str] = field(default_factory=set)
@@ -54,16 +66,18 @@ class Publisher:
                 self._publish(client, number)
                 number += 1
                 self._stop.wait(self.pause_seconds)
+                self._wait_for_turn()
 
     def _publish(self, client: httpx.Client, number: int) -> None:
-        key = uuid.uuid4().hex
+        key = uuid.UUID(int=self.random.getrandbits(128)).hex
+        data = {"n": number, "is_refused_once": self.random.randrange(8) == 0}
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             began = time.monotonic()
             try:
                 response = client.post(
                     f"{self.api_url()}/v1/events",
-                    json={"type": "order.completed", "data": {"n": number}},
+                    json={"type": "order.completed", "data": data},
                     headers={"Idempotency-Key": key},
                 )
             except httpx.TransportError:
@@ -75,3 +89,7 @@ class Publisher:
                     return
                 self.refused.append(response.status_code)
             self._pause.wait(0.1)
+
+    def _wait_for_turn(self) -> None:
+        with suppress(AssertionError):
+            eventually(lambda: self._stop.is_set() or self.is_my_turn(), "it is my turn", LONGEST_TURN_SECONDS)

@@ -1,0 +1,80 @@
+"""The schedule, checked: no attempt comes early, each comes by the time that the design allows."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from flux_dispatch.engine.plan import LONGEST_SLEEP_SECONDS
+from tests.faults.ground import GRACE_SECONDS, LEASE_SECONDS
+from tests.faults.record import DELAYS, Owed, Record
+from tests.receiver import Request
+
+AFTER_A_FAULT_SECONDS = LEASE_SECONDS + LONGEST_SLEEP_SECONDS + GRACE_SECONDS
+"""What may pass from the due time or, if that is later, the end of the fault: a dead worker's lease runs out, the
+planner looks again, and the ring is lost once more."""
+
+PUNCTUAL_SECONDS = 1.0
+PUNCTUAL_SHARE = 0.1
+"""How late an attempt may be where nothing is wrong: a tenth of its delay, and a second."""
+STRAGGLERS = 0.05
+"""That much of the attempts may be later, up to what is allowed after a fault: the machine is busy with other things,
+too. A system that is late is late with more than these."""
+
+MAY_BE_LATE = "/hang"
+"""Its bulkhead is full for as long as it is published to: what waits for a place is late by design."""
+
+
+def check_schedule(record: Record, *, over_at: float, calm_since: float | None) -> list[str]:
+    """Return what came too early, too late, or after a success; instants are wall-clock seconds.
+
+    Args:
+        record: what arrived and what was owed.
+        over_at: when the fault was over.
+        calm_since: when it was seen that all is well, if there is no fault.
+    """
+    wrong = list(_in_order(record))
+    latenesses = list(_latenesses(record))
+    for owed, request, due_at in latenesses:
+        if request.at < due_at:
+            wrong.append(f"attempt {request.attempt} of {owed.id} came {due_at - request.at:.3f} s early")
+        late = request.at - max(due_at, over_at)
+        if late > AFTER_A_FAULT_SECONDS and owed.path != MAY_BE_LATE:
+            wrong.append(f"attempt {request.attempt} of {owed.id} came {late:.1f} s after it was due and could come")
+    if calm_since is not None:
+        wrong += _in_calm([(request, due_at) for _, request, due_at in latenesses if due_at > calm_since])
+    return wrong
+
+
+def _in_order(record: Record) -> Iterator[str]:
+    """By the receiver's own clock: an attempt follows a failed one, after its delay."""
+    accepted = {id(request) for requests in record.accepted.values() for request in requests}
+    for requests in record.arrivals.values():
+        for before, after in pairwise(requests):
+            if after.attempt == before.attempt:
+                continue  # the worker died: the same attempt again
+            gap = after.at - before.at
+            if gap < DELAYS[after.attempt - 1]:
+                yield f"attempt {after.attempt} of {after.delivery} came {gap:.3f} s after the one before"
+            if id(before) in accepted:
+                yield f"attempt {after.attempt} of {after.delivery} came after a success"
+
+
+def _latenesses(record: Record) -> Iterator[tuple[Owed, Request, float]]:
+    """By the database's clock, each arrival with the time at which its attempt was due."""
+    for owed in record.owed.values():
+        for request in record.arrivals.get(owed.id, []):
+            due_at = owed.due_at(request.attempt)
+            if due_at is not None:
+                yield owed, request, due_at
+
+
+def _in_calm(attempts: list[tuple[Request, float]]) -> Iterator[str]:
+    if not attempts:
+        yield "nothing arrived while all was well"
+        return
+    late = [
+        request.at - due_at
+        for request, due_at in attempts
+        if request.at - due_at > PUNCTUAL_SECONDS + PUNCTUAL_SHARE * DELAYS[request.attempt - 1]
+    ]
+    if len(late) > STRAGGLERS * len(attempts):
+        yield f"{len(late)} of {len(attempts)} attempts were late without a fault, by up to {max(late):.1f} s"
