@@ -12,14 +12,12 @@ from celery import Celery
 from kombu.exceptions import KombuError
 
 from flux_dispatch.domain.ids import AlertId, DeliveryId
+from flux_dispatch.engine.grouping import Linger
 
 MOST_IN_ONE_MESSAGE: Final = 200
-SHORTEST_PAUSE_SECONDS: Final = 0.005
-PAUSE_SECONDS_PER_ID: Final = 0.0005
-LONGEST_PAUSE_SECONDS: Final = 0.025
+LINGER: Final = Linger()
 """After sending, the bell waits for more to send together: a message costs a worker as much as ten or twenty
-deliveries do. The more the last messages carried, the longer it waits. So the first of many, and each of a few, goes at
-once; at 500 events a second a message carries three or four, at thousands a second fifty and more.
+deliveries do. So the first of many, and each of a few, goes at once.
 """
 
 REST_SECONDS: Final = 2.0
@@ -113,7 +111,7 @@ class CeleryBell:
         while rings := self._take():
             for ring in _messages(rings):
                 self._send(ring)
-            self._is_closed.wait(_pause_seconds(rings))
+            self._is_closed.wait(LINGER.seconds_after(sum(len(ring.ids) for ring in rings)))
 
     def _take(self) -> list[Ring]:
         with self._wanted:
@@ -156,11 +154,6 @@ class CeleryBell:
                 return int(connection.default_channel.queue_declare("deliver", passive=True).message_count)
         except self._broker_errors:
             return 0
-
-
-def _pause_seconds(rings: list[Ring]) -> float:
-    ids = sum(len(ring.ids) for ring in rings)
-    return min(SHORTEST_PAUSE_SECONDS + PAUSE_SECONDS_PER_ID * ids, LONGEST_PAUSE_SECONDS)
 
 
 def _messages(rings: list[Ring]) -> list[Ring]:

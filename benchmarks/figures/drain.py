@@ -44,7 +44,7 @@ def drain_stored(bench: Bench, stage: Stage, count: int, *, workers: int) -> flo
     before = stage.cpu()
     bench.arrivals_of_deliveries(deliveries)
     stage.wait_until_delivered(deliveries)
-    print({k:round((v-before[k])/count*1e6) for k,v in stage.cpu().items()})
+    print({k: round((v - before[k]) / count * 1e6) for k, v in stage.cpu().items()})
     return float(count / stage.ask(_SPAN, uuids(deliveries)))
 
 

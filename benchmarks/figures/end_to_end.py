@@ -29,7 +29,7 @@ def _round(bench: Bench) -> dict[str, Any]:
         before = stage.cpu()
         published = publish(stage, key, bench.sizes.end_to_end_seconds, *options)
         stage.wait_until_drained()
-        print({k:round((v-before[k])/published.count*1e6) for k,v in stage.cpu().items()})
+        print({k: round((v - before[k]) / published.count * 1e6) for k, v in stage.cpu().items()})
         seconds = stage.ask(_SPAN, min(published.sent_at.values()))
         arrivals = bench.arrivals_of_events(published.sent_at)
         return {

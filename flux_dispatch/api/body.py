@@ -59,6 +59,8 @@ async def read_body(request: web.Request, model: type[Model]) -> Model:
 
 async def _read(request: web.Request) -> bytes:
     try:
+        if request.content.is_eof():  # it came with its head, as nearly every body does
+            return await request.read()
         async with asyncio.timeout(BODY_SECONDS):
             return await request.read()
     except TimeoutError:

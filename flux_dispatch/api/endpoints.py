@@ -68,7 +68,9 @@ async def publish_event(request: web.Request) -> web.Response:
     key = request.headers.get("Idempotency-Key")
     accepted = await request.app[PARTS].publish(request[ACCOUNT], body.type, body.data, idempotency_key=key)
     headers = {"Idempotent-Replayed": "true"} if accepted.is_replay else None
-    return web.json_response(shown.accepted(accepted, body.data), status=HTTPStatus.ACCEPTED, headers=headers)
+    return web.Response(
+        body=shown.accepted(accepted), status=HTTPStatus.ACCEPTED, headers=headers, content_type="application/json"
+    )
 
 
 @routes.get("/v1/events")

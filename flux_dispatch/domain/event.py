@@ -87,12 +87,12 @@ def compose_body(event_id: str, event_type: str, created_at: datetime, data: dic
 
 def written(instant: datetime) -> str:
     """Return an instant of a payload or resource: RFC 3339, UTC, whole seconds."""
-    return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return instant.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def written_exactly(instant: datetime) -> str:
     """Return an instant of the schedule: RFC 3339, UTC, milliseconds."""
-    return instant.strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant.microsecond // 1000:03d}Z"
+    return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _check_rare_characters(body: str, data: dict[str, Any]) -> None:

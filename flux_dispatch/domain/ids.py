@@ -3,7 +3,7 @@
 Inside the database the same id is a plain `uuid`; the prefix exists only at the borders.
 """
 
-import os
+import random
 import re
 from enum import StrEnum
 from typing import NewType
@@ -30,8 +30,8 @@ class Prefix(StrEnum):
 
 def new_id(prefix: Prefix, unix_milliseconds: int) -> str:
     """Return a fresh id: 48 bits of time, then 74 random bits, so ids made later sort later."""
-    random = int.from_bytes(os.urandom(10), "big")
-    value = (unix_milliseconds & 0xFFFF_FFFF_FFFF) << 80 | random
+    # not secrets, so no call to the kernel for each; every process, forked ones too, has a seed of its own
+    value = (unix_milliseconds & 0xFFFF_FFFF_FFFF) << 80 | random.getrandbits(80)
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     return f"{prefix}_{value:032x}"

@@ -13,12 +13,9 @@ from flux_dispatch.domain.ids import DeliveryId
 from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter
 from flux_dispatch.engine import failpoint
 from flux_dispatch.engine.batch import Word
-from flux_dispatch.engine.grouping import Groups
+from flux_dispatch.engine.grouping import Groups, Linger
 
 MOST_IN_ONE_COMMIT: Final = 500
-GATHER_SECONDS: Final = 0.005
-"""How long a settled attempt waits for others to share its commit."""
-
 WRITE_TRIES: Final = 20
 WRITE_PAUSE_SECONDS: Final = 0.5
 """While the database is away, what came of an attempt is kept and tried again, for about as long as its lease runs."""
@@ -67,10 +64,10 @@ class Settling:
         self._bell = bell
         self._horizon = horizon
         self._settled = Groups[tuple[Settlement, Note]](
-            self._settle_group, most=MOST_IN_ONE_COMMIT, lanes=2, linger_seconds=GATHER_SECONDS
+            self._settle_group, most=MOST_IN_ONE_COMMIT, lanes=2, linger=Linger()
         )
         self._released = Groups[tuple[Release, Note]](
-            self._release_group, most=MOST_IN_ONE_COMMIT, lanes=1, linger_seconds=GATHER_SECONDS
+            self._release_group, most=MOST_IN_ONE_COMMIT, lanes=1, linger=Linger()
         )
 
     def settle(self, settlement: Settlement, note: Note) -> None:

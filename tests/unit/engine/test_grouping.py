@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from flux_dispatch.engine.grouping import Grouped
+from flux_dispatch.engine.grouping import NO_LINGER, Grouped, Groups, Linger
 from tests.waiting import let_others_run
 
 
@@ -69,3 +69,25 @@ async def test_a_caller_who_gives_up_does_not_disturb_the_others() -> None:
     assert await patient == "done 2"
     with pytest.raises(asyncio.CancelledError):
         await impatient
+
+
+def test_the_more_the_last_group_held_the_longer_the_next_one_waits_for_company() -> None:
+    linger = Linger(shortest_seconds=1, seconds_per_item=0.5, longest_seconds=10)
+    assert [linger.seconds_after(last) for last in (0, 1, 10, 1000)] == [1, 1.5, 6, 10]
+    assert NO_LINGER.seconds_after(1000) == 0
+
+
+async def test_what_comes_while_a_group_waits_for_company_goes_with_it() -> None:
+    groups: list[list[int]] = []
+
+    async def commit(items: list[int]) -> None:
+        groups.append(items)
+
+    lingering = Groups[int](commit, most=3, lanes=1, linger=Linger(0.001, 0, 0.001))
+    lingering.put(0)
+    await let_others_run(3)
+    assert groups == []
+    for item in range(1, 5):
+        lingering.put(item)
+    await lingering.all_committed()
+    assert groups == [[0, 1, 2], [3, 4]]

@@ -13,15 +13,13 @@ from celery import Celery
 
 from config.celeryconfig import celery_settings
 from flux_dispatch.domain.ids import AlertId, DeliveryId
+from flux_dispatch.engine.grouping import Linger
 from tests.waiting import eventually
 from workers.bell import (
-    LONGEST_PAUSE_SECONDS,
     MOST_IN_ONE_MESSAGE,
-    SHORTEST_PAUSE_SECONDS,
     CeleryBell,
     Ring,
     _messages,
-    _pause_seconds,
 )
 
 
@@ -82,16 +80,8 @@ def test_rings_that_wait_share_messages_of_bounded_size() -> None:
     assert messages[3] == later
 
 
-def test_the_more_a_message_carried_the_longer_the_next_one_waits_for_company() -> None:
-    pauses = [_pause_seconds([Ring("flux.deliver", "deliver", tuple(ids(count)), 1, 0.0)]) for count in (1, 10, 1000)]
-    assert pauses == sorted(set(pauses))
-    assert SHORTEST_PAUSE_SECONDS < pauses[0] < 0.006
-    assert pauses[-1] == LONGEST_PAUSE_SECONDS
-
-
 def test_rings_that_come_during_the_pause_share_a_message(broker: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.bell.SHORTEST_PAUSE_SECONDS", 60)
-    monkeypatch.setattr("workers.bell.LONGEST_PAUSE_SECONDS", 60)
+    monkeypatch.setattr("workers.bell.LINGER", Linger(60, 0, 60))
     bell = CeleryBell(app_on(broker))
     bell.deliver(ids(1), attempt=1, countdown_seconds=0)
     eventually(lambda: not bell._rings, "the bell has taken it, and then pauses until it is closed")
