@@ -36,6 +36,8 @@ UNDER_LOAD = Allowance(doubles=100, deaths=1)
 TWO_UNDER_LOAD = Allowance(doubles=100, deaths=2)
 POISON = Allowance(doubles=100, deaths=5)
 """The poison's own four, and the test's last: whoever shares a worker with it may meet each of them."""
+SECONDS = 3.0
+"""An outage that is short enough for `make test`, and long enough for whoever asks to be refused more than once."""
 
 FAULTS = [
     Fault("none", workers.none, is_quick=True, pause_seconds=0.03),
@@ -51,11 +53,11 @@ FAULTS = [
     Fault("API killed after the commit", workers.api_killed_at("after_accept"), is_quick=True),
     Fault("Redis emptied, five times", redis.emptied, is_quick=True),
     Fault("Redis killed and restarted empty", redis.restarted_empty, is_quick=True),
-    Fault("Redis down for seconds", redis.down, is_quick=True),
+    Fault("Redis down for seconds", redis.down, is_quick=True, outage_seconds=SECONDS),
     Fault("Redis down for a minute", redis.down, outage_seconds=60),
     Fault("Redis frozen", redis.frozen),
     Fault("Redis full", redis.full),
-    Fault("every message three times more, in random order", redis.tripled, is_quick=True),
+    Fault("every message three times more, in any order", redis.tripled, is_quick=True, outage_seconds=SECONDS),
     Fault("PostgreSQL restarted (immediate)", postgres.restarted, UNDER_LOAD, is_quick=True),
     Fault("no connection to PostgreSQL free", postgres.connections_exhausted),
     Fault("tables locked", postgres.tables_locked),
