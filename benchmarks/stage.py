@@ -74,12 +74,12 @@ class Stage:
         """Return a new API key of an account."""
         return asyncio.run(self._new_key(account))
 
-    def ring(self, deliveries: Sequence[DeliveryId]) -> None:
-        """Have workers told of these deliveries, as the API would have done it."""
+    def ring(self, deliveries: Sequence[DeliveryId], account: AccountId) -> None:
+        """Have workers told of these deliveries of one account, as the API would have done it."""
         app = Celery("bench")
         app.config_from_object(celery_settings(self.servers.redis_url))
         bell = CeleryBell(app)
-        bell.deliver(deliveries, attempt=1, countdown_seconds=0)
+        bell.deliver(deliveries, attempt=1, countdown_seconds=0, account=account)
         bell.close()
 
     def ask(self, sql: str, *values: Any) -> Any:  # noqa: ANN401 - whatever the statement yields

@@ -4,14 +4,14 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import structlog
 from celery import Celery
 from kombu.exceptions import KombuError
 
-from flux_dispatch.domain.ids import AlertId, DeliveryId
+from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId
 from flux_dispatch.engine.grouping import Linger
 
 MOST_IN_ONE_MESSAGE: Final = 200
@@ -28,13 +28,16 @@ log = structlog.get_logger("flux.bell")
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """A message to be sent: which task, for which ids, and when (monotonic seconds) it shall run."""
+    """A message to be sent: which task, for which ids, and when (monotonic seconds) it shall run.
+
+    `options` are the task's other arguments.
+    """
 
     task: str
     queue: str
     ids: tuple[str, ...]
-    attempt: int
-    run_at: float
+    options: tuple[tuple[str, Any], ...] = ()
+    run_at: float = 0.0
 
     @property
     def countdown_seconds(self) -> float:
@@ -64,21 +67,25 @@ class CeleryBell:
         self._thread = threading.Thread(target=self._run, name="flux-bell", daemon=True)
         self._thread.start()
 
-    def deliver(self, deliveries: Sequence[DeliveryId], *, attempt: int, countdown_seconds: float) -> None:
+    def deliver(
+        self, deliveries: Sequence[DeliveryId], *, attempt: int, countdown_seconds: float, account: AccountId | None
+    ) -> None:
         """Have these deliveries tried when the countdown is over; retries go to a queue of their own."""
-        self._put("flux.deliver", "deliver" if attempt == 1 else "retry", deliveries, attempt, countdown_seconds)
+        options = (("attempt", attempt), *((("account", account),) if account else ()))
+        run_at = time.monotonic() + countdown_seconds if countdown_seconds else 0.0
+        self._put(Ring("flux.deliver", _queue(is_retry=attempt > 1), tuple(deliveries), options, run_at))
 
     def fail(self, deliveries: Sequence[DeliveryId]) -> None:
         """Have the final-failure task run for these."""
-        self._put("flux.fail", "control", deliveries)
+        self._put(Ring("flux.fail", "control", tuple(deliveries)))
 
     def alert(self, alerts: Sequence[AlertId]) -> None:
         """Have these alerts sent."""
-        self._put("flux.alert", "control", alerts)
+        self._put(Ring("flux.alert", "control", tuple(alerts)))
 
-    async def waiting_messages(self) -> int:
-        """Return how many messages of first attempts wait; 0 when the broker does not say."""
-        return 0 if self._is_resting() else await asyncio.to_thread(self._count_waiting)
+    async def waiting_messages(self, *, retries: bool) -> int:
+        """Return how many messages of first attempts, or of retries, wait; 0 when the broker does not say."""
+        return 0 if self._is_resting() else await asyncio.to_thread(self._count_waiting, _queue(is_retry=retries))
 
     def answers(self) -> bool:
         """Say whether the broker answers now; blocks for at most a few seconds."""
@@ -99,12 +106,11 @@ class CeleryBell:
             self._wanted.notify()
         self._thread.join()
 
-    def _put(self, task: str, queue: str, ids: Sequence[str], attempt: int = 0, countdown_seconds: float = 0) -> None:
-        if not ids:
+    def _put(self, ring: Ring) -> None:
+        if not ring.ids:
             return
-        run_at = time.monotonic() + countdown_seconds if countdown_seconds else 0.0
         with self._wanted:
-            self._rings.append(Ring(task, queue, tuple(ids), attempt, run_at))
+            self._rings.append(ring)
             self._wanted.notify()
 
     def _run(self) -> None:
@@ -140,37 +146,43 @@ class CeleryBell:
         self._app.send_task(
             ring.task,
             args=[list(ring.ids)],
+            kwargs=dict(ring.options),
             queue=ring.queue,
             countdown=ring.countdown_seconds or None,
             argsrepr=_readable(ring),
+            kwargsrepr="",
         )
 
     def _is_resting(self) -> bool:
         return time.monotonic() < self._rests_until
 
-    def _count_waiting(self) -> int:
+    def _count_waiting(self, queue: str) -> int:
         try:
             with self._app.pool.acquire(block=True, timeout=1) as connection:
-                return int(connection.default_channel.queue_declare("deliver", passive=True).message_count)
+                return int(connection.default_channel.queue_declare(queue, passive=True).message_count)
         except self._broker_errors:
             return 0
 
 
 def _messages(rings: list[Ring]) -> list[Ring]:
     """Join the rings that may share a message, and cut what is too long for one."""
-    joined: dict[tuple[str, str, int, float], list[str]] = {}
+    joined: dict[Ring, list[str]] = {}
     for ring in rings:
-        joined.setdefault((ring.task, ring.queue, ring.attempt, ring.run_at), []).extend(ring.ids)
+        joined.setdefault(replace(ring, ids=()), []).extend(ring.ids)
     return [
-        Ring(task, queue, tuple(ids[start : start + MOST_IN_ONE_MESSAGE]), attempt, run_at)
-        for (task, queue, attempt, run_at), ids in joined.items()
+        replace(ring, ids=tuple(ids[start : start + MOST_IN_ONE_MESSAGE]))
+        for ring, ids in joined.items()
         for start in range(0, len(ids), MOST_IN_ONE_MESSAGE)
     ]
+
+
+def _queue(*, is_retry: bool) -> str:
+    return "retry" if is_retry else "deliver"
 
 
 def _readable(ring: Ring) -> str:
     noun = "alert" if ring.task == "flux.alert" else "delivery"
     plural = "alerts" if ring.task == "flux.alert" else "deliveries"
     count = f"{len(ring.ids)} {noun if len(ring.ids) == 1 else plural}"
-    attempt = f", attempt {ring.attempt}" if ring.attempt else ""
+    attempt = "".join(f", attempt {value}" for name, value in ring.options if name == "attempt")
     return f"{count}{attempt}: {ring.ids[0]}" + ("…" if len(ring.ids) > 1 else "")

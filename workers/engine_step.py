@@ -95,7 +95,7 @@ class RunningEngine:
     async def _do(self, ring: Ring) -> None:
         await self._sleep(ring.countdown_seconds)
         try:
-            await self._verb(ring.task)(ring.ids)
+            await self._verb(ring.task)(ring.ids, **dict(ring.options))
         except Unavailable:
             return  # the planner finds it
 

@@ -37,10 +37,10 @@ def publish(
 
 
 @app.task(name="flux.deliver", bind=True, throws=(Unavailable,))
-def deliver(self: Task, deliveries: list[DeliveryId]) -> str:
+def deliver(self: Task, deliveries: list[DeliveryId], attempt: int = 1, account: AccountId | None = None) -> str:
     """Try these deliveries, as far as they are due and nobody else tries them."""
     engine = running_engine(self.app)
-    return _in_words(engine.run(engine.verbs.deliver(deliveries)))
+    return _in_words(engine.run(engine.verbs.deliver(deliveries, attempt=attempt, account=account)))
 
 
 @app.task(name="flux.fail", bind=True, throws=(Unavailable,))

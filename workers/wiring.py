@@ -68,10 +68,11 @@ async def open_verbs(settings: Settings, bell: CeleryBell, threads: int) -> Asyn
         )
         deliveries = DeliveryStore(database, timing)
         settling = Settling(deliveries, bell, timing.horizon)
+        deliver = Deliver(deliveries, sender, settling, bell, rules)
         yield Verbs(
             accept=_accept(settings, database, bell),
-            deliver=Deliver(deliveries, sender, settling, rules),
-            plan=Plan(PlanStore(database, timing), bell, settling, table),
+            deliver=deliver,
+            plan=Plan(PlanStore(database, timing), bell, settling, table, waiting=lambda: deliver.waiting),
             fail=Fail(failures, bell),
             alert=SendAlerts(failures),
         )

@@ -39,7 +39,7 @@ def drain_stored(bench: Bench, stage: Stage, count: int, *, workers: int) -> flo
     account = subscribe(stage, endpoints(bench.sink.url))
     deliveries = store_events(stage, account, count)
     stage.ask("CHECKPOINT")
-    stage.ring(deliveries)
+    stage.ring(deliveries, account)
     stage.start_workers(workers)
     before = stage.cpu()
     bench.arrivals_of_deliveries(deliveries)

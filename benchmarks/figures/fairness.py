@@ -21,7 +21,7 @@ def measure(bench: Bench) -> dict[str, Any]:
         alone_ms = spread_ms(alone.latencies_ms(bench.arrivals_of_events(alone.sent_at)))
         with publisher(stage, key, seconds, "--rate", str(RATE)) as running:
             flood = store_events(stage, flooding, bench.sizes.flood)
-            stage.ring(flood)
+            stage.ring(flood, flooding)
             beside = running.report()
         stage.wait_until_drained()
         events = stage.ask("SELECT array_agg('evt_' || replace(event_id::text, '-', '')) FROM deliveries")

@@ -35,8 +35,9 @@ def measure(bench: Bench) -> dict[str, Any]:
 def _throughput(bench: Bench, urls: list[str], *, hang: bool) -> float:
     """Return how many deliveries a second the first nine tenths of the endpoints get out of a common backlog."""
     with bench.stage() as stage:
-        deliveries = store_events(stage, subscribe(stage, urls), bench.sizes.isolation)
-        stage.ring(deliveries)
+        account = subscribe(stage, urls)
+        deliveries = store_events(stage, account, bench.sizes.isolation)
+        stage.ring(deliveries, account)
         healthy = [each for number, each in enumerate(deliveries) if number % ENDPOINTS < ENDPOINTS - HANGING]
         others = [each for number, each in enumerate(deliveries) if number % ENDPOINTS >= ENDPOINTS - HANGING]
         stage.start_workers(1)

@@ -16,7 +16,7 @@ def measure(bench: Bench) -> dict[str, Any]:
         memory = []
         for count in (WARM_UP, bench.sizes.memory):
             deliveries = store_events(stage, account, count)
-            stage.ring(deliveries)
+            stage.ring(deliveries, account)
             stage.wait_until_drained()
             bench.arrivals_of_deliveries(deliveries)
             memory.append(stage.memory_mb())

@@ -18,7 +18,7 @@ def measure(bench: Bench) -> dict[str, Any]:
         account = subscribe(stage, endpoints(bench.sink.url))
         before = {each: int(stage.ask(_SIZE, [each])) for each in _TABLES}
         deliveries = store_events(stage, account, bench.sizes.stored, PADDED)
-        stage.ring(deliveries)
+        stage.ring(deliveries, account)
         stage.start_workers(1)
         stage.wait_until_drained()
         bench.arrivals_of_deliveries(deliveries)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from flux_dispatch.domain.ids import DeliveryId
+from flux_dispatch.domain.ids import AccountId, DeliveryId
 
 
 class Finding(StrEnum):
@@ -33,6 +33,7 @@ class Found:
     """One delivery that the planner looked at; `attempt` is the number of its next, or present, attempt."""
 
     delivery: DeliveryId
+    account: AccountId
     finding: Finding
     attempt: int
     due_in_seconds: float

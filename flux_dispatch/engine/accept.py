@@ -10,6 +10,7 @@ from flux_dispatch.domain.event import Accepted, Event, Stored, check_type, comp
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, new_id
 from flux_dispatch.engine import failpoint
 from flux_dispatch.engine.grouping import Grouped
+from flux_dispatch.engine.turns import apart
 
 MOST_IN_ONE_COMMIT: Final = 200
 LONGEST_IDEMPOTENCY_KEY: Final = 255
@@ -26,7 +27,9 @@ class Events(Protocol):
 class Bell(Protocol):
     """What accepting needs of the broker: never waits, never fails; a lost ring is found by the planner."""
 
-    def deliver(self, deliveries: Sequence[DeliveryId], *, attempt: int, countdown_seconds: float) -> None:
+    def deliver(
+        self, deliveries: Sequence[DeliveryId], *, attempt: int, countdown_seconds: float, account: AccountId | None
+    ) -> None:
         """Have these deliveries tried when the countdown is over."""
         ...
 
@@ -74,9 +77,14 @@ class Accept:
         stored = await self._events.add(events, first_delay=self._first_delay)
         failpoint.reach("after_accept")
         if self._is_rung_at_once:
-            fresh = [delivery for each in stored if each and not each.is_earlier for delivery in each.deliveries]
-            self._bell.deliver(fresh, attempt=1, countdown_seconds=self._first_delay.total_seconds())
+            self._ring([each for each in stored if each and not each.is_earlier])
         return stored
+
+    def _ring(self, fresh: list[Stored]) -> None:
+        owed = ((each.event.account, delivery) for each in fresh for delivery in each.deliveries)
+        countdown_seconds = self._first_delay.total_seconds()
+        for account, deliveries in apart(owed).items():
+            self._bell.deliver(deliveries, attempt=1, countdown_seconds=countdown_seconds, account=account)
 
 
 def _new_event(account: AccountId, event_type: str, data: dict[str, Any], key: str | None) -> Event:

@@ -9,14 +9,16 @@ from datetime import timedelta
 from typing import Protocol
 
 from flux_dispatch.domain.claim import Claim, Lease, Release, Settlement
-from flux_dispatch.domain.ids import DeliveryId
+from flux_dispatch.domain.ids import AccountId, DeliveryId
 from flux_dispatch.domain.outcome import Attempt, Outcome
 from flux_dispatch.domain.retry import RetryTable, decide
 from flux_dispatch.engine import failpoint
 from flux_dispatch.engine.attempt_log import AttemptLog
 from flux_dispatch.engine.batch import Batch, WaitingRoom, Word
 from flux_dispatch.engine.bulkhead import Bulkhead
+from flux_dispatch.engine.claiming import Claiming
 from flux_dispatch.engine.dispatch import Dispatch
+from flux_dispatch.engine.lease_clock import LeaseClock
 from flux_dispatch.engine.settling import Settling
 
 
@@ -25,6 +27,16 @@ class Deliveries(Protocol):
 
     async def claim(self, deliveries: Sequence[DeliveryId]) -> Lease | None:
         """Lease those that are due, unleased and of an enabled webhook; None when none of them is."""
+        ...
+
+
+class Bell(Protocol):
+    """What delivering needs of the broker: never waits, never fails."""
+
+    def deliver(
+        self, deliveries: Sequence[DeliveryId], *, attempt: int, countdown_seconds: float, account: AccountId | None
+    ) -> None:
+        """Have these deliveries tried when the countdown is over."""
         ...
 
 
@@ -54,7 +66,7 @@ class _Work:
     """One attempt to be made."""
 
     claim: Claim
-    clock: "_LeaseClock"
+    clock: LeaseClock
     batch: Batch
 
 
@@ -65,47 +77,57 @@ class Deliver:
         deliveries: the store.
         sender: POSTs.
         settling: takes what came of each.
+        bell: rung for what this worker was told of and leaves to others.
         rules: the operator's decisions.
     """
 
-    def __init__(self, deliveries: Deliveries, sender: Sender, settling: Settling, rules: Rules) -> None:
-        self._deliveries = deliveries
+    def __init__(self, deliveries: Deliveries, sender: Sender, settling: Settling, bell: Bell, rules: Rules) -> None:
         self._sender = sender
         self._settling = settling
         self._rules = rules
+        self._bell = bell
         self._bulkhead = Bulkhead(rules.endpoint_concurrency)
         self._dispatch = Dispatch[_Work](self._attempt)
+        self._claiming = Claiming(deliveries.claim, self._begin, self._dispatch.has_room)
+        self._dispatch.made_room = self._claiming.look
         self._waiting_room = WaitingRoom(rules.most_waiting)
         self._log = AttemptLog()
         self._stopping = asyncio.Event()
 
-    async def __call__(self, deliveries: Sequence[DeliveryId]) -> Counter[Word]:
+    @property
+    def waiting(self) -> int:
+        """How many deliveries this worker was told of and has not claimed yet."""
+        return self._claiming.waiting
+
+    async def __call__(
+        self, deliveries: Sequence[DeliveryId], *, attempt: int = 1, account: AccountId | None = None
+    ) -> Counter[Word]:
         """Try these deliveries; return how many ended how, as far as it is known after a short wait.
+
+        Args:
+            deliveries: whose next attempt it is.
+            attempt: the number of that attempt, as far as the ringer knew it.
+            account: whose they are, when they are all of one account.
 
         Raises:
             Unavailable: the database is away; nothing was sent.
         """
-        await self._dispatch.room()
         if self._stopping.is_set():
             return Counter({Word.SKIPPED: len(deliveries)})
-        failpoint.reach("before_claim")
-        asked = time.monotonic()
-        lease = await self._deliveries.claim(deliveries)
-        failpoint.reach("after_claim")
-        if lease is None:
-            return Counter({Word.SKIPPED: len(deliveries)})
-        clock = _LeaseClock(lease, asked)
-        batch = Batch(len(deliveries), len(lease.claims))
-        for claim in lease.claims:
-            self._dispatch.add(claim.account, _Work(claim, clock, batch), is_retry=claim.attempt > 1)
+        batch = Batch(len(deliveries))
+        self._claiming.add(deliveries, batch, account=account, is_retry=attempt > 1)
         return await self._waiting_room.wait_for(batch)
 
     async def stop(self) -> None:
-        """Give back what was not sent yet, and return when every POST that was begun has been settled."""
+        """Have others told of what was not claimed, give back what was not sent, and settle every POST that began."""
         self._stopping.set()
         self._bulkhead.close()
+        self._bell.deliver(await self._claiming.close(), attempt=1, countdown_seconds=0, account=None)
         await self._dispatch.all_ended()
         await self._settling.all_written()
+
+    def _begin(self, claim: Claim, clock: LeaseClock, batch: Batch) -> None:
+        self._dispatch.add(claim.account, _Work(claim, clock, batch), is_retry=claim.attempt > 1)
 
     async def _attempt(self, work: _Work) -> None:
         claim = work.claim
@@ -135,21 +157,3 @@ class Deliver:
             await asyncio.wait_for(self._stopping.wait(), seconds)
         except TimeoutError:
             return
-
-
-class _LeaseClock:
-    """What a lease says of time, carried on by this process's monotonic clock.
-
-    Signatures carry the database's time, so a worker whose clock is off signs well; and no POST begins that might
-    outlast its lease, for instance after the whole process was frozen.
-    """
-
-    def __init__(self, lease: Lease, asked: float) -> None:
-        self._database_offset = lease.at.timestamp() - time.monotonic()
-        self._ends = asked + lease.seconds
-
-    def unix_seconds(self, monotonic: float) -> int:
-        return int(self._database_offset + monotonic)
-
-    def seconds_left(self, monotonic: float) -> float:
-        return self._ends - monotonic

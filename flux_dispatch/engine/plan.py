@@ -1,16 +1,17 @@
 """Plan: find what is due soon or was forgotten, and have it rung; every worker plans, and none relies on another."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 import structlog
 
 from flux_dispatch.domain.claim import Settlement
 from flux_dispatch.domain.finding import Finding, Found, Horizon
-from flux_dispatch.domain.ids import AlertId, DeliveryId
+from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId
 from flux_dispatch.domain.outcome import Attempt, ErrorClass, Unanswered
 from flux_dispatch.domain.retry import RetryTable, decide
 from flux_dispatch.engine.settling import Settling
+from flux_dispatch.engine.turns import apart
 
 LONGEST_SLEEP_SECONDS: Final = 5.0
 SHORTEST_SLEEP_SECONDS: Final = 0.1
@@ -19,8 +20,9 @@ BUSY_SLEEP_SECONDS: Final = 1.0
 
 MOST_IN_ONE_LOOK: Final = 1000
 BACKLOG_MESSAGES: Final = 50
-"""From this many waiting messages on, a first attempt that was not claimed yet is late, not lost: ringing it again
-would feed the backlog."""
+BACKLOG_DELIVERIES: Final = 5000
+"""From this many waiting messages on, or of deliveries that this worker holds unclaimed, what was rung and not claimed
+is late, not lost: ringing it again would feed the backlog."""
 
 COUNTDOWN_STEP_SECONDS: Final = 0.05
 """Retries due within one step share a message, which comes at the step's end: none is early, none 50 ms late."""
@@ -47,7 +49,9 @@ class Deliveries(Protocol):
 class Bell(Protocol):
     """What planning needs of the broker: never waits, never fails."""
 
-    def deliver(self, deliveries: Sequence[DeliveryId], *, attempt: int, countdown_seconds: float) -> None:
+    def deliver(
+        self, deliveries: Sequence[DeliveryId], *, attempt: int, countdown_seconds: float, account: AccountId | None
+    ) -> None:
         """Have these deliveries tried when the countdown is over."""
         ...
 
@@ -59,8 +63,8 @@ class Bell(Protocol):
         """Have these alerts sent."""
         ...
 
-    async def waiting_messages(self) -> int:
-        """Return how many messages of first attempts wait; 0 when the broker does not say."""
+    async def waiting_messages(self, *, retries: bool) -> int:
+        """Return how many messages of first attempts, or of retries, wait; 0 when the broker does not say."""
         ...
 
 
@@ -72,6 +76,7 @@ class Plan:
         bell: rung for what is found.
         settling: takes the attempts whose workers died once too often.
         table: decides what follows those.
+        waiting: how many deliveries this worker holds unclaimed.
     """
 
     def __init__(
@@ -80,11 +85,13 @@ class Plan:
         bell: Bell,
         settling: Settling,
         table: RetryTable,
+        waiting: Callable[[], int],
     ) -> None:
         self._deliveries = deliveries
         self._bell = bell
         self._settling = settling
         self._table = table
+        self._waiting = waiting
 
     async def look(self) -> float:
         """Look once, act on what is found, and return after how many seconds to look again.
@@ -95,20 +102,26 @@ class Plan:
         horizon = await self._deliveries.peek()
         if horizon.unsent_alerts:
             self._bell.alert(await self._deliveries.unsent_alerts())
-        may_ring = True
-        if _has_come(horizon.first_attempts):
-            may_ring = await self._bell.waiting_messages() < BACKLOG_MESSAGES
-            await self._wake(retries=False, may_ring=may_ring)
-        if _has_come(horizon.retries):
-            await self._wake(retries=True, may_ring=True)
-        return _pause(horizon) if may_ring else BUSY_SLEEP_SECONDS
+        is_busy = False
+        for retries, seconds in ((False, horizon.first_attempts), (True, horizon.retries)):
+            if seconds is not None and seconds <= 0:
+                may_ring = await self._may_ring(retries=retries)
+                await self._wake(retries=retries, may_ring=may_ring)
+                is_busy |= not may_ring
+        return BUSY_SLEEP_SECONDS if is_busy else _pause(horizon)
+
+    async def _may_ring(self, *, retries: bool) -> bool:
+        if self._waiting() >= BACKLOG_DELIVERIES:
+            return False
+        return await self._bell.waiting_messages(retries=retries) < BACKLOG_MESSAGES
 
     async def _wake(self, *, retries: bool, may_ring: bool) -> None:
         found = await self._deliveries.wake(retries=retries, may_ring=may_ring, limit=MOST_IN_ONE_LOOK)
         _log(found)
         self._bell.fail([each.delivery for each in found if each.finding is Finding.EXHAUSTED])
-        for (attempt, countdown_seconds), deliveries in _messages(found).items():
-            self._bell.deliver(deliveries, attempt=attempt, countdown_seconds=countdown_seconds)
+        for (attempt, countdown_seconds), theirs in _messages(found).items():
+            for account, deliveries in apart(theirs).items():
+                self._bell.deliver(deliveries, attempt=attempt, countdown_seconds=countdown_seconds, account=account)
         for each in found:
             if each.finding is Finding.LOST:
                 self._settling.settle(self._lost(each), note=_nobody_waits)
@@ -123,22 +136,19 @@ def _nobody_waits(_: object) -> None:
     """Nobody waits for the end of an attempt whose worker is dead."""
 
 
-def _has_come(seconds: float | None) -> bool:
-    return seconds is not None and seconds <= 0
-
-
 def _pause(horizon: Horizon) -> float:
     coming = [each for each in (horizon.first_attempts, horizon.retries) if each is not None]
     return min(max(min(coming, default=LONGEST_SLEEP_SECONDS), SHORTEST_SLEEP_SECONDS), LONGEST_SLEEP_SECONDS)
 
 
-def _messages(found: Sequence[Found]) -> dict[tuple[int, float], list[DeliveryId]]:
+def _messages(found: Sequence[Found]) -> dict[tuple[int, float], list[tuple[AccountId, DeliveryId]]]:
     """Group what is to be rung by attempt and by countdown, rounded up to a step."""
-    messages: dict[tuple[int, float], list[DeliveryId]] = {}
+    messages: dict[tuple[int, float], list[tuple[AccountId, DeliveryId]]] = {}
     for each in found:
         if each.finding in {Finding.RING, Finding.RESCUED}:
             steps = -(-max(each.due_in_seconds, 0) // COUNTDOWN_STEP_SECONDS)
-            messages.setdefault((each.attempt, steps * COUNTDOWN_STEP_SECONDS), []).append(each.delivery)
+            message = messages.setdefault((each.attempt, steps * COUNTDOWN_STEP_SECONDS), [])
+            message.append((each.account, each.delivery))
     return messages
 
 

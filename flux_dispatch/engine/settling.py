@@ -9,7 +9,7 @@ import structlog
 
 from flux_dispatch.domain.claim import Release, Settlement
 from flux_dispatch.domain.errors import Unavailable
-from flux_dispatch.domain.ids import DeliveryId
+from flux_dispatch.domain.ids import AccountId, DeliveryId
 from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter
 from flux_dispatch.engine import failpoint
 from flux_dispatch.engine.batch import Word
@@ -41,7 +41,9 @@ class Deliveries(Protocol):
 class Bell(Protocol):
     """What settling needs of the broker: never waits, never fails."""
 
-    def deliver(self, deliveries: Sequence[DeliveryId], *, attempt: int, countdown_seconds: float) -> None:
+    def deliver(
+        self, deliveries: Sequence[DeliveryId], *, attempt: int, countdown_seconds: float, account: AccountId | None
+    ) -> None:
         """Have these deliveries tried when the countdown is over."""
         ...
 
@@ -107,7 +109,7 @@ class Settling:
         if exhausted:
             self._bell.fail(exhausted)
         for (attempt, delay), deliveries in soon.items():
-            self._bell.deliver(deliveries, attempt=attempt, countdown_seconds=delay.total_seconds())
+            self._bell.deliver(deliveries, attempt=attempt, countdown_seconds=delay.total_seconds(), account=None)
 
 
 async def _written(write: Callable[[], Awaitable[Collection[DeliveryId]]]) -> Collection[DeliveryId]:

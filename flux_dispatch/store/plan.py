@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.delivery import Move, State, target
 from flux_dispatch.domain.finding import Finding, Found, Horizon
-from flux_dispatch.domain.ids import AlertId, DeliveryId, Prefix, public_id
+from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId, Prefix, public_id
 from flux_dispatch.store.connect import statement
 from flux_dispatch.store.timing import Timing
 
@@ -81,7 +81,7 @@ _WAKE = text(f"""
         END
     FROM woken
     WHERE deliveries.id = woken.id AND (woken.finding <> '{Finding.RING}' OR :may_ring)
-    RETURNING deliveries.id, woken.finding, deliveries.attempts + 1 AS attempt, deliveries.token,
+    RETURNING deliveries.id, deliveries.account_id, woken.finding, deliveries.attempts + 1 AS attempt, deliveries.token,
               extract(epoch FROM deliveries.due_at - flux_now())::float8 AS due_in_seconds
 """)
 
@@ -129,6 +129,7 @@ class PlanStore:
 def _found(row: Row[Any]) -> Found:
     return Found(
         delivery=cast(DeliveryId, public_id(Prefix.DELIVERY, row.id.hex)),
+        account=cast(AccountId, public_id(Prefix.ACCOUNT, row.account_id.hex)),
         finding=Finding(row.finding),
         attempt=row.attempt,
         due_in_seconds=row.due_in_seconds or 0.0,

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flux_dispatch.domain.finding import Finding, Found, Horizon
-from flux_dispatch.domain.ids import DeliveryId
+from flux_dispatch.domain.ids import AccountId, DeliveryId
 from flux_dispatch.engine.plan import (
     COUNTDOWN_STEP_SECONDS,
     LONGEST_SLEEP_SECONDS,
@@ -14,11 +14,13 @@ from flux_dispatch.engine.plan import (
     _pause,
 )
 
+OURS = AccountId("acct_1")
+
 
 @given(st.lists(st.floats(min_value=-100, max_value=30)))
 def test_no_message_is_early_and_none_a_step_late(due: list[float]) -> None:
-    found = [Found(DeliveryId(f"dlv_{n}"), Finding.RING, 2, seconds, None) for n, seconds in enumerate(due)]
-    rung = {each: countdown for (_, countdown), ids in _messages(found).items() for each in ids}
+    found = [Found(DeliveryId(f"dlv_{n}"), OURS, Finding.RING, 2, seconds, None) for n, seconds in enumerate(due)]
+    rung = {each: countdown for (_, countdown), theirs in _messages(found).items() for _, each in theirs}
     assert len(rung) == len(found)
     for each in found:
         late = rung[each.delivery] - max(each.due_in_seconds, 0)
@@ -26,13 +28,14 @@ def test_no_message_is_early_and_none_a_step_late(due: list[float]) -> None:
 
 
 def test_only_what_shall_be_tried_is_rung_and_attempts_do_not_mix() -> None:
-    found = [Found(DeliveryId(f"dlv_{n}"), finding, n % 2 + 1, 0, None) for n, finding in enumerate(Finding)]
+    found = [Found(DeliveryId(f"dlv_{n}"), OURS, finding, n % 2 + 1, 0, None) for n, finding in enumerate(Finding)]
     rung = _messages(found)
-    assert {each for ids in rung.values() for each in ids} == {
+    assert {each for theirs in rung.values() for _, each in theirs} == {
         each.delivery for each in found if each.finding in {Finding.RING, Finding.RESCUED}
     }
     assert all(
-        {int(each.removeprefix("dlv_")) % 2 + 1 for each in ids} == {attempt} for (attempt, _), ids in rung.items()
+        {int(each.removeprefix("dlv_")) % 2 + 1 for _, each in theirs} == {attempt}
+        for (attempt, _), theirs in rung.items()
     )
 
 

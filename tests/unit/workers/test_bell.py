@@ -12,7 +12,7 @@ import pytest
 from celery import Celery
 
 from config.celeryconfig import celery_settings
-from flux_dispatch.domain.ids import AlertId, DeliveryId
+from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId
 from flux_dispatch.engine.grouping import Linger
 from tests.waiting import eventually
 from workers.bell import (
@@ -50,18 +50,21 @@ def sent(url: str, queue: str) -> list[dict[str, Any]]:
 
     with redis.Redis.from_url(url) as client:
         raw = [json.loads(each) for each in reversed(client.lrange(queue, 0, -1))]
-    return [each | {"args": json.loads(base64.b64decode(each["body"]))[0]} for each in raw]
+    bodies = [json.loads(base64.b64decode(each["body"])) for each in raw]
+    return [each | {"args": args, "kwargs": kwargs} for each, (args, kwargs, _) in zip(raw, bodies, strict=True)]
 
 
 def test_first_attempts_and_retries_go_to_their_own_queues(broker: str) -> None:
     bell = CeleryBell(app_on(broker))
-    bell.deliver(ids(3), attempt=1, countdown_seconds=0)
-    bell.deliver(ids(1), attempt=4, countdown_seconds=20)
+    bell.deliver(ids(3), attempt=1, countdown_seconds=0, account=None)
+    bell.deliver(ids(1), attempt=4, countdown_seconds=20, account=AccountId("acct_1"))
     bell.fail(ids(2))
     bell.alert([AlertId("alrt_1")])
     bell.close()
     (first,), (retry,), control = sent(broker, "deliver"), sent(broker, "retry"), sent(broker, "control")
     assert first["args"] == [ids(3)]
+    assert first["kwargs"] == {"attempt": 1}
+    assert retry["kwargs"] == {"attempt": 4, "account": "acct_1"}
     assert first["headers"]["task"] == "flux.deliver"
     assert first["headers"]["argsrepr"] == f"3 deliveries, attempt 1: {ids(1)[0]}…"
     assert first["headers"]["eta"] is None
@@ -72,28 +75,29 @@ def test_first_attempts_and_retries_go_to_their_own_queues(broker: str) -> None:
 
 def test_rings_that_wait_share_messages_of_bounded_size() -> None:
     many = ids(2 * MOST_IN_ONE_MESSAGE + 50)
-    now = [Ring("flux.deliver", "deliver", (each,), 1, 0.0) for each in many]
-    later = Ring("flux.deliver", "retry", tuple(ids(5)), 2, 99.0)
-    messages = _messages([*now, later])
-    assert [len(each.ids) for each in messages] == [MOST_IN_ONE_MESSAGE, MOST_IN_ONE_MESSAGE, 50, 5]
+    now = [Ring("flux.deliver", "deliver", (each,), (("attempt", 1),)) for each in many]
+    later = Ring("flux.deliver", "retry", tuple(ids(5)), (("attempt", 2),), 99.0)
+    flood = Ring("flux.deliver", "deliver", tuple(ids(30)), (("attempt", 1), ("account", "acct_1")))
+    messages = _messages([*now, later, flood])
+    assert [len(each.ids) for each in messages] == [MOST_IN_ONE_MESSAGE, MOST_IN_ONE_MESSAGE, 50, 5, 30]
     assert [each for message in messages[:3] for each in message.ids] == many
-    assert messages[3] == later
+    assert messages[3:] == [later, flood]
 
 
 def test_rings_that_come_during_the_pause_share_a_message(broker: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workers.bell.LINGER", Linger(60, 0, 60))
     bell = CeleryBell(app_on(broker))
-    bell.deliver(ids(1), attempt=1, countdown_seconds=0)
+    bell.deliver(ids(1), attempt=1, countdown_seconds=0, account=None)
     eventually(lambda: not bell._rings, "the bell has taken it, and then pauses until it is closed")
     for each in ids(20):
-        bell.deliver([each], attempt=1, countdown_seconds=0)
+        bell.deliver([each], attempt=1, countdown_seconds=0, account=None)
     bell.close()
     assert [each["args"] for each in sent(broker, "deliver")] == [[ids(1)], [ids(20)]]
 
 
 def test_nothing_is_sent_for_nothing(broker: str) -> None:
     bell = CeleryBell(app_on(broker))
-    bell.deliver([], attempt=1, countdown_seconds=0)
+    bell.deliver([], attempt=1, countdown_seconds=0, account=None)
     bell.fail([])
     bell.close()
     assert sent(broker, "deliver") == sent(broker, "control") == []
@@ -101,12 +105,12 @@ def test_nothing_is_sent_for_nothing(broker: str) -> None:
 
 async def test_waiting_messages_are_counted(broker: str) -> None:
     bell = CeleryBell(app_on(broker))
-    assert await bell.waiting_messages() == 0
+    assert await bell.waiting_messages(retries=False) == 0
     for _ in range(3):
-        bell.deliver(ids(1), attempt=1, countdown_seconds=0)
+        bell.deliver(ids(1), attempt=1, countdown_seconds=0, account=None)
         eventually(lambda: not bell._rings, "the bell has taken it")
     bell.close()
-    assert await bell.waiting_messages() == len(sent(broker, "deliver"))
+    assert await bell.waiting_messages(retries=False) == len(sent(broker, "deliver"))
     assert bell.answers()
 
 
@@ -116,10 +120,10 @@ async def test_without_a_broker_rings_are_handed_over_and_the_bell_rests() -> No
         app = app_on(f"redis://127.0.0.1:{taken.getsockname()[1]}/0")
         handed_over: list[Ring] = []
         bell = CeleryBell(app, fallback=handed_over.append)
-        bell.deliver(ids(2), attempt=1, countdown_seconds=0)
+        bell.deliver(ids(2), attempt=1, countdown_seconds=0, account=None)
         bell.fail(ids(1))
         eventually(lambda: len(handed_over) == 2, "both rings are handed over")
-        assert await bell.waiting_messages() == 0
+        assert await bell.waiting_messages(retries=False) == 0
         assert not bell.answers()
         bell.close()
     assert {ring.task: ring.ids for ring in handed_over} == {

@@ -1,0 +1,122 @@
+"""Claiming: what messages name waits here, and is claimed in groups, account by account, when there is room."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from flux_dispatch.domain.claim import Claim, Lease
+from flux_dispatch.domain.ids import AccountId, DeliveryId
+from flux_dispatch.engine import failpoint
+from flux_dispatch.engine.batch import Batch
+from flux_dispatch.engine.lease_clock import LeaseClock
+from flux_dispatch.engine.turns import Line
+
+MOST_IN_ONE_CLAIM: Final = 200
+LANES: Final = 4
+"""How many claims may be under way at once."""
+
+MOST_OF_ONE_ACCOUNT: Final = 50_000
+"""What an account has waiting beyond this is left to the database: the planner has it rung again when there is room. It
+bounds the memory, at some 200 bytes each."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    delivery: DeliveryId
+    batch: Batch
+
+
+class Claiming:
+    """Claims what waits.
+
+    Args:
+        claim: the store's statement.
+        begin: takes each delivery that is claimed.
+        has_room: says whether more can begin, of first attempts (False) or of retries (True).
+    """
+
+    def __init__(
+        self,
+        claim: Callable[[Sequence[DeliveryId]], Awaitable[Lease | None]],
+        begin: Callable[[Claim, LeaseClock, Batch], None],
+        has_room: Callable[[bool], bool],
+    ) -> None:
+        self._claim = claim
+        self._begin = begin
+        self._has_room = has_room
+        self._line = Line[_Wanted]()
+        self._lanes: set[asyncio.Task[None]] = set()
+        self._is_closed = False
+
+    @property
+    def waiting(self) -> int:
+        """How many deliveries wait to be claimed."""
+        return self._line.length
+
+    def add(self, deliveries: Sequence[DeliveryId], batch: Batch, *, account: AccountId | None, is_retry: bool) -> None:
+        """Have deliveries claimed when it is their account's turn, or leave them to the planner if too many wait."""
+        turns = self._line.of(is_retry=is_retry)
+        if turns.length_of(account) >= MOST_OF_ONE_ACCOUNT:
+            batch.skip(len(deliveries))
+            return
+        turns.add(account, [_Wanted(each, batch) for each in deliveries])
+        self.look()
+
+    def look(self) -> None:
+        """Claim as much as there is room for."""
+        while len(self._lanes) < LANES and not self._is_closed and (group := self._next_group()):
+            lane = asyncio.create_task(self._claim_group(group))
+            self._lanes.add(lane)
+            lane.add_done_callback(self._lane_is_free)
+
+    async def close(self) -> list[DeliveryId]:
+        """Claim no more; return what was not claimed, when the claims that are under way have ended."""
+        self._is_closed = True
+        if self._lanes:
+            await asyncio.wait(set(self._lanes))
+        unclaimed = []
+        while wanted := self._line.next():
+            wanted.batch.skip(1)
+            unclaimed.append(wanted.delivery)
+        return unclaimed
+
+    def _lane_is_free(self, lane: asyncio.Task[None]) -> None:
+        self._lanes.discard(lane)
+        self.look()
+
+    def _next_group(self) -> list[_Wanted]:
+        may_start, may_retry = self._has_room(False), self._has_room(True)  # noqa: FBT003 - see has_room
+        group: list[_Wanted] = []
+        while len(group) < MOST_IN_ONE_CLAIM:
+            wanted = self._line.next(may_start=may_start, may_retry=may_retry)
+            if wanted is None:
+                break
+            group.append(wanted)
+        return group
+
+    async def _claim_group(self, group: list[_Wanted]) -> None:
+        batches: dict[DeliveryId, Batch] = {}
+        for each in group:
+            if each.delivery in batches:
+                each.batch.skip(1)  # a doubled message
+            else:
+                batches[each.delivery] = each.batch
+        failpoint.reach("before_claim")
+        try:
+            asked = time.monotonic()
+            lease = await self._claim(list(batches))
+        except Exception as error:  # noqa: BLE001 - whatever it was, it belongs to those who wait for these batches
+            for batch in batches.values():
+                batch.fail(error)
+            return
+        failpoint.reach("after_claim")
+        if lease is not None:
+            clock = LeaseClock(lease, asked)
+            for claim in lease.claims:
+                batch = batches.pop(claim.delivery)
+                batch.begin()
+                self._begin(claim, clock, batch)
+        for batch in batches.values():
+            batch.skip(1)

@@ -1,0 +1,171 @@
+"""What waits to be claimed: in groups, one account after the other, when there is room, and nobody is forgotten."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+from flux_dispatch.domain.claim import Claim, Lease
+from flux_dispatch.domain.errors import Unavailable
+from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, WebhookId
+from flux_dispatch.engine.batch import Batch, Word
+from flux_dispatch.engine.claiming import LANES, MOST_IN_ONE_CLAIM, MOST_OF_ONE_ACCOUNT, Claiming
+from flux_dispatch.engine.lease_clock import LeaseClock
+from tests.waiting import let_others_run
+
+FLOOD = AccountId("acct_flood")
+
+
+class Store:
+    """Leases everything but what is in `taken`, when it is told to go on."""
+
+    def __init__(self) -> None:
+        self.claims: list[list[DeliveryId]] = []
+        self.taken: set[DeliveryId] = set()
+        self.go_on = asyncio.Event()
+        self.go_on.set()
+        self.error: Exception | None = None
+
+    async def claim(self, deliveries: Sequence[DeliveryId]) -> Lease | None:
+        self.claims.append(list(deliveries))
+        await self.go_on.wait()
+        if self.error:
+            raise self.error
+        free = tuple(claim_of(each) for each in deliveries if each not in self.taken)
+        return Lease(datetime.now(UTC), 25, free) if free else None
+
+
+class Sending:
+    """Takes what is claimed, as long as there is room."""
+
+    def __init__(self) -> None:
+        self.begun: list[DeliveryId] = []
+        self.room = 10**6
+
+    def begin(self, claim: Claim, clock: LeaseClock, batch: Batch) -> None:
+        assert clock.seconds_left(0) > 0
+        self.begun.append(claim.delivery)
+        self.room -= 1
+        batch.note(Word.DELIVERED)
+
+    def has_room(self, is_retry: bool) -> bool:  # noqa: FBT001 - as the dispatch has it
+        return self.room > 0 and not is_retry
+
+
+@pytest.fixture
+async def store() -> Store:
+    return Store()
+
+
+@pytest.fixture
+def sending() -> Sending:
+    return Sending()
+
+
+@pytest.fixture
+async def claiming(store: Store, sending: Sending) -> Claiming:
+    return Claiming(store.claim, sending.begin, sending.has_room)
+
+
+def ids(count: int, name: str = "a") -> list[DeliveryId]:
+    return [DeliveryId(f"dlv_{name}{n}") for n in range(count)]
+
+
+def claim_of(delivery: DeliveryId) -> Claim:
+    return Claim(
+        delivery, EventId("evt_1"), WebhookId("wh_1"), FLOOD, "token", 1, 0, "http://a.example/", ("whsec_",), {}, b"{}"
+    )
+
+
+async def told(
+    claiming: Claiming, deliveries: list[DeliveryId], account: AccountId | None = None, *, is_retry: bool = False
+) -> Batch:
+    batch = Batch(len(deliveries))
+    claiming.add(deliveries, batch, account=account, is_retry=is_retry)
+    await let_others_run(3)
+    return batch
+
+
+async def test_what_comes_alone_is_claimed_at_once(claiming: Claiming, store: Store, sending: Sending) -> None:
+    batch = await told(claiming, ids(3))
+    assert store.claims == [ids(3)]
+    assert sending.begun == ids(3)
+    assert await batch.over() == Counter({Word.DELIVERED: 3})
+
+
+async def test_what_comes_while_all_lanes_are_busy_shares_the_next_claim(claiming: Claiming, store: Store) -> None:
+    store.go_on.clear()
+    for n in range(LANES + 3):
+        await told(claiming, ids(1, f"lane{n}_"))
+    assert len(store.claims) == LANES
+    assert claiming.waiting == 3
+    store.go_on.set()
+    await let_others_run(5)
+    assert len(store.claims) == LANES + 1
+    assert len(store.claims[-1]) == 3
+
+
+async def test_a_flood_keeps_nobody_out_of_the_next_claim(claiming: Claiming, store: Store) -> None:
+    store.go_on.clear()
+    await told(claiming, ids(2 * LANES * MOST_IN_ONE_CLAIM), FLOOD)
+    await told(claiming, ids(2, "small"))
+    store.go_on.set()
+    await let_others_run(10)
+    assert set(ids(2, "small")) <= set(store.claims[LANES])
+
+
+async def test_nothing_is_claimed_without_room_and_all_is_when_there_is_some(
+    claiming: Claiming, store: Store, sending: Sending
+) -> None:
+    sending.room = 0
+    await told(claiming, ids(5))
+    assert (store.claims, claiming.waiting) == ([], 5)
+    sending.room = 5
+    claiming.look()
+    await let_others_run(3)
+    assert sending.begun == ids(5)
+
+
+async def test_what_another_holds_is_skipped_and_a_doubled_message_does_nothing(
+    claiming: Claiming, store: Store, sending: Sending
+) -> None:
+    sending.room = 0
+    store.taken = {ids(2)[1]}
+    first, again = await told(claiming, ids(2)), await told(claiming, ids(2))
+    sending.room = 10
+    claiming.look()
+    assert await first.over() == Counter({Word.DELIVERED: 1, Word.SKIPPED: 1})
+    assert await again.over() == Counter({Word.SKIPPED: 2})
+    assert sending.begun == ids(1)
+
+
+async def test_a_database_that_is_away_is_said_to_those_who_wait(claiming: Claiming, store: Store) -> None:
+    store.error = Unavailable("away")
+    batch = await told(claiming, ids(2))
+    with pytest.raises(Unavailable):
+        await batch.over()
+    store.error = None
+    assert await (await told(claiming, ids(1))).over() == Counter({Word.DELIVERED: 1})
+
+
+async def test_too_much_of_one_account_is_left_to_the_planner(claiming: Claiming, sending: Sending) -> None:
+    sending.room = 0
+    await told(claiming, ids(MOST_OF_ONE_ACCOUNT), FLOOD)
+    assert await (await told(claiming, ids(7, "more"), FLOOD)).over() == Counter({Word.SKIPPED: 7})
+    await told(claiming, ids(7, "other"))
+    assert claiming.waiting == MOST_OF_ONE_ACCOUNT + 7
+
+
+async def test_what_is_unclaimed_at_the_end_is_returned(claiming: Claiming, store: Store, sending: Sending) -> None:
+    sending.room = 0
+    batch = await told(claiming, ids(3))
+    retries = await told(claiming, ids(2, "retry"), is_retry=True)
+    assert set(await claiming.close()) == {*ids(3), *ids(2, "retry")}
+    assert await batch.over() == Counter({Word.SKIPPED: 3})
+    assert await retries.over() == Counter({Word.SKIPPED: 2})
+    sending.room = 10
+    claiming.look()
+    await let_others_run(3)
+    assert store.claims == []
