@@ -35,8 +35,8 @@ check: $(DEV) ## Format, lint, types, layers and the fast tests; under a minute
 	@$(BIN)/lint-imports
 	@$(BIN)/pytest -q tests/unit tests/architecture
 
-bench: $(DEV) ## Measure how much this machine delivers
-	@$(BIN)/python -m benchmarks.drain
+bench: $(DEV) ## Measure what this machine delivers; QUICK=1 takes two minutes
+	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 faults: $(DEV) ## Break every part while events flow, and count what is lost
 	@$(BIN)/python -m tests.faults

@@ -111,6 +111,10 @@ class Stage:
         }
         return Counter(seconds | ({"api": cpu_seconds(self.api)} if self.api else {}))
 
+    def cost_since(self, before: Counter[str], count: int) -> dict[str, int]:
+        """Return the microseconds of CPU that each part has used for each of so many deliveries."""
+        return {part: round((seconds - before[part]) / count * 1e6) for part, seconds in self.cpu().items()}
+
     def memory_mb(self) -> float:
         """Return the resident memory of the largest worker."""
         return max(_resident_mb(each) for each in self.workers)

@@ -1,6 +1,7 @@
 """How fast a backlog is worked off: against the raw limit of aiohttp, and against the textbook way."""
 
 import sys
+from dataclasses import dataclass
 from typing import Any
 
 from celery import Celery
@@ -20,22 +21,34 @@ _SPAN = """
 def measure(bench: Bench) -> dict[str, Any]:
     """Return deliveries a second, one list of rounds for each competitor."""
     figures: dict[str, list[int]] = {"raw": [], "drain": [], "drain_all_cores": [], "textbook": []}
+    costs = []
     for _ in range(bench.sizes.rounds):
         figures["raw"].append(round(bench.raw_per_second(bench.sizes.drained)))
-        figures["drain"].append(round(drain(bench, workers=1)))
-        figures["drain_all_cores"].append(round(drain(bench, workers=2)))
+        one, all_cores = drain(bench, workers=1), drain(bench, workers=2)
+        figures["drain"].append(one.per_second)
+        figures["drain_all_cores"].append(all_cores.per_second)
         figures["textbook"].append(round(_textbook(bench)))
-    return {"per_second": figures}
+        costs.append(one.cost)
+    return {"per_second": figures, "cpu_microseconds_per_delivery": costs}
 
 
-def drain(bench: Bench, *, workers: int) -> float:
-    """Return how many deliveries a second so many worker processes make."""
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """Deliveries a second, and the microseconds of CPU that each part used for one."""
+
+    per_second: int
+    cost: dict[str, int]
+
+
+def drain(bench: Bench, *, workers: int) -> Drained:
+    """Measure so many worker processes with a backlog."""
     with bench.stage() as stage:
-        return drain_stored(bench, stage, bench.sizes.drained, workers=workers)
+        return drain_stored(bench, stage, workers=workers)
 
 
-def drain_stored(bench: Bench, stage: Stage, count: int, *, workers: int) -> float:
-    """Store so many deliveries on a stage without webhooks, and return how many a second are made."""
+def drain_stored(bench: Bench, stage: Stage, *, workers: int) -> Drained:
+    """Store a backlog on a stage whose webhooks want nothing of it, and measure how it is worked off."""
+    count = bench.sizes.drained
     account = subscribe(stage, endpoints(bench.sink.url))
     deliveries = store_events(stage, account, count)
     stage.ask("CHECKPOINT")
@@ -44,8 +57,8 @@ def drain_stored(bench: Bench, stage: Stage, count: int, *, workers: int) -> flo
     before = stage.cpu()
     bench.arrivals_of_deliveries(deliveries)
     stage.wait_until_delivered(deliveries)
-    print({k: round((v - before[k]) / count * 1e6) for k, v in stage.cpu().items()})
-    return float(count / stage.ask(_SPAN, uuids(deliveries)))
+    cost = stage.cost_since(before, count)
+    return Drained(round(count / stage.ask(_SPAN, uuids(deliveries))), cost)
 
 
 def _textbook(bench: Bench) -> float:

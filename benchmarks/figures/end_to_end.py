@@ -29,7 +29,7 @@ def _round(bench: Bench) -> dict[str, Any]:
         before = stage.cpu()
         published = publish(stage, key, bench.sizes.end_to_end_seconds, *options)
         stage.wait_until_drained()
-        print({k: round((v - before[k]) / published.count * 1e6) for k, v in stage.cpu().items()})
+        cost = stage.cost_since(before, published.count)
         seconds = stage.ask(_SPAN, min(published.sent_at.values()))
         arrivals = bench.arrivals_of_events(published.sent_at)
         return {
@@ -37,5 +37,6 @@ def _round(bench: Bench) -> dict[str, Any]:
             "events": published.count,
             "refused": published.refused,
             "publisher_cpu": published.cpu,
+            "cpu_microseconds_per_event": cost,
             "latency_ms": spread_ms(published.latencies_ms(arrivals)),
         }

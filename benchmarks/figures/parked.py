@@ -44,9 +44,8 @@ def _round(bench: Bench, parked: int) -> dict[str, float]:
         cost = _plan_cost(bench, stage)
         # the endpoints of what is parked want nothing of what is drained
         stage.ask("UPDATE webhooks SET events = '{none}'")
-        rate = drain_stored(bench, stage, bench.sizes.drained, workers=1)
         return {
-            "drain_per_second": round(rate),
+            "drain_per_second": drain_stored(bench, stage, workers=1).per_second,
             "plan_microseconds_per_retry": round(cost * 1e6, 1),
             "memory_mb": round(stage.memory_mb()),
         }

@@ -15,11 +15,11 @@ def measure(bench: Bench) -> dict[str, Any]:
     """Return the drain in each case against the plain one, by worker processes, and one event to many webhooks."""
     rounds = [
         {
-            "plain": round(drain(bench, workers=1)),
-            "many_finished": round(_with_finished(bench)),
-            "many_webhooks": round(_with_webhooks(bench)),
-            "two_workers": round(drain(bench, workers=2)),
-            "four_workers": round(drain(bench, workers=4)),
+            "plain": drain(bench, workers=1).per_second,
+            "many_finished": _with_finished(bench),
+            "many_webhooks": _with_webhooks(bench),
+            "two_workers": drain(bench, workers=2).per_second,
+            "four_workers": drain(bench, workers=4).per_second,
         }
         for _ in range(bench.sizes.rounds)
     ]
@@ -27,18 +27,18 @@ def measure(bench: Bench) -> dict[str, Any]:
     return {"drain_per_second": rounds, "against_plain": ratios, "fan_out": _fan_out(bench)}
 
 
-def _with_finished(bench: Bench) -> float:
+def _with_finished(bench: Bench) -> int:
     with bench.stage() as stage:
         subscribe(stage, endpoints(bench.sink.url))
         finish(stage, bench.sizes.finished)
         stage.ask("UPDATE webhooks SET events = '{none}'")
-        return drain_stored(bench, stage, bench.sizes.drained, workers=1)
+        return drain_stored(bench, stage, workers=1).per_second
 
 
-def _with_webhooks(bench: Bench) -> float:
+def _with_webhooks(bench: Bench) -> int:
     with bench.stage() as stage:
         subscribe(stage, endpoints(f"{bench.sink.url}/other", bench.sizes.webhooks))
-        return drain_stored(bench, stage, bench.sizes.drained, workers=1)
+        return drain_stored(bench, stage, workers=1).per_second
 
 
 def _fan_out(bench: Bench) -> dict[str, Any]:
