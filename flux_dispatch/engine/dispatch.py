@@ -40,7 +40,9 @@ class Dispatch(Generic[Work]):
         self._attempt = attempt
         self._line = Line[Work]()
         self._is_turning = False
-        self._tasks: set[asyncio.Task[None] | None] = set()
+        self._loop = asyncio.get_running_loop()
+        self._begun = 0
+        self._tasks: dict[int, asyncio.Task[None]] = {}
         self._is_idle = asyncio.Event()
         self._is_idle.set()
 
@@ -54,32 +56,32 @@ class Dispatch(Generic[Work]):
         if not self._is_turning:
             self._is_turning = True
             self._is_idle.clear()
-            asyncio.get_running_loop().call_soon(self._turn)
+            self._loop.call_soon(self._turn)
 
     async def all_ended(self) -> None:
         """Return when nothing waits and nothing is under way."""
         await self._is_idle.wait()
 
     def _turn(self) -> None:
-        loop = asyncio.get_running_loop()
         for _ in range(STARTS_PER_TURN):
             work = self._line.next()
             if work is None:
                 self._is_turning = False
                 self._say_if_idle()
                 break
-            self._tasks.add(loop.create_task(self._run(work)))
+            self._begun += 1
+            self._tasks[self._begun] = self._loop.create_task(self._run(self._begun, work))
         else:
-            loop.call_soon(self._turn)
+            self._loop.call_soon(self._turn)
         self.made_room()
 
-    async def _run(self, work: Work) -> None:
+    async def _run(self, number: int, work: Work) -> None:
         try:
             await self._attempt(work)
         except Exception:
             log.exception("attempt.broke", consequence="it is made again when its lease ends")
         finally:
-            self._tasks.discard(asyncio.current_task())
+            del self._tasks[number]
             self._say_if_idle()
             if len(self._tasks) == MOST_UNDER_WAY - 1:
                 self.made_room()

@@ -96,11 +96,12 @@ class Grouped(Generic[Item, Result]):
 
     def __init__(self, commit: Callable[[list[Item]], Awaitable[Sequence[Result]]], *, most: int, lanes: int) -> None:
         self._commit = commit
+        self._loop = asyncio.get_running_loop()
         self._groups = Groups[tuple[Item, asyncio.Future[Result]]](self._commit_group, most=most, lanes=lanes)
 
     async def __call__(self, item: Item) -> Result:
         """Return the item's result once the group that it went with is committed."""
-        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Result] = self._loop.create_future()
         self._groups.put((item, future))
         return await future
 

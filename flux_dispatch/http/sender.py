@@ -51,11 +51,12 @@ class AiohttpSender:
     """
 
     def __init__(self, limits: SenderLimits, policy: AddressPolicy, resolver: AbstractResolver | None = None) -> None:
-        self._limit = TimeLimit(limits.timeout_seconds)
+        self._limits = limits
         self._policy = policy
         self._resolver = resolver
 
     async def __aenter__(self) -> Self:
+        self._limit = TimeLimit(self._limits.timeout_seconds)
         connector = aiohttp.TCPConnector(
             limit=0,  # the bulkhead above limits
             ttl_dns_cache=DNS_CACHE_SECONDS,

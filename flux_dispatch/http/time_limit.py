@@ -2,11 +2,11 @@
 
 import asyncio
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 
 class TimeLimit:
-    """Cancels what takes too long.
+    """Cancels what takes too long, on the loop that runs when it is made.
 
     Args:
         seconds: how long each may take.
@@ -14,17 +14,17 @@ class TimeLimit:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
+        self._loop = asyncio.get_running_loop()
         # in the order of their ends, because each begins after the one before
         self._running: dict[Running, float] = {}
         self._alarm: asyncio.TimerHandle | None = None
 
     def start(self) -> "Running":
         """Begin to count for the task that calls this."""
-        running = Running(self)
-        loop = asyncio.get_running_loop()
-        self._running[running] = loop.time() + self._seconds
+        running = Running(self, asyncio.current_task(self._loop))
+        self._running[running] = self._loop.time() + self._seconds
         if self._alarm is None:
-            self._alarm = loop.call_later(self._seconds, self._look)
+            self._alarm = self._loop.call_later(self._seconds, self._look)
         return running
 
     def forget(self, running: "Running") -> None:
@@ -32,12 +32,11 @@ class TimeLimit:
         self._running.pop(running, None)
 
     def _look(self) -> None:
-        loop = asyncio.get_running_loop()
         self._alarm = None
         while self._running:
             first = next(iter(self._running))
-            if self._running[first] > loop.time():
-                self._alarm = loop.call_at(self._running[first], self._look)
+            if self._running[first] > self._loop.time():
+                self._alarm = self._loop.call_at(self._running[first], self._look)
                 return
             self.forget(first)
             first.end()
@@ -48,9 +47,9 @@ class Running:
 
     __slots__ = ("_is_over", "_limit", "_task")
 
-    def __init__(self, limit: TimeLimit) -> None:
+    def __init__(self, limit: TimeLimit, task: "asyncio.Task[Any] | None") -> None:
         self._limit = limit
-        self._task = asyncio.current_task()
+        self._task = task
         self._is_over = False
 
     def end(self) -> None:
