@@ -1,10 +1,11 @@
 """The publisher: sends single events to the API from a process of its own, and costs little doing it.
 
     python -m benchmarks.load API_URL KEY LOG SECONDS --rate 100
-    python -m benchmarks.load API_URL KEY LOG SECONDS --owed-at-most 1000 --database URL
+    python -m benchmarks.load API_URL KEY LOG SECONDS --on-the-way-at-most 1000 --arrivals LOG_OF_THE_SINK
 
 With `--rate` events leave by the clock, answered or not (open loop), and their time is when they should have left. With
-`--owed-at-most` 64 connections publish as fast as they are answered, as long as no more deliveries than that are owed.
+`--on-the-way-at-most` 128 connections publish as fast as they are answered, as long as no more than that many events
+have been published and have not arrived.
 LOG gets `<unix seconds> <event id> <number of its endpoint>` for every 202. Prints {"published", "refused", "seconds",
 "cpu"}: the last is the share of one core that publishing took.
 """
@@ -12,6 +13,7 @@ LOG gets `<unix seconds> <event id> <number of its endpoint>` for every 202. Pri
 import argparse
 import asyncio
 import json
+import os
 import sys
 import time
 from collections import deque
@@ -19,17 +21,15 @@ from pathlib import Path
 from typing import Final, cast
 from urllib.parse import urlsplit
 
-import asyncpg
 import uvloop
 
 from benchmarks.payload import DATA
 from benchmarks.preload import ENDPOINTS, type_of
 
-CONNECTIONS: Final = 64
+CONNECTIONS: Final = 128
 LOOK_SECONDS: Final = 0.02
 LAST_ANSWERS_SECONDS: Final = 20
 
-_OWED: Final = "SELECT count(*) FROM (SELECT FROM deliveries WHERE wake_at IS NOT NULL LIMIT 20000) AS owed"
 _ACCEPTED: Final = b"HTTP/1.1 202"
 _END: Final = b"\r\n\r\n"
 
@@ -86,18 +86,20 @@ class Load:
                 await self._connect()
             self._send(self._idle.popleft(), began_at + leaves)
 
-    async def while_few_are_owed(self, most: int, database: str, seconds: float) -> None:
-        """Publish as fast as it is answered, pausing while too much is owed."""
+    async def while_few_are_on_the_way(self, most: int, arrivals: Path, seconds: float) -> None:
+        """Publish as fast as it is answered, pausing while too much is on its way."""
         for _ in range(CONNECTIONS):
             await self._connect()
-        asking = await asyncpg.connect(database)
         ends = time.perf_counter() + seconds
-        while time.perf_counter() < ends:
-            if await asking.fetchval(_OWED) < most:
-                await self._use_all_for(LOOK_SECONDS)
-            else:
-                await asyncio.sleep(LOOK_SECONDS / 4)
-        await asking.close()
+        arrived = 0
+        with arrivals.open("rb", buffering=0) as log:
+            log.seek(0, os.SEEK_END)
+            while time.perf_counter() < ends:
+                arrived += log.read().count(b"\n")
+                if self.sent - arrived < most:
+                    await self._use_all_for(LOOK_SECONDS)
+                else:
+                    await asyncio.sleep(LOOK_SECONDS / 4)
 
     async def all_answered(self) -> None:
         """Return when every request has its answer."""
@@ -148,7 +150,7 @@ async def _publish(options: argparse.Namespace) -> None:
     if options.rate:
         await load.at_rate(options.rate, options.seconds)
     else:
-        await load.while_few_are_owed(options.owed_at_most, options.database, options.seconds)
+        await load.while_few_are_on_the_way(options.on_the_way_at_most, options.arrivals, options.seconds)
     await load.all_answered()
     seconds = time.perf_counter() - began
     options.log.write_text("".join(load.lines))
@@ -168,8 +170,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("log", type=Path)
     parser.add_argument("seconds", type=float)
     parser.add_argument("--rate", type=float, default=0)
-    parser.add_argument("--owed-at-most", type=int, default=1000)
-    parser.add_argument("--database")
+    parser.add_argument("--on-the-way-at-most", type=int, default=1000)
+    parser.add_argument("--arrivals", type=Path)
     return parser.parse_args()
 
 

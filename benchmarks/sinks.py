@@ -49,12 +49,12 @@ class Arrival:
 
 
 class Sink:
-    """A running sink: `name` says which kind, `url` where it is, without a path."""
+    """A running sink: `name` says which kind, `url` where it is, without a path; `log` has a line for each arrival."""
 
     def __init__(self, name: str, url: str, log: Path) -> None:
         self.name = name
         self.url = url
-        self._log = log
+        self.log = log
         self._read_until = 0
 
     def arrivals(self, at_least: int) -> list[Arrival]:
@@ -69,7 +69,7 @@ class Sink:
         return [_arrival(line) for line in lines + self._new_lines()]
 
     def _new_lines(self) -> list[bytes]:
-        with self._log.open("rb") as log:
+        with self.log.open("rb") as log:
             log.seek(self._read_until)
             lines = [line for line in log.readlines() if line.endswith(b"\n")]
         self._read_until += sum(len(line) for line in lines)

@@ -56,7 +56,7 @@ async def open_verbs(settings: Settings, bell: CeleryBell, threads: int) -> Asyn
     arm_from_environment()
     timing = _timing(settings)
     table = RetryTable.from_seconds(settings.retry_delays)
-    database = open_database(settings.need_database_url())
+    database, hot = _databases(settings)
     failures = FailureStore(database)
     limits = SenderLimits(timeout_seconds=settings.delivery_timeout)
     async with AiohttpSender(limits, _address_policy(settings)) as sender:
@@ -66,16 +66,17 @@ async def open_verbs(settings: Settings, bell: CeleryBell, threads: int) -> Asyn
             endpoint_concurrency=settings.endpoint_concurrency,
             most_waiting=max(threads // 2, 1),
         )
-        deliveries = DeliveryStore(database, timing)
+        deliveries = DeliveryStore(hot, timing)
         settling = Settling(deliveries, bell, timing.horizon)
         deliver = Deliver(deliveries, sender, settling, bell, rules)
         yield Verbs(
-            accept=_accept(settings, database, bell),
+            accept=_accept(settings, hot, bell),
             deliver=deliver,
             plan=Plan(PlanStore(database, timing), bell, settling, table, waiting=lambda: deliver.waiting),
             fail=Fail(failures, bell),
             alert=SendAlerts(failures),
         )
+    await hot.dispose()
     await database.dispose()
 
 
@@ -87,11 +88,11 @@ async def api_application(settings: Settings) -> AsyncIterator[web.Application]:
     app = Celery("flux-api")
     app.config_from_object(celery_settings(settings.need_redis_url()))
     bell = CeleryBell(app)
-    database = open_database(settings.need_database_url())
+    database, hot = _databases(settings)
     webhooks = WebhookStore(database)
     yield make_app(
         ApiParts(
-            publish=_accept(settings, database, bell),
+            publish=_accept(settings, hot, bell),
             subscribe=Subscribe(webhooks, _address_policy(settings), require_https=settings.require_https),
             reads=Reads(database),
             keys=KeyStore(database),
@@ -101,7 +102,14 @@ async def api_application(settings: Settings) -> AsyncIterator[web.Application]:
         )
     )
     await asyncio.to_thread(bell.close)
+    await hot.dispose()
     await database.dispose()
+
+
+def _databases(settings: Settings) -> tuple[AsyncEngine, AsyncEngine]:
+    """Open the database twice: for what is asked now and then, and for what every event and delivery needs."""
+    url = settings.need_database_url()
+    return open_database(url), open_database(url, is_hot=True)
 
 
 async def _check_parts(database: AsyncEngine, bell: CeleryBell) -> dict[str, bool]:

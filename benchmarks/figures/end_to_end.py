@@ -6,7 +6,7 @@ from benchmarks.bench import Bench
 from benchmarks.preload import endpoints, subscribe
 from benchmarks.publishing import publish, spread_ms
 
-OWED_AT_MOST: Final = 1000
+ON_THE_WAY_AT_MOST: Final = 1000
 _SPAN: Final = "SELECT extract(epoch FROM max(ended_at) - to_timestamp($1))::float8 FROM attempts"
 
 
@@ -25,7 +25,7 @@ def _round(bench: Bench) -> dict[str, Any]:
         stage.start_api()
         stage.start_workers(1)
         key = stage.key_of(account)
-        options = ["--owed-at-most", str(OWED_AT_MOST), "--database", stage.servers.database_url]
+        options = ["--on-the-way-at-most", str(ON_THE_WAY_AT_MOST), "--arrivals", str(bench.sink.log)]
         before = stage.cpu()
         published = publish(stage, key, bench.sizes.end_to_end_seconds, *options)
         stage.wait_until_drained()

@@ -9,10 +9,13 @@ from flux_dispatch.domain.errors import IdempotencyConflict, InvalidRequest, Not
 from flux_dispatch.domain.event import Accepted, Event, Stored, check_type, compose_body
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, new_id
 from flux_dispatch.engine import failpoint
-from flux_dispatch.engine.grouping import Grouped
+from flux_dispatch.engine.grouping import Grouped, Linger
 from flux_dispatch.engine.turns import apart
 
 MOST_IN_ONE_COMMIT: Final = 200
+LINGER: Final = Linger(0, 0.0001, 0.002)
+"""Who publishes alone does not wait; where many do, two milliseconds save each of them much of what a commit costs."""
+
 LONGEST_IDEMPOTENCY_KEY: Final = 255
 
 
@@ -49,7 +52,7 @@ class Accept:
         self._bell = bell
         self._first_delay = first_delay
         self._is_rung_at_once = first_delay <= horizon
-        self._store = Grouped[Event, Stored | None](self._commit, most=MOST_IN_ONE_COMMIT, lanes=2)
+        self._store = Grouped[Event, Stored | None](self._commit, most=MOST_IN_ONE_COMMIT, lanes=2, linger=LINGER)
 
     async def __call__(
         self, account: AccountId, event_type: str, data: dict[str, Any], *, idempotency_key: str | None = None

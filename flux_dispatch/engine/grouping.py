@@ -90,14 +90,24 @@ class Grouped(Generic[Item, Result]):
         commit: stores a group and returns one result for each item, in order.
         most: how many items one group may have.
         lanes: how many commits may be under way at once.
+        linger: how long a group that is not full waits for company.
 
     A call raises what its group's commit raised.
     """
 
-    def __init__(self, commit: Callable[[list[Item]], Awaitable[Sequence[Result]]], *, most: int, lanes: int) -> None:
+    def __init__(
+        self,
+        commit: Callable[[list[Item]], Awaitable[Sequence[Result]]],
+        *,
+        most: int,
+        lanes: int,
+        linger: Linger = NO_LINGER,
+    ) -> None:
         self._commit = commit
         self._loop = asyncio.get_running_loop()
-        self._groups = Groups[tuple[Item, asyncio.Future[Result]]](self._commit_group, most=most, lanes=lanes)
+        self._groups = Groups[tuple[Item, asyncio.Future[Result]]](
+            self._commit_group, most=most, lanes=lanes, linger=linger
+        )
 
     async def __call__(self, item: Item) -> Result:
         """Return the item's result once the group that it went with is committed."""

@@ -17,19 +17,36 @@ CONNECT_TIMEOUT_SECONDS = 5
 COMMAND_TIMEOUT_SECONDS = 30
 
 
-def open_database(url: str, *, pool_size: int = 10) -> AsyncEngine:
+_SETTINGS = {"application_name": "flux-dispatch", "jit": "off"}
+
+_HOT_SETTINGS = {
+    # planning one of the hot statements takes PostgreSQL as long as running it for twenty deliveries
+    "plan_cache_mode": "force_generic_plan",
+    # a plan that is made once must not depend on how small a table was then
+    "enable_seqscan": "off",
+}
+
+
+def open_database(url: str, *, pool_size: int = 10, is_hot: bool = False) -> AsyncEngine:
     """Return the engine of a `postgresql://` URL; nothing is connected before the first statement.
 
     The URL goes to asyncpg as it is, so whatever libpq's form allows (sockets, sslmode, several hosts) works. Each
     statement commits by itself unless a verb opens a transaction: the hot verbs are one statement each.
+
+    Args:
+        url: where it is.
+        pool_size: how many connections this process may hold.
+        is_hot: for the statements that every event and delivery needs, all of which go by their indexes: each
+            connection plans them once.
     """
+    settings = _SETTINGS | (_HOT_SETTINGS if is_hot else {})
 
     async def connect() -> Any:  # noqa: ANN401 - asyncpg has no types
         return await asyncpg.connect(
             _for_driver(url),
             timeout=CONNECT_TIMEOUT_SECONDS,
             command_timeout=COMMAND_TIMEOUT_SECONDS,
-            server_settings={"application_name": "flux-dispatch", "jit": "off"},
+            server_settings=settings,
         )
 
     return create_async_engine(

@@ -10,7 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.delivery import Move, sources, target
 from flux_dispatch.domain.ids import AccountId, Prefix, uuid_hex
-from flux_dispatch.store import deliver, plan, reads
+from flux_dispatch.store import accept, deliver, plan, reads
+from flux_dispatch.store.accept import EventStore
+from flux_dispatch.store.connect import open_database
 from tests.store.world import TIMING, World, event
 
 DELIVERIES = 1_000_000
@@ -67,6 +69,18 @@ async def test_ends_of_attempts_are_written_by_id_whatever_the_statistics_say(da
         assert compared == 0, f"{name} compared {compared} pairs of rows in vain"
 
 
+async def test_a_plan_that_was_made_while_the_tables_were_empty_goes_by_their_indexes(database_url: str) -> None:
+    hot = open_database(database_url, is_hot=True)
+    world = World(hot)
+    account = await world.account()
+    some = [uuid_hex(Prefix.ACCOUNT, account)] * 3
+    published = EventStore(hot, TIMING)._parameters([event(account)], timedelta(0))
+    statements = _ends(some) | {"claim": (deliver._CLAIM.text, _claim(some)), "add": (accept._ADD.text, published)}
+    for name, (sql, parameters) in statements.items():
+        assert not _read_from_end_to_end(await _explained(world, sql, parameters)), name
+    await hot.dispose()
+
+
 def _with(statement: str, values: dict[str, Any]) -> tuple[str]:
     for name, value in values.items():
         statement = statement.replace(f":{name}", f"'{value}'" if isinstance(value, str) else str(value))
@@ -75,12 +89,10 @@ def _with(statement: str, values: dict[str, Any]) -> tuple[str]:
 
 def _statements(account: AccountId, some: list[str]) -> dict[str, tuple[str, dict[str, Any]]]:
     interval = timedelta(seconds=5)
-    claim = {"ids": some, "from": sources(Move.CLAIM), "to": target(Move.CLAIM), "token": some[0]}
-    claim |= {"slack": interval, "lease": interval}
     wake = {"may_ring": True, "limit": 1000, "token": some[0], "lease": interval, "grace": interval, "most_rescues": 3}
     page = {"account": uuid_hex(Prefix.ACCOUNT, account), "limit": 26}
     return {
-        "claim": (deliver._CLAIM.text, claim),
+        "claim": (deliver._CLAIM.text, _claim(some)),
         **_ends(some),
         "peek": (plan._PEEK.text, {"grace": TIMING.grace}),
         "wake first attempts": (plan._WAKE.text, wake | {"retries": False}),
@@ -88,6 +100,12 @@ def _statements(account: AccountId, some: list[str]) -> dict[str, tuple[str, dic
         "list deliveries": (_paged(reads._DELIVERIES, "deliveries"), page),
         "list events": (_paged(reads._EVENTS, "events"), page),
     }
+
+
+def _claim(some: list[str]) -> dict[str, Any]:
+    interval = timedelta(seconds=5)
+    ours = {"ids": some, "from": sources(Move.CLAIM), "to": target(Move.CLAIM), "token": some[0]}
+    return ours | {"slack": interval, "lease": interval}
 
 
 def _ends(leased: list[str]) -> dict[str, tuple[str, dict[str, Any]]]:
