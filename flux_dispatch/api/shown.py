@@ -33,14 +33,12 @@ def accepted(shown: Accepted) -> bytes:
 
     It is the payload that receivers get, whose bytes are at hand, with a few more fields.
     """
-    more: dict[str, Any] = {
-        "object": "event",
-        "status": "pending" if shown.webhooks else "unmatched",
-        "webhooks": shown.webhooks,
-    }
+    more: dict[str, Any] = {"status": "pending" if shown.webhooks else "unmatched", "webhooks": shown.webhooks}
     if not shown.webhooks:
         more["note"] = _nobody_wants(shown.event.type)
-    return shown.event.body[:-1] + b"," + json.dumps(more).encode()[1:]
+    event_id, _, rest = shown.event.body.partition(b",")
+    last = json.dumps(more, separators=(",", ":")).encode()
+    return event_id + b',"object":"event",' + rest[:-1] + b"," + last[1:]
 
 
 def event(row: Row[Any]) -> dict[str, Any]:
