@@ -11,7 +11,7 @@ from pathlib import Path
 import asyncpg
 import redis
 
-from flux_dispatch.cli.embedded import EmbeddedPostgres, free_port, redis_command
+from flux_dispatch.cli.embedded import EmbeddedPostgres, ServerMissing, free_port, redis_command
 from flux_dispatch.domain.delivery import OPEN, TRANSITIONS, Move, State
 from flux_dispatch.store.connect import open_database
 from flux_dispatch.store.migrate import migrate
@@ -88,11 +88,19 @@ class Database:
         """Stop it without a checkpoint (`pg_ctl -m immediate`), then start it: it recovers from its log."""
         os.kill(self._server.pid, signal.SIGQUIT)
         eventually(lambda: not self._server.is_running(), "PostgreSQL is down")
-        self._server.restart()
+        eventually(self._restarts, "PostgreSQL is up again", 60)
 
     def stop(self) -> None:
         """End it for good."""
         self._server.stop()
+
+    def _restarts(self) -> bool:
+        """Say whether it is up; the wheel waits ten seconds for it, and a busy machine needs more for a recovery."""
+        try:
+            self._server.restart()
+        except ServerMissing:
+            return False
+        return True
 
 
 @contextmanager
