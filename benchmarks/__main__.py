@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from benchmarks.bench import Bench
 from benchmarks.figures import (
+    choices,
     drain,
     end_to_end,
     fairness,
@@ -43,6 +44,7 @@ FIGURES: Final[dict[str, Callable[[Bench], dict[str, Any]]]] = {
     "idle": idle.measure,
     "storage": storage.measure,
     "scale": scale.measure,
+    "choices": choices.measure,
 }
 
 

@@ -32,9 +32,10 @@ class Bench:
         """Prepare a fresh installation."""
         return stage.stage(self.servers)
 
-    def raw_per_second(self, count: int) -> float:
-        """Return how many POSTs a second a bare aiohttp client sends, signed, storing nothing."""
+    def raw_per_second(self, count: int, *, ours: bool = False) -> float:
+        """Return how many POSTs a second a bare client sends, signed, storing nothing: aiohttp's session, or ours."""
         command = [sys.executable, "-m", "benchmarks.raw", self.sink.url, str(count), str(RAW_CONCURRENCY)]
+        command += ["--ours"] if ours else []
         report = json.loads(subprocess.check_output(command))  # noqa: S603 - our own script
         self.arrivals_of_deliveries([f"dlv_{number:032x}" for number in range(count)])
         return float(count / report["seconds"])

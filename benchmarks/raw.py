@@ -1,23 +1,26 @@
 """The raw limit: aiohttp and uvloop in one process POST signed bodies as fast as they can; nothing is stored.
 
-    python -m benchmarks.raw URL COUNT CONCURRENCY
+    python -m benchmarks.raw URL COUNT CONCURRENCY [--ours]
 
-Prints {"seconds": …, "posts": …}.
+With `--ours` it is the client that a worker uses, in place of aiohttp's session. Prints {"seconds": …, "posts": …}.
 """
 
 import asyncio
 import json
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import aiohttp
 import uvloop
+import yarl
 
 from benchmarks.payload import DATA, SECRET, TYPE
 from flux_dispatch.domain.event import compose_body
 from flux_dispatch.domain.ids import Prefix, new_id
 from flux_dispatch.domain.signing import sign_flux, sign_standard
+from flux_dispatch.http.client import PostClient
 
 _SECRETS = (SECRET,)
 _EVENT = new_id(Prefix.EVENT, int(time.time() * 1000))
@@ -25,9 +28,9 @@ _BODY = compose_body(_EVENT, TYPE, datetime.now(UTC), DATA)
 """Stored deliveries are sent as they are: so nothing is composed here either."""
 
 
-async def _post(session: aiohttp.ClientSession, url: str, number: int) -> None:
+def _headers(number: int) -> dict[str, str]:
     now = int(time.time())
-    headers = {
+    return {
         "content-type": "application/json",
         "user-agent": "raw",
         "flux-signature": sign_flux(_SECRETS, now, _BODY),
@@ -37,23 +40,43 @@ async def _post(session: aiohttp.ClientSession, url: str, number: int) -> None:
         "flux-delivery": f"dlv_{number:032x}",
         "flux-attempt": "1",
     }
-    async with session.post(url, data=_BODY, headers=headers) as response:
-        await response.read()
 
 
-async def _run(url: str, count: int, concurrency: int) -> None:
-    left = iter(range(count))
-
-    async def work(session: aiohttp.ClientSession) -> None:
-        for number in left:
-            await _post(session, url, number)
-
+async def _with_session(url: str, count: int, concurrency: int) -> None:
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
-        started = time.perf_counter()
-        await asyncio.gather(*(work(session) for _ in range(concurrency)))
-        sys.stdout.write(json.dumps({"seconds": time.perf_counter() - started, "posts": count}))
+
+        async def post(number: int) -> None:
+            async with session.post(url, data=_BODY, headers=_headers(number)) as response:
+                await response.read()
+
+        await _run(post, count, concurrency)
+
+
+async def _with_ours(url: str, count: int, concurrency: int) -> None:
+    client, parsed = PostClient(aiohttp.TCPConnector(limit=0)), yarl.URL(url)
+
+    async def post(number: int) -> None:
+        response = await client.post(parsed, _headers(number), _BODY)
+        await response.content.read()
+        response.release()
+
+    await _run(post, count, concurrency)
+    await client.close()
+
+
+async def _run(post: Callable[[int], Awaitable[None]], count: int, concurrency: int) -> None:
+    left = iter(range(count))
+
+    async def work() -> None:
+        for number in left:
+            await post(number)
+
+    started = time.perf_counter()
+    await asyncio.gather(*(work() for _ in range(concurrency)))
+    sys.stdout.write(json.dumps({"seconds": time.perf_counter() - started, "posts": count}))
 
 
 if __name__ == "__main__":
-    uvloop.run(_run(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
+    run = _with_ours if "--ours" in sys.argv else _with_session
+    uvloop.run(run(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))

@@ -1,6 +1,7 @@
 """How fast a backlog is worked off: against the raw limit of aiohttp, and against the textbook way."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,10 +56,15 @@ def drain_stored(bench: Bench, stage: Stage, *, workers: int) -> Drained:
     stage.ring(deliveries, account)
     stage.start_workers(workers)
     before = stage.cpu()
+    rate = settled_per_second(bench, stage, deliveries)
+    return Drained(rate, stage.cost_since(before, count))
+
+
+def settled_per_second(bench: Bench, stage: Stage, deliveries: Sequence[str]) -> int:
+    """Wait until all have arrived and are settled, and return how many a second that was, from the first POST on."""
     bench.arrivals_of_deliveries(deliveries)
     stage.wait_until_delivered(deliveries)
-    cost = stage.cost_since(before, count)
-    return Drained(round(count / stage.ask(_SPAN, uuids(deliveries))), cost)
+    return round(len(deliveries) / stage.ask(_SPAN, uuids(deliveries)))
 
 
 def _textbook(bench: Bench) -> float:
