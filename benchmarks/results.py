@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from benchmarks.parts import machine
 
 Figures = Mapping[str, Any]
+
+RESULTS: Final = Path(__file__).parent / "results"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,7 @@ class Goal:
     """One line of the table: where the value is among the figures, and what it should be."""
 
     name: str
+    about: str
     figure: str
     value: Callable[[Any], float]
     at_least: float | None = None
@@ -48,27 +51,133 @@ def _end_to_end(figure: Any) -> float:  # noqa: ANN401 - what the figure returns
 
 
 GOALS: Final = (
-    Goal("drain_over_raw", "drain", _ratio("drain", "raw"), at_least=0.6),
-    Goal("drain_over_textbook", "drain", _ratio("drain_all_cores", "textbook"), at_least=10),
-    Goal("end_to_end_over_raw", "end_to_end", _end_to_end, at_least=0.4),
-    Goal("latency_p50_ms", "latency", lambda each: each["at_100_per_second"]["p50"], at_most=10),
-    Goal("latency_p99_ms", "latency", lambda each: each["at_100_per_second"]["p99"], at_most=50),
-    Goal("isolation_throughput", "isolation", lambda each: each["throughput_ratio"], at_least=0.9),
-    Goal("isolation_p99", "isolation", lambda each: _times("hanging", "none")(each["latency_ms"]), at_most=2),
-    Goal("parked_drain", "parked", lambda each: each["drain_ratio"], at_least=0.95),
-    Goal("parked_plan_cost", "parked", lambda each: each["plan_cost_ratio"], at_most=1.3),
-    Goal("outage_p99", "outage", _times("meanwhile_ms", "usual_ms"), at_most=2),
-    Goal("fairness_p99", "fairness", _times("beside_ms", "alone_ms"), at_most=2),
-    Goal("worker_memory_mb", "memory", lambda each: each["after_all_mb"], at_most=150),
-    Goal("worker_memory_growth_mb", "memory", lambda each: each["growth_mb"], at_most=20),
-    Goal("parked_memory_mb", "parked", lambda each: each["memory_mb"], at_most=150),
-    Goal("idle_redis_commands", "idle", lambda each: each["redis_commands"], at_most=600),
-    Goal("idle_sql_statements", "idle", lambda each: each["sql_statements"], at_most=120),
-    Goal("bytes_per_event", "storage", lambda each: each["bytes_per_event"], at_most=2500),
-    Goal("finished_drain", "scale", lambda each: each["against_plain"]["many_finished"], at_least=0.9),
-    Goal("webhooks_drain", "scale", lambda each: each["against_plain"]["many_webhooks"], at_least=0.9),
-    Goal("lost", "account", lambda each: each["lost"], at_most=0),
-    Goal("doubled", "account", lambda each: each["doubled"], at_most=0),
+    Goal(
+        "drain_over_raw",
+        "a backlog drained by one worker ÷ the bare aiohttp client",
+        "drain",
+        _ratio("drain", "raw"),
+        at_least=0.6,
+    ),
+    Goal(
+        "drain_over_textbook",
+        "a backlog drained by all cores ÷ one Celery task a delivery, by all cores",
+        "drain",
+        _ratio("drain_all_cores", "textbook"),
+        at_least=10,
+    ),
+    Goal(
+        "end_to_end_over_raw",
+        "single events published, delivered and settled ÷ the bare client",
+        "end_to_end",
+        _end_to_end,
+        at_least=0.4,
+    ),
+    Goal(
+        "latency_p50_ms",
+        "publish to arrival at 100 events/s, median, ms",
+        "latency",
+        lambda each: each["at_100_per_second"]["p50"],
+        at_most=10,
+    ),
+    Goal(
+        "latency_p99_ms",
+        "the same, 99th percentile, ms",
+        "latency",
+        lambda each: each["at_100_per_second"]["p99"],
+        at_most=50,
+    ),
+    Goal(
+        "isolation_throughput",
+        "healthy endpoints' throughput, a tenth hanging ÷ none",
+        "isolation",
+        lambda each: each["throughput_ratio"],
+        at_least=0.9,
+    ),
+    Goal(
+        "isolation_p99",
+        "healthy endpoints' p99, a tenth hanging ÷ none",
+        "isolation",
+        lambda each: _times("hanging", "none")(each["latency_ms"]),
+        at_most=2,
+    ),
+    Goal(
+        "parked_drain",
+        "drain with a million parked retries ÷ with ten thousand",
+        "parked",
+        lambda each: each["drain_ratio"],
+        at_least=0.95,
+    ),
+    Goal(
+        "parked_plan_cost",
+        "the planner's cost of a due retry, the same two",
+        "parked",
+        lambda each: each["plan_cost_ratio"],
+        at_most=1.3,
+    ),
+    Goal(
+        "outage_p99",
+        "the others' p99 while 100,000 overdue deliveries go out ÷ usual",
+        "outage",
+        _times("meanwhile_ms", "usual_ms"),
+        at_most=2,
+    ),
+    Goal(
+        "fairness_p99",
+        "a quiet account's p99 beside a flood of 20,000 ÷ alone",
+        "fairness",
+        _times("beside_ms", "alone_ms"),
+        at_most=2,
+    ),
+    Goal(
+        "worker_memory_mb",
+        "a worker's memory after 100,000 deliveries, MB",
+        "memory",
+        lambda each: each["after_all_mb"],
+        at_most=150,
+    ),
+    Goal(
+        "worker_memory_growth_mb",
+        "of that, grown since the first 5,000, MB",
+        "memory",
+        lambda each: each["growth_mb"],
+        at_most=20,
+    ),
+    Goal(
+        "parked_memory_mb",
+        "a worker's memory with a million parked, MB",
+        "parked",
+        lambda each: each["memory_mb"],
+        at_most=150,
+    ),
+    Goal(
+        "idle_redis_commands", "Redis commands a minute, idle", "idle", lambda each: each["redis_commands"], at_most=600
+    ),
+    Goal(
+        "idle_sql_statements", "SQL statements a minute, idle", "idle", lambda each: each["sql_statements"], at_most=120
+    ),
+    Goal(
+        "bytes_per_event",
+        "database bytes for a delivered event of 1 kB, after vacuum",
+        "storage",
+        lambda each: each["bytes_per_event"],
+        at_most=2500,
+    ),
+    Goal(
+        "finished_drain",
+        "drain with a million finished deliveries ÷ without",
+        "scale",
+        lambda each: each["against_plain"]["many_finished"],
+        at_least=0.9,
+    ),
+    Goal(
+        "webhooks_drain",
+        "drain with 10,000 more webhooks on another account ÷ without",
+        "scale",
+        lambda each: each["against_plain"]["many_webhooks"],
+        at_least=0.9,
+    ),
+    Goal("lost", "events lost, in all of it", "account", lambda each: each["lost"], at_most=0),
+    Goal("doubled", "events doubled, in all of it", "account", lambda each: each["doubled"], at_most=0),
 )
 
 _IN_RATIOS: Final = {
@@ -102,6 +211,43 @@ def show(values: Mapping[str, float]) -> None:
             sys.stdout.write(f"{goal.name:<26} {values[goal.name]:>10g} {goal.wanted:>10}{mark}\n")
 
 
+def newest() -> Mapping[str, Any]:
+    """Return the newest result of a whole run."""
+    results = [json.loads(file.read_text()) for file in RESULTS.glob("*.json")]
+    return cast(Figures, max((each for each in results if not each["quick"]), key=lambda each: each["at"]))
+
+
+def as_markdown(result: Figures) -> str:
+    """Return the table of a result, with where it was measured."""
+    where = result["machine"]
+    rows = [
+        f"| {goal.about} | {value:g} | {goal.wanted} |"
+        for goal in GOALS
+        if (value := values_of(result["figures"]).get(goal.name)) is not None
+    ]
+    head = (
+        f"Measured at commit `{result['commit']}`, {result['at'][:10]}, in {result['seconds'] / 60:.0f} minutes on "
+        f"{where['cores']} cores ({where['processor']}, Linux {where['kernel'].split('-')[0]}, "
+        f"Python {where['python']}), sink: {result['sink']}."
+    )
+    return "\n".join([head, "", "| figure | measured | to reach |", "| --- | --- | --- |", *rows])
+
+
+def costs_as_markdown(result: Figures) -> str:
+    """Return what an event costs each part, in microseconds of CPU: the medians of the rounds."""
+    figures = result["figures"]
+    drain = figures["drain"]["cpu_microseconds_per_delivery"]
+    whole = [each["cpu_microseconds_per_event"] for each in figures["end_to_end"]["rounds"]]
+    parts = ("api", "workers", "postgres", "redis")
+    rows = [f"| {part} | {_median(drain, part)} | {_median(whole, part)} |" for part in parts]
+    head = "| part | a delivery out of a backlog | an event, published and delivered |"
+    return "\n".join([head, "| --- | --- | --- |", *rows])
+
+
+def _median(rounds: list[dict[str, float]], part: str) -> str:
+    return f"{median(each[part] for each in rounds):g} µs" if part in rounds[0] else "none"
+
+
 def write(figures: Figures, values: Mapping[str, float], about: Mapping[str, Any]) -> Path:
     """Write everything to benchmarks/results/ and return the file."""
     commit = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], text=True).strip()  # noqa: S607
@@ -117,8 +263,7 @@ def write(figures: Figures, values: Mapping[str, float], about: Mapping[str, Any
         "bytes_per_event": values.get("bytes_per_event"),
         "figures": figures,
     }
-    folder = Path(__file__).parent / "results"
-    folder.mkdir(exist_ok=True)
-    file = folder / f"{datetime.now(UTC):%Y-%m-%d}-{commit}.json"
+    RESULTS.mkdir(exist_ok=True)
+    file = RESULTS / f"{datetime.now(UTC):%Y-%m-%d}-{commit}.json"
     file.write_text(json.dumps(result, indent=2) + "\n")
     return file

@@ -1,5 +1,5 @@
 # ruff: noqa: INP001 - a script, not a package
-"""Draws what the docs show of the code: the states of a delivery, and the table of settings.
+"""Draws what the docs show of the code and its measurements: states of a delivery, settings, the newest benchmark.
 
 python docs/generated.py           writes those parts anew
 python docs/generated.py --check   says which are out of date, and exits 1 if any is
@@ -14,6 +14,7 @@ from typing import Any, Final
 from annotated_types import Ge, Gt, Le
 from pydantic.fields import FieldInfo
 
+from benchmarks.results import as_markdown, costs_as_markdown, newest
 from config.settings import PREFIX, Settings
 from flux_dispatch.domain.delivery import OPEN, TRANSITIONS, State
 
@@ -58,6 +59,8 @@ PARTS: Final[Mapping[tuple[str, str], Callable[[], str]]] = {
     ("architecture.md", "states"): draw_states,
     ("architecture.md", "ways out"): describe_states,
     ("configuration.md", "settings"): list_settings,
+    ("performance.md", "results"): lambda: as_markdown(newest()),
+    ("performance.md", "costs"): lambda: costs_as_markdown(newest()),
 }
 
 
