@@ -72,7 +72,7 @@ async def open_verbs(settings: Settings, bell: CeleryBell, threads: int) -> Asyn
         yield Verbs(
             accept=_accept(settings, hot, bell),
             deliver=deliver,
-            plan=Plan(PlanStore(database, timing), bell, settling, table, waiting=lambda: deliver.waiting),
+            plan=Plan(PlanStore(database, timing), bell, settling, table, backlog=deliver),
             fail=Fail(failures, bell),
             alert=SendAlerts(failures),
         )

@@ -50,10 +50,9 @@ class Claiming:
         self._lanes: set[asyncio.Task[None]] = set()
         self._is_closed = False
 
-    @property
-    def waiting(self) -> int:
-        """How many deliveries wait to be claimed."""
-        return self._line.length
+    def waiting(self, *, retries: bool) -> int:
+        """Return how many first attempts, or retries, wait to be claimed."""
+        return self._line.of(is_retry=retries).length
 
     def add(self, deliveries: Sequence[DeliveryId], batch: Batch, *, account: AccountId | None, is_retry: bool) -> None:
         """Have deliveries claimed when it is their account's turn, or leave them to the planner if too many wait."""

@@ -94,10 +94,9 @@ class Deliver:
         self._log = AttemptLog()
         self._stopping = asyncio.Event()
 
-    @property
-    def waiting(self) -> int:
-        """How many deliveries this worker was told of and has not claimed yet."""
-        return self._claiming.waiting
+    def waiting(self, *, retries: bool) -> int:
+        """Return of how many first attempts, or retries, this worker was told, which it has not claimed yet."""
+        return self._claiming.waiting(retries=retries)
 
     async def __call__(
         self, deliveries: Sequence[DeliveryId], *, attempt: int = 1, account: AccountId | None = None

@@ -1,6 +1,6 @@
 """Plan: find what is due soon or was forgotten, and have it rung; every worker plans, and none relies on another."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 import structlog
@@ -68,6 +68,14 @@ class Bell(Protocol):
         ...
 
 
+class Backlog(Protocol):
+    """What planning needs to know of delivering."""
+
+    def waiting(self, *, retries: bool) -> int:
+        """Return of how many first attempts, or retries, this worker was told, which it has not claimed yet."""
+        ...
+
+
 class Plan:
     """The planner's step.
 
@@ -76,7 +84,7 @@ class Plan:
         bell: rung for what is found.
         settling: takes the attempts whose workers died once too often.
         table: decides what follows those.
-        waiting: how many deliveries this worker holds unclaimed.
+        backlog: what this worker holds unclaimed.
     """
 
     def __init__(
@@ -85,13 +93,13 @@ class Plan:
         bell: Bell,
         settling: Settling,
         table: RetryTable,
-        waiting: Callable[[], int],
+        backlog: Backlog,
     ) -> None:
         self._deliveries = deliveries
         self._bell = bell
         self._settling = settling
         self._table = table
-        self._waiting = waiting
+        self._backlog = backlog
 
     async def look(self) -> float:
         """Look once, act on what is found, and return after how many seconds to look again.
@@ -111,7 +119,7 @@ class Plan:
         return BUSY_SLEEP_SECONDS if is_busy else _pause(horizon)
 
     async def _may_ring(self, *, retries: bool) -> bool:
-        if self._waiting() >= BACKLOG_DELIVERIES:
+        if self._backlog.waiting(retries=retries) >= BACKLOG_DELIVERIES:
             return False
         return await self._bell.waiting_messages(retries=retries) < BACKLOG_MESSAGES
 

@@ -61,11 +61,6 @@ class Line(Generic[Work]):
         self.retries = Turns[Work]()
         self._taken = 0
 
-    @property
-    def length(self) -> int:
-        """How much waits in all."""
-        return self.firsts.length + self.retries.length
-
     def of(self, *, is_retry: bool) -> Turns[Work]:
         """Return the turns of first attempts, or those of retries."""
         return self.retries if is_retry else self.firsts

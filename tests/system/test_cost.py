@@ -31,8 +31,8 @@ def test_a_thousand_deliveries_cost_few_statements_and_few_redis_commands(instal
         eventually(lambda: settled(installation) == DELIVERIES, "all are settled")
         statements = count_statements(installation) - statements
         commands = count_commands(installation) - commands
-    # 5 messages, 5 claims, some 30 groups of settlements, the planner now and then: about 45 statements and 80 commands;
-    # the slower a machine, the more groups
+    # 5 messages, 5 claims, some 30 groups of settlements, the planner: about 45 statements and 80 commands; the
+    # slower a machine, the more groups
     assert statements < DELIVERIES / 8
     assert commands < DELIVERIES / 5
 

@@ -100,7 +100,7 @@ async def test_what_comes_while_all_lanes_are_busy_shares_the_next_claim(claimin
     for n in range(LANES + 3):
         await told(claiming, ids(1, f"lane{n}_"))
     assert len(store.claims) == LANES
-    assert claiming.waiting == 3
+    assert claiming.waiting(retries=False) == 3
     store.go_on.set()
     await let_others_run(5)
     assert len(store.claims) == LANES + 1
@@ -121,7 +121,7 @@ async def test_nothing_is_claimed_without_room_and_all_is_when_there_is_some(
 ) -> None:
     sending.room = 0
     await told(claiming, ids(5))
-    assert (store.claims, claiming.waiting) == ([], 5)
+    assert (store.claims, claiming.waiting(retries=False)) == ([], 5)
     sending.room = 5
     claiming.look()
     await let_others_run(3)
@@ -155,7 +155,7 @@ async def test_too_much_of_one_account_is_left_to_the_planner(claiming: Claiming
     await told(claiming, ids(MOST_OF_ONE_ACCOUNT), FLOOD)
     assert await (await told(claiming, ids(7, "more"), FLOOD)).over() == Counter({Word.SKIPPED: 7})
     await told(claiming, ids(7, "other"))
-    assert claiming.waiting == MOST_OF_ONE_ACCOUNT + 7
+    assert claiming.waiting(retries=False) == MOST_OF_ONE_ACCOUNT + 7
 
 
 async def test_what_is_unclaimed_at_the_end_is_returned(claiming: Claiming, store: Store, sending: Sending) -> None:

@@ -20,7 +20,6 @@ def test_first_attempts_go_first_and_a_retry_goes_now_and_then() -> None:
     line = Line[str]()
     line.of(is_retry=True).add(FLOOD, ["retry"] * 5)
     line.of(is_retry=False).add(SMALL, ["first"] * 20)
-    assert line.length == 25
     order = [line.next() for _ in range(18)]
     assert order.count("retry") == 2
     assert order[FIRSTS_PER_RETRY] == "retry"
