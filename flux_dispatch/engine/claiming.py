@@ -18,8 +18,10 @@ LANES: Final = 4
 """How many claims may be under way at once."""
 
 MOST_OF_ONE_ACCOUNT: Final = 50_000
-"""What an account has waiting beyond this is left to the database: the planner has it rung again when there is room. It
-bounds the memory, at some 200 bytes each."""
+MOST_OF_FLOODS: Final = 100_000
+"""What an account has waiting beyond the first, and what all together have beyond the second that came in messages of
+their own, is left to the database: the planner has it rung again when there is room. So memory is bounded, at some 200
+bytes each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ class Claiming:
     def add(self, deliveries: Sequence[DeliveryId], batch: Batch, *, account: AccountId | None, is_retry: bool) -> None:
         """Have deliveries claimed when it is their account's turn, or leave them to the planner if too many wait."""
         turns = self._line.of(is_retry=is_retry)
-        if turns.length_of(account) >= MOST_OF_ONE_ACCOUNT:
+        is_too_much = account is not None and turns.length >= MOST_OF_FLOODS
+        if is_too_much or turns.length_of(account) >= MOST_OF_ONE_ACCOUNT:
             batch.skip(len(deliveries))
             return
         turns.add(account, [_Wanted(each, batch) for each in deliveries])

@@ -11,7 +11,7 @@ from flux_dispatch.domain.claim import Claim, Lease
 from flux_dispatch.domain.errors import Unavailable
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, WebhookId
 from flux_dispatch.engine.batch import Batch, Word
-from flux_dispatch.engine.claiming import LANES, MOST_IN_ONE_CLAIM, MOST_OF_ONE_ACCOUNT, Claiming
+from flux_dispatch.engine.claiming import LANES, MOST_IN_ONE_CLAIM, MOST_OF_FLOODS, MOST_OF_ONE_ACCOUNT, Claiming
 from flux_dispatch.engine.lease_clock import LeaseClock
 from tests.waiting import let_others_run
 
@@ -154,8 +154,10 @@ async def test_too_much_of_one_account_is_left_to_the_planner(claiming: Claiming
     sending.room = 0
     await told(claiming, ids(MOST_OF_ONE_ACCOUNT), FLOOD)
     assert await (await told(claiming, ids(7, "more"), FLOOD)).over() == Counter({Word.SKIPPED: 7})
-    await told(claiming, ids(7, "other"))
-    assert claiming.waiting(retries=False) == MOST_OF_ONE_ACCOUNT + 7
+    await told(claiming, ids(MOST_OF_FLOODS - MOST_OF_ONE_ACCOUNT, "second"), AccountId("acct_2"))
+    assert await (await told(claiming, ids(7, "third"), AccountId("acct_3"))).over() == Counter({Word.SKIPPED: 7})
+    await told(claiming, ids(7, "small"))
+    assert claiming.waiting(retries=False) == MOST_OF_FLOODS + 7
 
 
 async def test_what_is_unclaimed_at_the_end_is_returned(claiming: Claiming, store: Store, sending: Sending) -> None:
