@@ -98,15 +98,25 @@ class HotStatement:
             Unavailable: the database could not be reached, or went away; the verb may be tried again.
         """
         async with statement(database) as connection:
-            driver = cast(asyncpg.Connection, (await connection.get_raw_connection()).driver_connection)
+            driver = await _driver_of(connection)
+            if driver.is_closed():  # it ended while it lay in the pool: the server was restarted
+                await connection.invalidate()
+                driver = await _driver_of(connection)
             try:
                 rows: list[asyncpg.Record] = await driver.fetch(self._sql, *(parameters[name] for name in self._names))
             except asyncpg.PostgresError as error:
-                is_lost = driver.is_closed()
+                is_lost = driver.is_closed() or (error.sqlstate or "").startswith(_ENDING)
                 if is_lost:
                     await connection.invalidate()
                 raise DBAPIError(self._sql, None, error, connection_invalidated=is_lost) from error
+            except _BROKEN as error:
+                await connection.invalidate()
+                raise Unavailable(_AWAY) from error
             return rows
+
+
+async def _driver_of(connection: AsyncConnection) -> asyncpg.Connection:
+    return cast(asyncpg.Connection, (await connection.get_raw_connection()).driver_connection)
 
 
 async def answers(database: AsyncEngine) -> bool:
@@ -150,6 +160,12 @@ _AWAY_ERRORS = (
     # as the driver raises them while a connection is being made: refused, shutting down, too many clients
     *(asyncpg.PostgresError, asyncpg.InterfaceError),
 )
+_BROKEN = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+"""What the driver raises when its connection cannot be used any more, whatever the statement was."""
+
+_ENDING = ("08", "57P")
+"""SQLSTATEs after which the server closes the connection, though it may not have done so yet."""
+
 _AWAY = "The database is not available at the moment. Try again in a second."
 
 
