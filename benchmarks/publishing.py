@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from benchmarks.bench import Bench
+from benchmarks.preload import ENDPOINTS
 from benchmarks.sinks import Arrival
 from benchmarks.stage import Stage, percentile
 
@@ -64,6 +66,15 @@ def publish(stage: Stage, key: str, seconds: float, *options: str) -> Published:
     """Publish, and return when every event is answered."""
     with publisher(stage, key, seconds, *options) as running:
         return running.report()
+
+
+def warm_up(bench: Bench, stage: Stage, key: str, *, endpoints: int = ENDPOINTS) -> None:
+    """Publish for a second, so that every part has its connections and its plans before something is measured.
+
+    Only the first so many endpoints answer.
+    """
+    published = publish(stage, key, 1, "--rate", "100")
+    bench.arrivals_of_events([event for event, number in published.endpoint.items() if number < endpoints])
 
 
 def spread_ms(latencies: list[float]) -> dict[str, float]:

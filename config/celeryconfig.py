@@ -8,8 +8,9 @@ VISIBILITY_TIMEOUT_SECONDS: Final = 300
 """After how long Redis gives a message that nobody acknowledged to another worker. Longer than any countdown (the
 planner's horizon), or countdown messages would run twice; short, because the planner is quicker anyway."""
 
-QUEUES: Final = ("ingest", "deliver", "retry", "control", "celery")
-"""Apart, so that pools scale apart and retries never stand before first attempts. `celery` is where a producer's
+QUEUES: Final = ("ingest", "deliver", "bulk", "retry", "control", "celery")
+"""Apart, so that pools scale apart and retries never stand before first attempts, nor the flood of an account (`bulk`)
+before anybody's event. `celery` is where a producer's
 `send_task("flux.publish")` goes when the producer names no queue; hence Flux wants a Redis database of its own."""
 
 ROUTES: Final = {

@@ -70,10 +70,11 @@ class CeleryBell:
     def deliver(
         self, deliveries: Sequence[DeliveryId], *, attempt: int, countdown_seconds: float, account: AccountId | None
     ) -> None:
-        """Have these deliveries tried when the countdown is over; retries go to a queue of their own."""
+        """Have these deliveries tried when the countdown is over; retries and floods go to queues of their own."""
         options = (("attempt", attempt), *((("account", account),) if account else ()))
         run_at = time.monotonic() + countdown_seconds if countdown_seconds else 0.0
-        self._put(Ring("flux.deliver", _queue(is_retry=attempt > 1), tuple(deliveries), options, run_at))
+        queue = "retry" if attempt > 1 else "bulk" if account else "deliver"
+        self._put(Ring("flux.deliver", queue, tuple(deliveries), options, run_at))
 
     def fail(self, deliveries: Sequence[DeliveryId]) -> None:
         """Have the final-failure task run for these."""
@@ -85,7 +86,10 @@ class CeleryBell:
 
     async def waiting_messages(self, *, retries: bool) -> int:
         """Return how many messages of first attempts, or of retries, wait; 0 when the broker does not say."""
-        return 0 if self._is_resting() else await asyncio.to_thread(self._count_waiting, _queue(is_retry=retries))
+        queues = ("retry",) if retries else ("deliver", "bulk")
+        if self._is_resting():
+            return 0
+        return sum([await asyncio.to_thread(self._count_waiting, queue) for queue in queues])
 
     def answers(self) -> bool:
         """Say whether the broker answers now; blocks for at most a few seconds."""
@@ -174,10 +178,6 @@ def _messages(rings: list[Ring]) -> list[Ring]:
         for ring, ids in joined.items()
         for start in range(0, len(ids), MOST_IN_ONE_MESSAGE)
     ]
-
-
-def _queue(*, is_retry: bool) -> str:
-    return "retry" if is_retry else "deliver"
 
 
 def _readable(ring: Ring) -> str:

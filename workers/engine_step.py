@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import resource
+import sys
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from typing import Any, TypeVar, cast
@@ -19,6 +20,10 @@ from workers.wiring import Verbs, open_verbs
 
 AWAY_SECONDS = 1.0
 """How long the planner waits before it asks a database again that was away."""
+
+SWITCH_SECONDS = 0.0005
+"""How long the loop may keep the interpreter while another thread wants it. Python's 5 ms would be paid many times by
+each message on its way to a busy loop."""
 
 Value = TypeVar("Value")
 
@@ -43,6 +48,7 @@ class RunningEngine:
         """Open the database pool and the HTTP session, and begin to plan."""
         _allow_many_sockets()
         _collect_rarely()
+        sys.setswitchinterval(SWITCH_SECONDS)
         self._loop.start()
         self._loop.run(self._start())
 

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from benchmarks.bench import Bench
 from benchmarks.preload import endpoints, subscribe
-from benchmarks.publishing import publish, spread_ms
+from benchmarks.publishing import publish, spread_ms, warm_up
 
 ON_THE_WAY_AT_MOST: Final = 1000
 _SPAN: Final = "SELECT extract(epoch FROM max(ended_at) - to_timestamp($1))::float8 FROM attempts"
@@ -26,6 +26,7 @@ def _round(bench: Bench) -> dict[str, Any]:
         stage.start_workers(1)
         key = stage.key_of(account)
         options = ["--on-the-way-at-most", str(ON_THE_WAY_AT_MOST), "--arrivals", str(bench.sink.log)]
+        warm_up(bench, stage, key)
         before = stage.cpu()
         published = publish(stage, key, bench.sizes.end_to_end_seconds, *options)
         stage.wait_until_drained()

@@ -4,9 +4,13 @@ from typing import Any, Final
 
 from benchmarks.bench import Bench
 from benchmarks.preload import endpoints, store_events, subscribe
-from benchmarks.publishing import publish, publisher, spread_ms
+from benchmarks.publishing import publish, publisher, spread_ms, warm_up
 
 RATE: Final = 20
+
+_EVENTS_OF: Final = """
+    SELECT array_agg('evt_' || replace(event_id::text, '-', '')) FROM deliveries WHERE id = ANY($1::uuid[])
+"""
 
 
 def measure(bench: Bench) -> dict[str, Any]:
@@ -17,6 +21,7 @@ def measure(bench: Bench) -> dict[str, Any]:
         key = stage.key_of(subscribe(stage, endpoints(bench.sink.url)))
         stage.start_api()
         stage.start_workers(1)
+        warm_up(bench, stage, key)
         alone = publish(stage, key, seconds, "--rate", str(RATE))
         alone_ms = spread_ms(alone.latencies_ms(bench.arrivals_of_events(alone.sent_at)))
         with publisher(stage, key, seconds, "--rate", str(RATE)) as running:
@@ -24,7 +29,6 @@ def measure(bench: Bench) -> dict[str, Any]:
             stage.ring(flood, flooding)
             beside = running.report()
         stage.wait_until_drained()
-        events = stage.ask("SELECT array_agg('evt_' || replace(event_id::text, '-', '')) FROM deliveries")
-        ours = [each for each in events if each not in alone.sent_at]
-        beside_ms = spread_ms(beside.latencies_ms(bench.arrivals_of_events(ours)))
+        flooded = stage.ask(_EVENTS_OF, [each.removeprefix("dlv_") for each in flood])
+        beside_ms = spread_ms(beside.latencies_ms(bench.arrivals_of_events([*flooded, *beside.sent_at])))
     return {"flood": bench.sizes.flood, "alone_ms": alone_ms, "beside_ms": beside_ms}

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from benchmarks.bench import Bench
 from benchmarks.preload import ENDPOINTS, endpoints, store_events, subscribe
-from benchmarks.publishing import publish, spread_ms
+from benchmarks.publishing import publish, spread_ms, warm_up
 from benchmarks.sinks import tarpit
 
 HANGING: Final = ENDPOINTS // 10
@@ -56,6 +56,7 @@ def _latency(bench: Bench, urls: list[str], *, hang: bool) -> dict[str, float]:
         key = stage.key_of(subscribe(stage, urls))
         stage.start_api()
         stage.start_workers(1)
+        warm_up(bench, stage, key, endpoints=ENDPOINTS - HANGING if hang else ENDPOINTS)
         published = publish(stage, key, bench.sizes.latency_seconds, "--rate", str(RATE))
         stage.kill_workers()
         healthy = [event for event, number in published.endpoint.items() if number < ENDPOINTS - HANGING]

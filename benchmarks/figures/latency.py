@@ -4,7 +4,7 @@ from typing import Any
 
 from benchmarks.bench import Bench
 from benchmarks.preload import endpoints, subscribe
-from benchmarks.publishing import publish, spread_ms
+from benchmarks.publishing import publish, spread_ms, warm_up
 
 
 def measure(bench: Bench) -> dict[str, Any]:
@@ -14,8 +14,7 @@ def measure(bench: Bench) -> dict[str, Any]:
         key = stage.key_of(subscribe(stage, endpoints(bench.sink.url)))
         stage.start_api()
         stage.start_workers(1)
-        warm_up = publish(stage, key, 1, "--rate", "100")
-        bench.arrivals_of_events(warm_up.sent_at)
+        warm_up(bench, stage, key)
         for rate in bench.sizes.latency_rates:
             published = publish(stage, key, bench.sizes.latency_seconds, "--rate", str(rate))
             latencies = published.latencies_ms(bench.arrivals_of_events(published.sent_at))

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from benchmarks.bench import Bench
 from benchmarks.preload import endpoints, park, subscribe
-from benchmarks.publishing import publish, publisher, spread_ms
+from benchmarks.publishing import publish, publisher, spread_ms, warm_up
 from benchmarks.stage import Stage
 
 RATE: Final = 200
@@ -20,6 +20,7 @@ def measure(bench: Bench) -> dict[str, Any]:
         key = stage.key_of(subscribe(stage, endpoints(bench.sink.url)))
         stage.start_api()
         stage.start_workers(1)
+        warm_up(bench, stage, key)
         usual = _latency(bench, stage, key)
         meanwhile = _while_it_comes_back(bench, stage, key)
     return {"usual_ms": usual, **meanwhile}

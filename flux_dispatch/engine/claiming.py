@@ -2,16 +2,18 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Final, Protocol, TypeAlias
 
 from flux_dispatch.domain.claim import Claim, Lease
 from flux_dispatch.domain.ids import AccountId, DeliveryId
 from flux_dispatch.engine import failpoint
 from flux_dispatch.engine.batch import Batch
 from flux_dispatch.engine.lease_clock import LeaseClock
-from flux_dispatch.engine.turns import Line
+from flux_dispatch.engine.turns import FIRSTS_PER_RETRY, Line
 
 MOST_IN_ONE_CLAIM: Final = 200
 LANES: Final = 4
@@ -28,6 +30,18 @@ bytes each."""
 class _Wanted:
     delivery: DeliveryId
     batch: Batch
+    is_retry: bool
+
+
+_Group: TypeAlias = list[tuple[AccountId | None, _Wanted]]
+
+
+class Room(Protocol):
+    """What claiming must know of sending."""
+
+    def __call__(self, account: AccountId | None, *, is_retry: bool) -> int:
+        """Return how many more may begin, of one account or (None) of several."""
+        ...
 
 
 class Claiming:
@@ -36,19 +50,20 @@ class Claiming:
     Args:
         claim: the store's statement.
         begin: takes each delivery that is claimed.
-        has_room: says whether more can begin, of first attempts (False) or of retries (True).
+        room: says how many more can begin, of an account or (None) of several.
     """
 
     def __init__(
         self,
         claim: Callable[[Sequence[DeliveryId]], Awaitable[Lease | None]],
         begin: Callable[[Claim, LeaseClock, Batch], None],
-        has_room: Callable[[bool], bool],
+        room: Room,
     ) -> None:
         self._claim = claim
         self._begin = begin
-        self._has_room = has_room
+        self._room = room
         self._line = Line[_Wanted]()
+        self._being_claimed = Counter[tuple[AccountId | None, bool]]()
         self._lanes: set[asyncio.Task[None]] = set()
         self._is_closed = False
 
@@ -63,15 +78,17 @@ class Claiming:
         if is_too_much or turns.length_of(account) >= MOST_OF_ONE_ACCOUNT:
             batch.skip(len(deliveries))
             return
-        turns.add(account, [_Wanted(each, batch) for each in deliveries])
+        turns.add(account, [_Wanted(each, batch, is_retry) for each in deliveries])
         self.look()
 
     def look(self) -> None:
         """Claim as much as there is room for."""
         while len(self._lanes) < LANES and not self._is_closed and (group := self._next_group()):
-            lane = asyncio.create_task(self._claim_group(group))
+            counts = Counter((account, each.is_retry) for account, each in group)
+            self._being_claimed += counts
+            lane = asyncio.create_task(self._claim_group([each for _, each in group]))
             self._lanes.add(lane)
-            lane.add_done_callback(self._lane_is_free)
+            lane.add_done_callback(partial(self._lane_is_free, counts))
 
     async def close(self) -> list[DeliveryId]:
         """Claim no more; return what was not claimed, when the claims that are under way have ended."""
@@ -84,19 +101,19 @@ class Claiming:
             unclaimed.append(wanted.delivery)
         return unclaimed
 
-    def _lane_is_free(self, lane: asyncio.Task[None]) -> None:
+    def _lane_is_free(self, counts: Counter[tuple[AccountId | None, bool]], lane: asyncio.Task[None]) -> None:
+        self._being_claimed -= counts
         self._lanes.discard(lane)
         self.look()
 
-    def _next_group(self) -> list[_Wanted]:
-        may_start, may_retry = self._has_room(False), self._has_room(True)  # noqa: FBT003 - see has_room
-        group: list[_Wanted] = []
-        while len(group) < MOST_IN_ONE_CLAIM:
-            wanted = self._line.next(may_start=may_start, may_retry=may_retry)
-            if wanted is None:
-                break
-            group.append(wanted)
-        return group
+    def _next_group(self) -> _Group:
+        for_retries = MOST_IN_ONE_CLAIM // (FIRSTS_PER_RETRY + 1) if self._line.retries.length else 0
+        group = self._take(MOST_IN_ONE_CLAIM - for_retries, is_retry=False)
+        return group + self._take(MOST_IN_ONE_CLAIM - len(group), is_retry=True)
+
+    def _take(self, most: int, *, is_retry: bool) -> _Group:
+        turns = self._line.of(is_retry=is_retry)
+        return turns.take(most, lambda who: self._room(who, is_retry=is_retry) - self._being_claimed[who, is_retry])
 
     async def _claim_group(self, group: list[_Wanted]) -> None:
         batches: dict[DeliveryId, Batch] = {}

@@ -88,7 +88,7 @@ class Deliver:
         self._bell = bell
         self._bulkhead = Bulkhead(rules.endpoint_concurrency)
         self._dispatch = Dispatch[_Work](self._attempt)
-        self._claiming = Claiming(deliveries.claim, self._begin, self._dispatch.has_room)
+        self._claiming = Claiming(deliveries.claim, self._begin, self._dispatch.room)
         self._dispatch.made_room = self._claiming.look
         self._waiting_room = WaitingRoom(rules.most_waiting)
         self._log = AttemptLog()

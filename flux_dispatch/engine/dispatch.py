@@ -9,9 +9,12 @@ import structlog
 from flux_dispatch.domain.ids import AccountId
 from flux_dispatch.engine.turns import Line
 
-MOST_QUEUED: Final = 600
+MOST_QUEUED: Final = 2000
 """From this many on, no more is claimed: what is claimed must be sent well before its lease ends. First attempts and
 retries count apart, so that neither keeps the other out."""
+
+MOST_QUEUED_OF_ONE: Final = 400
+"""The same for one account that sends very much: the others find room."""
 
 MOST_UNDER_WAY: Final = 4096
 """The same for attempts that wait for their answers: the memory and the sockets of a worker are bounded by it."""
@@ -46,9 +49,13 @@ class Dispatch(Generic[Work]):
         self._is_idle = asyncio.Event()
         self._is_idle.set()
 
-    def has_room(self, is_retry: bool) -> bool:  # noqa: FBT001 - first attempts and retries have rooms of their own
-        """Say whether more may be added."""
-        return self._line.of(is_retry=is_retry).length < MOST_QUEUED and len(self._tasks) < MOST_UNDER_WAY
+    def room(self, account: AccountId | None, *, is_retry: bool) -> int:
+        """Return how many more may be added, of one account or (None) of several."""
+        if len(self._tasks) >= MOST_UNDER_WAY:
+            return 0
+        turns = self._line.of(is_retry=is_retry)
+        room = MOST_QUEUED - turns.length
+        return room if account is None else min(room, MOST_QUEUED_OF_ONE - turns.length_of(account))
 
     def add(self, account: AccountId, work: Work, *, is_retry: bool) -> None:
         """Have an attempt made when it is its account's turn."""

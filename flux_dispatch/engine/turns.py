@@ -1,7 +1,7 @@
 """Turns: a queue for each account, the accounts one after the other, first attempts before retries."""
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, Generic, TypeVar
 
 from flux_dispatch.domain.ids import AccountId, DeliveryId
@@ -37,14 +37,30 @@ class Turns(Generic[Work]):
         """Take the first of the account whose turn it is; None when nothing waits."""
         if not self._order:
             return None
-        self.length -= 1
         account = self._order[0]
+        self._order.rotate(-1)
+        return self._pop(account)
+
+    def take(self, most: int, room: Callable[[AccountId | None], int]) -> list[tuple[AccountId | None, Work]]:
+        """Take up to `most`, in turns of those accounts that have room, and from each no more than its room."""
+        left = {account: space for account in self._order if (space := room(account)) > 0}
+        taken: list[tuple[AccountId | None, Work]] = []
+        while left and len(taken) < most:
+            for account in list(left)[: most - len(taken)]:
+                taken.append((account, self._pop(account)))
+                left[account] -= 1
+                if left[account] == 0 or account not in self._queues:
+                    del left[account]
+        if taken:
+            self._order.rotate(-1)
+        return taken
+
+    def _pop(self, account: AccountId | None) -> Work:
+        self.length -= 1
         queue = self._queues[account]
         work = queue.popleft()
-        if queue:
-            self._order.rotate(-1)
-        else:
-            self._order.popleft()
+        if not queue:
+            self._order.remove(account)
             del self._queues[account]
         return work
 
@@ -65,13 +81,9 @@ class Line(Generic[Work]):
         """Return the turns of first attempts, or those of retries."""
         return self.retries if is_retry else self.firsts
 
-    def next(self, *, may_start: bool = True, may_retry: bool = True) -> Work | None:
-        """Take the next that may be taken."""
+    def next(self) -> Work | None:
+        """Take the next; None when nothing waits."""
         self._taken += 1
-        if not may_start:
-            return self.retries.next() if may_retry else None
-        if not may_retry:
-            return self.firsts.next()
         if self._taken % (FIRSTS_PER_RETRY + 1):
             return self.firsts.next() or self.retries.next()
         return self.retries.next() or self.firsts.next()

@@ -43,6 +43,7 @@ class Sending:
     def __init__(self) -> None:
         self.begun: list[DeliveryId] = []
         self.room = 10**6
+        self.room_of_flood = 10**6
 
     def begin(self, claim: Claim, clock: LeaseClock, batch: Batch) -> None:
         assert clock.seconds_left(0) > 0
@@ -50,8 +51,8 @@ class Sending:
         self.room -= 1
         batch.note(Word.DELIVERED)
 
-    def has_room(self, is_retry: bool) -> bool:  # noqa: FBT001 - as the dispatch has it
-        return self.room > 0 and not is_retry
+    def room_of(self, account: AccountId | None, *, is_retry: bool) -> int:
+        return 0 if is_retry else min(self.room, self.room_of_flood if account == FLOOD else self.room)
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def sending() -> Sending:
 
 @pytest.fixture
 async def claiming(store: Store, sending: Sending) -> Claiming:
-    return Claiming(store.claim, sending.begin, sending.has_room)
+    return Claiming(store.claim, sending.begin, sending.room_of)
 
 
 def ids(count: int, name: str = "a") -> list[DeliveryId]:
@@ -114,6 +115,20 @@ async def test_a_flood_keeps_nobody_out_of_the_next_claim(claiming: Claiming, st
     store.go_on.set()
     await let_others_run(10)
     assert set(ids(2, "small")) <= set(store.claims[LANES])
+
+
+async def test_an_account_is_claimed_no_further_than_it_has_room_and_keeps_nobody_out(
+    claiming: Claiming, store: Store, sending: Sending
+) -> None:
+    sending.room_of_flood = 5
+    store.go_on.clear()
+    await told(claiming, ids(20), FLOOD)
+    await told(claiming, ids(2, "small"))
+    assert store.claims == [ids(5), ids(2, "small")]
+    sending.room_of_flood = 0  # they are being sent
+    store.go_on.set()
+    await let_others_run(5)
+    assert len(store.claims) == 2
 
 
 async def test_nothing_is_claimed_without_room_and_all_is_when_there_is_some(

@@ -25,14 +25,24 @@ def test_first_attempts_go_first_and_a_retry_goes_now_and_then() -> None:
     assert order[FIRSTS_PER_RETRY] == "retry"
 
 
-def test_what_may_not_go_is_left_where_it_is() -> None:
-    line = Line[str]()
-    line.of(is_retry=True).add(FLOOD, ["retry"])
-    line.of(is_retry=False).add(SMALL, ["first"])
-    assert line.next(may_start=False, may_retry=False) is None
-    assert line.next(may_start=False) == "retry"
-    assert line.next(may_start=False) is None
-    assert line.next(may_retry=False) == "first"
+def test_each_account_gives_as_much_as_it_has_room_for_in_turns() -> None:
+    turns = Turns[str]()
+    turns.add(FLOOD, ["f1", "f2", "f3", "f4"])
+    turns.add(SMALL, ["s1"])
+    turns.add(None, ["n1", "n2"])
+    room = {FLOOD: 2, SMALL: 5, None: 0}
+    assert turns.take(10, room.__getitem__) == [(FLOOD, "f1"), (SMALL, "s1"), (FLOOD, "f2")]
+    assert (turns.length, turns.length_of(SMALL)) == (4, 0)
+    assert turns.take(10, lambda _: 0) == []
+    assert [work for _, work in turns.take(3, lambda _: 9)] == ["n1", "f3", "n2"]
+
+
+def test_whoever_was_cut_off_is_first_the_next_time() -> None:
+    turns = Turns[str]()
+    turns.add(FLOOD, ["f1", "f2", "f3"])
+    turns.add(SMALL, ["s1", "s2"])
+    assert [work for _, work in turns.take(1, lambda _: 9)] == ["f1"]
+    assert [work for _, work in turns.take(2, lambda _: 9)] == ["s1", "f2"]
 
 
 def test_only_those_who_send_much_at_once_get_messages_of_their_own() -> None:

@@ -58,11 +58,14 @@ def test_first_attempts_and_retries_go_to_their_own_queues(broker: str) -> None:
     bell = CeleryBell(app_on(broker))
     bell.deliver(ids(3), attempt=1, countdown_seconds=0, account=None)
     bell.deliver(ids(1), attempt=4, countdown_seconds=20, account=AccountId("acct_1"))
+    bell.deliver(ids(2), attempt=1, countdown_seconds=0, account=AccountId("acct_1"))
     bell.fail(ids(2))
     bell.alert([AlertId("alrt_1")])
     bell.close()
     (first,), (retry,), control = sent(broker, "deliver"), sent(broker, "retry"), sent(broker, "control")
     assert first["args"] == [ids(3)]
+    (flood,) = sent(broker, "bulk")
+    assert (flood["args"], flood["kwargs"]) == ([ids(2)], {"attempt": 1, "account": "acct_1"})
     assert first["kwargs"] == {"attempt": 1}
     assert retry["kwargs"] == {"attempt": 4, "account": "acct_1"}
     assert first["headers"]["task"] == "flux.deliver"
