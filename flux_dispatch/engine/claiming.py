@@ -86,8 +86,7 @@ class Claiming:
         while len(self._lanes) < LANES and not self._is_closed and (group := self._next_group()):
             counts = Counter((account, each.is_retry) for account, each in group)
             self._being_claimed += counts
-            lane = asyncio.create_task(self._claim_group([each for _, each in group]))
-            self._lanes.add(lane)
+            self._lanes.add(lane := asyncio.create_task(self._claim_group([each for _, each in group])))
             lane.add_done_callback(partial(self._lane_is_free, counts))
 
     async def close(self) -> list[DeliveryId]:

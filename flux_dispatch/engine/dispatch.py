@@ -50,12 +50,18 @@ class Dispatch(Generic[Work]):
         self._is_idle.set()
 
     def room(self, account: AccountId | None, *, is_retry: bool) -> int:
-        """Return how many more may be added, of one account or (None) of several."""
+        """Return how many more may be added, of one account or (None) of several.
+
+        There is none for one that has half of its room taken: a claim of many costs each of them less.
+        """
         if len(self._tasks) >= MOST_UNDER_WAY:
             return 0
         turns = self._line.of(is_retry=is_retry)
         room = MOST_QUEUED - turns.length
-        return room if account is None else min(room, MOST_QUEUED_OF_ONE - turns.length_of(account))
+        if account is None:
+            return room
+        own = MOST_QUEUED_OF_ONE - turns.length_of(account)
+        return min(room, own) if own >= MOST_QUEUED_OF_ONE // 2 else 0
 
     def add(self, account: AccountId, work: Work, *, is_retry: bool) -> None:
         """Have an attempt made when it is its account's turn."""
