@@ -15,6 +15,9 @@ from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId
 from flux_dispatch.engine.grouping import Linger
 
 MOST_IN_ONE_MESSAGE: Final = 200
+MOST_IN_ONE_FLOOD: Final = 1000
+"""Of a message in the queue `bulk`: a flood is taken in quickly, and waits then by itself."""
+
 LINGER: Final = Linger()
 """After sending, the bell waits for more to send together: a message costs a worker as much as ten or twenty
 deliveries do. So the first of many, and each of a few, goes at once.
@@ -174,10 +177,14 @@ def _messages(rings: list[Ring]) -> list[Ring]:
     for ring in rings:
         joined.setdefault(replace(ring, ids=()), []).extend(ring.ids)
     return [
-        replace(ring, ids=tuple(ids[start : start + MOST_IN_ONE_MESSAGE]))
+        replace(ring, ids=tuple(ids[start : start + _most_in(ring)]))
         for ring, ids in joined.items()
-        for start in range(0, len(ids), MOST_IN_ONE_MESSAGE)
+        for start in range(0, len(ids), _most_in(ring))
     ]
+
+
+def _most_in(ring: Ring) -> int:
+    return MOST_IN_ONE_FLOOD if ring.queue == "bulk" else MOST_IN_ONE_MESSAGE
 
 
 def _readable(ring: Ring) -> str:

@@ -16,6 +16,7 @@ from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId
 from flux_dispatch.engine.grouping import Linger
 from tests.waiting import eventually
 from workers.bell import (
+    MOST_IN_ONE_FLOOD,
     MOST_IN_ONE_MESSAGE,
     CeleryBell,
     Ring,
@@ -80,9 +81,9 @@ def test_rings_that_wait_share_messages_of_bounded_size() -> None:
     many = ids(2 * MOST_IN_ONE_MESSAGE + 50)
     now = [Ring("flux.deliver", "deliver", (each,), (("attempt", 1),)) for each in many]
     later = Ring("flux.deliver", "retry", tuple(ids(5)), (("attempt", 2),), 99.0)
-    flood = Ring("flux.deliver", "deliver", tuple(ids(30)), (("attempt", 1), ("account", "acct_1")))
+    flood = Ring("flux.deliver", "bulk", tuple(ids(MOST_IN_ONE_FLOOD)), (("attempt", 1), ("account", "acct_1")))
     messages = _messages([*now, later, flood])
-    assert [len(each.ids) for each in messages] == [MOST_IN_ONE_MESSAGE, MOST_IN_ONE_MESSAGE, 50, 5, 30]
+    assert [len(each.ids) for each in messages] == [MOST_IN_ONE_MESSAGE, MOST_IN_ONE_MESSAGE, 50, 5, MOST_IN_ONE_FLOOD]
     assert [each for message in messages[:3] for each in message.ids] == many
     assert messages[3:] == [later, flood]
 
