@@ -212,9 +212,9 @@ def show(values: Mapping[str, float]) -> None:
 
 
 def newest() -> Mapping[str, Any]:
-    """Return the newest result of a whole run."""
+    """Return the newest result, a quick one only if there is no other."""
     results = [json.loads(file.read_text()) for file in RESULTS.glob("*.json")]
-    return cast(Figures, max((each for each in results if not each["quick"]), key=lambda each: each["at"]))
+    return cast(Figures, max(results, key=lambda each: (not each["quick"], each["at"])))
 
 
 def as_markdown(result: Figures) -> str:
@@ -226,7 +226,7 @@ def as_markdown(result: Figures) -> str:
         if (value := values_of(result["figures"]).get(goal.name)) is not None
     ]
     head = (
-        f"Measured at commit `{result['commit']}`, {result['at'][:10]}, in {result['seconds'] / 60:.0f} minutes on "
+        f"{'The quick programme, measured' if result['quick'] else 'Measured'} at commit `{result['commit']}`, {result['at'][:10]}, in {result['seconds'] / 60:.0f} minutes on "
         f"{where['cores']} cores ({where['processor']}, Linux {where['kernel'].split('-')[0]}, "
         f"Python {where['python']}), sink: {result['sink']}."
     )

@@ -16,8 +16,10 @@ from flux_dispatch.engine.lease_clock import LeaseClock
 from flux_dispatch.engine.turns import FIRSTS_PER_RETRY, Line
 
 MOST_IN_ONE_CLAIM: Final = 200
-LANES: Final = 4
-"""How many claims may be under way at once."""
+LANES: Final = 3
+FLOOD_LANES: Final = 1
+"""How many claims may be under way at once, in all and of floods. These are large, and share PostgreSQL's cores with
+those of single events: beside one of them a small claim is quick, beside three it is not."""
 
 MOST_OF_ONE_ACCOUNT: Final = 50_000
 MOST_OF_FLOODS: Final = 100_000
@@ -64,7 +66,7 @@ class Claiming:
         self._room = room
         self._line = Line[_Wanted]()
         self._being_claimed = Counter[tuple[AccountId | None, bool]]()
-        self._lanes: set[asyncio.Task[None]] = set()
+        self._lanes: dict[asyncio.Task[None], bool] = {}
         self._is_closed = False
 
     def waiting(self, *, retries: bool) -> int:
@@ -84,9 +86,10 @@ class Claiming:
     def look(self) -> None:
         """Claim as much as there is room for."""
         while len(self._lanes) < LANES and not self._is_closed and (group := self._next_group()):
+            is_flood = group[0][0] is not None
             counts = Counter((account, each.is_retry) for account, each in group)
             self._being_claimed += counts
-            self._lanes.add(lane := asyncio.create_task(self._claim_group([each for _, each in group])))
+            self._lanes[lane := asyncio.create_task(self._claim_group([each for _, each in group]))] = is_flood
             lane.add_done_callback(partial(self._lane_is_free, counts))
 
     async def close(self) -> list[DeliveryId]:
@@ -102,17 +105,26 @@ class Claiming:
 
     def _lane_is_free(self, counts: Counter[tuple[AccountId | None, bool]], lane: asyncio.Task[None]) -> None:
         self._being_claimed -= counts
-        self._lanes.discard(lane)
+        del self._lanes[lane]
         self.look()
 
     def _next_group(self) -> _Group:
-        for_retries = MOST_IN_ONE_CLAIM // (FIRSTS_PER_RETRY + 1) if self._line.retries.length else 0
-        group = self._take(MOST_IN_ONE_CLAIM - for_retries, is_retry=False)
-        return group + self._take(MOST_IN_ONE_CLAIM - len(group), is_retry=True)
+        """Return what may be claimed together: of those who share messages, else of floods if their lane is free."""
+        shared = self._take(is_flood=False)
+        return shared or (self._take(is_flood=True) if sum(self._lanes.values()) < FLOOD_LANES else [])
 
-    def _take(self, most: int, *, is_retry: bool) -> _Group:
-        turns = self._line.of(is_retry=is_retry)
-        return turns.take(most, lambda who: self._room(who, is_retry=is_retry) - self._being_claimed[who, is_retry])
+    def _take(self, *, is_flood: bool) -> _Group:
+        for_retries = MOST_IN_ONE_CLAIM // (FIRSTS_PER_RETRY + 1) if self._line.retries.length else 0
+        group: _Group = []
+        for is_retry, most in ((False, MOST_IN_ONE_CLAIM - for_retries), (True, MOST_IN_ONE_CLAIM)):
+            room = partial(self._room_left, is_retry=is_retry, is_flood=is_flood)
+            group += self._line.of(is_retry=is_retry).take(most - len(group), room)
+        return group
+
+    def _room_left(self, account: AccountId | None, *, is_retry: bool, is_flood: bool) -> int:
+        if is_flood is (account is None):
+            return 0
+        return self._room(account, is_retry=is_retry) - self._being_claimed[account, is_retry]
 
     async def _claim_group(self, group: list[_Wanted]) -> None:
         batches: dict[DeliveryId, Batch] = {}

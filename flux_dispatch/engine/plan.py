@@ -14,11 +14,14 @@ from flux_dispatch.engine.settling import Settling
 from flux_dispatch.engine.turns import apart
 
 LONGEST_SLEEP_SECONDS: Final = 5.0
-SHORTEST_SLEEP_SECONDS: Final = 0.1
+SHORTEST_SLEEP_SECONDS: Final = 0.05
 BUSY_SLEEP_SECONDS: Final = 1.0
 """The pause while a backlog is worked off: there is nothing to hurry for."""
 
-MOST_IN_ONE_LOOK: Final = 1000
+MOST_IN_ONE_LOOK: Final = 250
+"""A look at many would keep the loop, and whoever is being sent to, waiting. This much every 50 milliseconds is 5,000 a
+second, by each worker."""
+
 BACKLOG_MESSAGES: Final = 50
 BACKLOG_DELIVERIES: Final = 5000
 """From this many waiting messages on, or of deliveries that this worker holds unclaimed, what was rung and not claimed

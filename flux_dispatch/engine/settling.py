@@ -66,7 +66,7 @@ class Settling:
         self._bell = bell
         self._horizon = horizon
         self._settled = Groups[tuple[Settlement, Note]](
-            self._settle_group, most=MOST_IN_ONE_COMMIT, lanes=2, linger=Linger()
+            self._settle_group, most=MOST_IN_ONE_COMMIT, lanes=1, linger=Linger()
         )
         self._released = Groups[tuple[Release, Note]](
             self._release_group, most=MOST_IN_ONE_COMMIT, lanes=1, linger=Linger()
