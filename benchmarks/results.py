@@ -225,8 +225,9 @@ def as_markdown(result: Figures) -> str:
         for goal in GOALS
         if (value := values_of(result["figures"]).get(goal.name)) is not None
     ]
+    programme = "The quick programme, measured" if result["quick"] else "Measured"
     head = (
-        f"{'The quick programme, measured' if result['quick'] else 'Measured'} at commit `{result['commit']}`, {result['at'][:10]}, in {result['seconds'] / 60:.0f} minutes on "
+        f"{programme} at commit `{result['commit']}`, {result['at'][:10]}, in {result['seconds'] / 60:.0f} minutes on "
         f"{where['cores']} cores ({where['processor']}, Linux {where['kernel'].split('-')[0]}, "
         f"Python {where['python']}), sink: {result['sink']}."
     )
