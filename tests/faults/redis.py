@@ -60,7 +60,7 @@ def frozen(ground: Ground) -> None:
 
 @contextmanager
 def _publishing_unhindered(ground: Ground) -> Iterator[None]:
-    """While the broker is away, every event is acknowledged, and takes at most 300 ms longer than usual."""
+    """While the broker is away, every event is acknowledged, 99 of 100 at most 300 ms later than usual."""
     usual = _slow(ground.publisher.seconds)
     before, unclear = len(ground.publisher.seconds), len(ground.publisher.unclear)
     yield
@@ -72,8 +72,8 @@ def _publishing_unhindered(ground: Ground) -> Iterator[None]:
 
 
 def _slow(seconds: list[float]) -> float:
-    """Return the 95th percentile: the few slowest say more of this machine than of us."""
-    return sorted(seconds)[int(len(seconds) * 0.95)]
+    """Return the 99th percentile."""
+    return sorted(seconds)[int(len(seconds) * 0.99)]
 
 
 def _all_live(workers: tuple[Part, Part]) -> None:
