@@ -16,10 +16,11 @@ from flux_dispatch.engine.lease_clock import LeaseClock
 from flux_dispatch.engine.turns import FIRSTS_PER_RETRY, Line
 
 MOST_IN_ONE_CLAIM: Final = 200
-LANES: Final = 3
+SHARED_LANES: Final = 2
 FLOOD_LANES: Final = 1
-"""How many claims may be under way at once, in all and of floods. These are large, and share PostgreSQL's cores with
-those of single events: beside one of them a small claim is quick, beside three it is not."""
+"""How many claims may be under way at once, of those who share messages and of floods, so that neither keeps the other
+out. A flood's claims are large, and share PostgreSQL's cores with the small ones: beside one of them a small claim is
+quick, beside three it is not."""
 
 MOST_OF_ONE_ACCOUNT: Final = 50_000
 MOST_OF_FLOODS: Final = 100_000
@@ -85,7 +86,7 @@ class Claiming:
 
     def look(self) -> None:
         """Claim as much as there is room for."""
-        while len(self._lanes) < LANES and not self._is_closed and (group := self._next_group()):
+        while not self._is_closed and (group := self._next_group()):
             is_flood = group[0][0] is not None
             counts = Counter((account, each.is_retry) for account, each in group)
             self._being_claimed += counts
@@ -109,9 +110,10 @@ class Claiming:
         self.look()
 
     def _next_group(self) -> _Group:
-        """Return what may be claimed together: of those who share messages, else of floods if their lane is free."""
-        shared = self._take(is_flood=False)
-        return shared or (self._take(is_flood=True) if sum(self._lanes.values()) < FLOOD_LANES else [])
+        """Return what may be claimed together: of those who share messages, or of floods."""
+        floods = sum(self._lanes.values())
+        shared = self._take(is_flood=False) if len(self._lanes) - floods < SHARED_LANES else []
+        return shared or (self._take(is_flood=True) if floods < FLOOD_LANES else [])
 
     def _take(self, *, is_flood: bool) -> _Group:
         for_retries = MOST_IN_ONE_CLAIM // (FIRSTS_PER_RETRY + 1) if self._line.retries.length else 0

@@ -59,7 +59,7 @@ class Dispatch(Generic[Work]):
         turns = self._line.of(is_retry=is_retry)
         room = MOST_QUEUED - turns.length
         if account is None:
-            return room
+            return room - MOST_QUEUED_OF_ONE  # which are kept free for one that sends very much
         own = MOST_QUEUED_OF_ONE - turns.length_of(account)
         return min(room, own) if own >= MOST_QUEUED_OF_ONE // 2 else 0
 

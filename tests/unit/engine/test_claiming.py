@@ -13,10 +13,10 @@ from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, WebhookId
 from flux_dispatch.engine.batch import Batch, Word
 from flux_dispatch.engine.claiming import (
     FLOOD_LANES,
-    LANES,
     MOST_IN_ONE_CLAIM,
     MOST_OF_FLOODS,
     MOST_OF_ONE_ACCOUNT,
+    SHARED_LANES,
     Claiming,
 )
 from flux_dispatch.engine.lease_clock import LeaseClock
@@ -105,13 +105,13 @@ async def test_what_comes_alone_is_claimed_at_once(claiming: Claiming, store: St
 
 async def test_what_comes_while_all_lanes_are_busy_shares_the_next_claim(claiming: Claiming, store: Store) -> None:
     store.go_on.clear()
-    for n in range(LANES + 3):
+    for n in range(SHARED_LANES + 3):
         await told(claiming, ids(1, f"lane{n}_"))
-    assert len(store.claims) == LANES
+    assert len(store.claims) == SHARED_LANES
     assert claiming.waiting(retries=False) == 3
     store.go_on.set()
     await let_others_run(5)
-    assert len(store.claims) == LANES + 1
+    assert len(store.claims) == SHARED_LANES + 1
     assert len(store.claims[-1]) == 3
 
 
@@ -124,6 +124,14 @@ async def test_a_flood_keeps_nobody_out_of_the_next_claim(claiming: Claiming, st
     store.go_on.set()
     await let_others_run(20)
     assert len(store.claims) == 6
+
+
+async def test_those_who_share_messages_keep_no_flood_out(claiming: Claiming, store: Store) -> None:
+    store.go_on.clear()
+    for n in range(SHARED_LANES + 3):
+        await told(claiming, ids(1, f"lane{n}_"))
+    await told(claiming, ids(30, "flood"), FLOOD)
+    assert store.claims[SHARED_LANES:] == [ids(30, "flood")]
 
 
 async def test_an_account_is_claimed_no_further_than_it_has_room_and_keeps_nobody_out(
