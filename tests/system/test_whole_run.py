@@ -17,11 +17,20 @@ from tests.receiver import HANG, Receiver, Request
 from tests.system.installation import Installation
 from tests.waiting import eventually
 
+FLOOD = 6000
+FLOODING_ACCOUNT = """
+    WITH made AS (INSERT INTO accounts (name) VALUES ('flooding') RETURNING id), theirs AS (
+        INSERT INTO webhooks (account_id, url, events, description, headers, status, secrets)
+        SELECT made.id, $1, '{*}', '', '{}', 'enabled', '{whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw}'
+        FROM made, generate_series(1, $2::int)
+    )
+    SELECT id FROM made
+"""
 SHORT_TABLE = {"FLUX_RETRY_DELAYS": "0,1,2,3,4"}
 
 
 def answer_by_path(request: Request) -> int:
-    return {"/good": 200, "/bad": 500, "/dead": HANG}[request.path]
+    return {"/good": 200, "/bad": 500, "/dead": HANG, "/flood": 200}[request.path]
 
 
 @pytest.fixture
@@ -73,6 +82,22 @@ def test_a_hanging_endpoint_delays_nobody_else(installation: Installation, recei
     assert len(receiver.at("/dead")) == 200
     ended = "SELECT FROM attempts JOIN deliveries ON id = delivery_id WHERE webhook_id = $1"
     assert installation.rows(ended, dead["id"].removeprefix("wh_")) == []
+
+
+def test_a_flood_of_one_account_keeps_no_other_waiting(installation: Installation, receiver: Receiver) -> None:
+    installation.start_api()
+    installation.start_worker()
+    installation.webhook(f"{receiver.url}/good")
+    (flooding,) = installation.rows(FLOODING_ACCOUNT, f"{receiver.url}/flood", FLOOD)
+    with Celery("shop", broker=installation.redis_url) as producer:
+        event = {"account": f"acct_{flooding['id'].hex}", "type": "user.signup", "data": {}}
+        producer.send_task("flux.publish", kwargs=event)
+    eventually(lambda: receiver.at("/flood"), "the flood has begun")
+    installation.publish()
+    eventually(lambda: receiver.at("/good"), "the other account's event has arrived")
+    before = [each.path for each in receiver.requests].index("/good")
+    assert before < FLOOD / 2, f"it had to wait for {before} of the flood"
+    eventually(lambda: len(receiver.at("/flood")) == FLOOD, "the flood has arrived", 60)
 
 
 def test_a_worker_killed_in_mid_run_loses_nothing(installation: Installation, receiver: Receiver) -> None:
