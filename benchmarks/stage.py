@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -63,7 +64,7 @@ class Stage:
                 started = self.parts.enter_context(process([*FLUX, "worker"], environment, output.fileno()))
             self.workers.append(started.pid)
         for log in logs:
-            self.wait(lambda log=log: b"ready." in log.read_bytes(), "a worker is ready")
+            self.wait(partial(_says_ready, log), "a worker is ready")
 
     def kill_workers(self) -> None:
         """End the workers at once, whatever they wait for."""
@@ -157,6 +158,10 @@ def percentile(values: Sequence[float], percent: float) -> float:
     """Return the value below which so many percent of the values lie (nearest rank)."""
     ranked = sorted(values)
     return ranked[min(int(len(ranked) * percent / 100), len(ranked) - 1)]
+
+
+def _says_ready(log: Path) -> bool:
+    return b"ready." in log.read_bytes()
 
 
 async def _create(server_url: str, name: str, url: str) -> None:

@@ -7,6 +7,7 @@ import os
 import time
 from datetime import timedelta
 from functools import cache
+from typing import Any
 
 import psycopg
 import requests
@@ -60,7 +61,7 @@ def deliver(delivery: str) -> None:
 
 
 @cache
-def _connection() -> "psycopg.Connection[tuple[object, ...]]":
+def _connection() -> "psycopg.Connection[Any]":
     return psycopg.connect(os.environ["FLUX_DATABASE_URL"], autocommit=True)
 
 

@@ -64,7 +64,7 @@ def settled_per_second(bench: Bench, stage: Stage, deliveries: Sequence[str]) ->
     """Wait until all have arrived and are settled, and return how many a second that was, from the first POST on."""
     bench.arrivals_of_deliveries(deliveries)
     stage.wait_until_delivered(deliveries)
-    return round(len(deliveries) / stage.ask(_SPAN, uuids(deliveries)))
+    return round(len(deliveries) / float(stage.ask(_SPAN, uuids(deliveries))))
 
 
 def _textbook(bench: Bench) -> float:

@@ -34,7 +34,8 @@ def measure(bench: Bench) -> dict[str, Any]:
 
 
 def _ratio(rounds: list[dict[str, Any]], figure: str) -> float:
-    return round(median(each["many"][figure] / each["few"][figure] for each in rounds), 3)
+    ratios: list[float] = [each["many"][figure] / each["few"][figure] for each in rounds]
+    return round(median(ratios), 3)
 
 
 def _round(bench: Bench, parked: int) -> dict[str, float]:
