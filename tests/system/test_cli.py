@@ -149,7 +149,7 @@ def test_migrate_may_run_again(flux: Run, database_url: str) -> None:
 def test_a_queue_that_does_not_exist_is_refused(flux: Run) -> None:
     refused = flux("worker", "-Q", "deliver,retries", FLUX_REDIS_URL="redis://127.0.0.1:1/0")
     assert refused.returncode == 1
-    assert refused.stderr.startswith("flux: retries is not a queue. There are: ingest, deliver, retry, control")
+    assert refused.stderr.startswith("flux: retries is not a queue. There are: ingest, deliver, bulk, retry, control")
 
 
 def test_a_taken_port_is_refused(flux: Run, database_url: str, redis_url: str) -> None:
