@@ -24,7 +24,7 @@ LONGEST_HEADER_LINE: Final = 4096
 class PostClient:
     """Sends POSTs over connections that are kept.
 
-    It does what `ClientSession.post` does between its many options. A session costs each POST about a third of its
+    It does what `ClientSession.post` does between its many options. A session costs each POST about a quarter of its
     CPU, for cookies, redirects, proxies, traces, middlewares, and a task for the body; none is wanted here.
 
     Args:
