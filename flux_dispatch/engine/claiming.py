@@ -33,7 +33,11 @@ bytes each."""
 class _Wanted:
     delivery: DeliveryId
     batch: Batch
-    is_retry: bool
+    attempt: int
+
+    @property
+    def is_retry(self) -> bool:
+        return self.attempt > 1
 
 
 _Group: TypeAlias = list[tuple[AccountId | None, _Wanted]]
@@ -74,14 +78,14 @@ class Claiming:
         """Return how many first attempts, or retries, wait to be claimed."""
         return self._line.of(is_retry=retries).length
 
-    def add(self, deliveries: Sequence[DeliveryId], batch: Batch, *, account: AccountId | None, is_retry: bool) -> None:
+    def add(self, deliveries: Sequence[DeliveryId], batch: Batch, *, account: AccountId | None, attempt: int) -> None:
         """Have deliveries claimed when it is their account's turn, or leave them to the planner if too many wait."""
-        turns = self._line.of(is_retry=is_retry)
+        turns = self._line.of(is_retry=attempt > 1)
         is_too_much = account is not None and turns.length >= MOST_OF_FLOODS
         if is_too_much or turns.length_of(account) >= MOST_OF_ONE_ACCOUNT:
             batch.skip(len(deliveries))
             return
-        turns.add(account, [_Wanted(each, batch, is_retry) for each in deliveries])
+        turns.add(account, [_Wanted(each, batch, attempt) for each in deliveries])
         self.look()
 
     def look(self) -> None:
@@ -93,15 +97,19 @@ class Claiming:
             self._lanes[lane := asyncio.create_task(self._claim_group([each for _, each in group]))] = is_flood
             lane.add_done_callback(partial(self._lane_is_free, counts))
 
-    async def close(self) -> list[DeliveryId]:
-        """Claim no more; return what was not claimed, when the claims that are under way have ended."""
+    async def close(self) -> dict[tuple[AccountId | None, int], list[DeliveryId]]:
+        """Claim no more; return what was not claimed, when the claims that are under way have ended.
+
+        Returns:
+            The deliveries by their account and attempt, as `add` was told them.
+        """
         self._is_closed = True
         if self._lanes:
             await asyncio.wait(set(self._lanes))
-        unclaimed = []
-        while wanted := self._line.next():
+        unclaimed: dict[tuple[AccountId | None, int], list[DeliveryId]] = {}
+        for account, wanted in self._line.firsts.take_all() + self._line.retries.take_all():
             wanted.batch.skip(1)
-            unclaimed.append(wanted.delivery)
+            unclaimed.setdefault((account, wanted.attempt), []).append(wanted.delivery)
         return unclaimed
 
     def _lane_is_free(self, counts: Counter[tuple[AccountId | None, bool]], lane: asyncio.Task[None]) -> None:

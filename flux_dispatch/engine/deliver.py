@@ -114,14 +114,15 @@ class Deliver:
         if self._stopping.is_set():
             return Counter({Word.SKIPPED: len(deliveries)})
         batch = Batch(len(deliveries))
-        self._claiming.add(deliveries, batch, account=account, is_retry=attempt > 1)
+        self._claiming.add(deliveries, batch, account=account, attempt=attempt)
         return await self._waiting_room.wait_for(batch)
 
     async def stop(self) -> None:
         """Have others told of what was not claimed, give back what was not sent, and settle every POST that began."""
         self._stopping.set()
         self._bulkhead.close()
-        self._bell.deliver(await self._claiming.close(), attempt=1, countdown_seconds=0, account=None)
+        for (account, attempt), deliveries in (await self._claiming.close()).items():
+            self._bell.deliver(deliveries, attempt=attempt, countdown_seconds=0, account=account)
         await self._dispatch.all_ended()
         await self._settling.all_written()
 

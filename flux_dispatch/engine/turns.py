@@ -55,6 +55,14 @@ class Turns(Generic[Work]):
             self._order.rotate(-1)
         return taken
 
+    def take_all(self) -> list[tuple[AccountId | None, Work]]:
+        """Take everything, account by account."""
+        everything = [(account, work) for account, queue in self._queues.items() for work in queue]
+        self.length = 0
+        self._queues.clear()
+        self._order.clear()
+        return everything
+
     def _pop(self, account: AccountId | None) -> Work:
         self.length -= 1
         queue = self._queues[account]

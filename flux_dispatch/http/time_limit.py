@@ -1,8 +1,13 @@
 """The time limit of POSTs: it is the same for all, so one alarm serves them, where aiohttp would set one for each."""
 
 import asyncio
+from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
+
+LATE_SECONDS: Final = 0.1
+"""An alarm that comes so late says that the process stood still. An answer may have come meanwhile: the loop gets as
+much time again to read it, or a success would count as a failure, and be sent twice."""
 
 
 class TimeLimit:
@@ -31,12 +36,16 @@ class TimeLimit:
         """Count no longer."""
         self._running.pop(running, None)
 
-    def _look(self) -> None:
+    def _look(self, *, is_again: bool = False) -> None:
         self._alarm = None
         while self._running:
             first = next(iter(self._running))
-            if self._running[first] > self._loop.time():
+            late_seconds = self._loop.time() - self._running[first]
+            if late_seconds < 0:
                 self._alarm = self._loop.call_at(self._running[first], self._look)
+                return
+            if late_seconds > LATE_SECONDS and not is_again:
+                self._alarm = self._loop.call_later(LATE_SECONDS, partial(self._look, is_again=True))
                 return
             self.forget(first)
             first.end()

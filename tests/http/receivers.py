@@ -1,9 +1,11 @@
 """Hostile receivers: each is a few lines of raw HTTP on a real socket of loopback."""
 
 import asyncio
+import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -84,3 +86,34 @@ async def resetting_after(reader: asyncio.StreamReader, writer: asyncio.StreamWr
     """Reset the connection when the request is read."""
     await read_request(reader)
     writer.transport.abort()
+
+
+@contextmanager
+def answering_when_told(answer: bytes) -> Iterator[tuple[int, threading.Event, Callable[[], None]]]:
+    """Take one request in a thread, beside whatever the caller's loop does.
+
+    Yields the port, the event that a request has come, and what has it answered: a call that returns when the answer
+    is sent.
+    """
+    has_come, may_answer, is_answered = threading.Event(), threading.Event(), threading.Event()
+
+    def serve() -> None:
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(65536)
+            has_come.set()
+            may_answer.wait(NEVER_SECONDS)
+            connection.sendall(answer)
+            is_answered.set()
+            connection.recv(1)  # until the sender hangs up
+
+    def tell() -> None:
+        may_answer.set()
+        assert is_answered.wait(NEVER_SECONDS)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(NEVER_SECONDS)
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield server.getsockname()[1], has_come, tell
+        thread.join()

@@ -88,10 +88,10 @@ def claim_of(delivery: DeliveryId) -> Claim:
 
 
 async def told(
-    claiming: Claiming, deliveries: list[DeliveryId], account: AccountId | None = None, *, is_retry: bool = False
+    claiming: Claiming, deliveries: list[DeliveryId], account: AccountId | None = None, *, attempt: int = 1
 ) -> Batch:
     batch = Batch(len(deliveries))
-    claiming.add(deliveries, batch, account=account, is_retry=is_retry)
+    claiming.add(deliveries, batch, account=account, attempt=attempt)
     await let_others_run(3)
     return batch
 
@@ -192,13 +192,18 @@ async def test_too_much_of_one_account_is_left_to_the_planner(claiming: Claiming
     assert claiming.waiting(retries=False) == MOST_OF_FLOODS + 7
 
 
-async def test_what_is_unclaimed_at_the_end_is_returned(claiming: Claiming, store: Store, sending: Sending) -> None:
+async def test_what_is_unclaimed_at_the_end_is_returned_as_it_came(
+    claiming: Claiming, store: Store, sending: Sending
+) -> None:
     sending.room = 0
     batch = await told(claiming, ids(3))
-    retries = await told(claiming, ids(2, "retry"), is_retry=True)
-    assert set(await claiming.close()) == {*ids(3), *ids(2, "retry")}
+    flood = await told(claiming, ids(4, "flood"), FLOOD)
+    retries = await told(claiming, ids(2, "retry"), attempt=3)
+    assert await claiming.close() == {(None, 1): ids(3), (FLOOD, 1): ids(4, "flood"), (None, 3): ids(2, "retry")}
     assert await batch.over() == Counter({Word.SKIPPED: 3})
+    assert await flood.over() == Counter({Word.SKIPPED: 4})
     assert await retries.over() == Counter({Word.SKIPPED: 2})
+    assert claiming.waiting(retries=False) == claiming.waiting(retries=True) == 0
     sending.room = 10
     claiming.look()
     await let_others_run(3)
