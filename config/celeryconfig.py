@@ -44,8 +44,8 @@ def celery_settings(redis_url: str) -> dict[str, Any]:
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         "worker_prefetch_multiplier": 1,
-        # sends task events a few at a time
-        "worker_consumer": "workers.thrift:ThriftyConsumer",
+        # sends task events a few at a time, and looks often for a broker that is away
+        "worker_consumer": "workers.consumer:FluxConsumer",
         # PostgreSQL holds every result
         "task_ignore_result": True,
         "accept_content": ["json"],

@@ -92,7 +92,7 @@ class Ground:
         def came_by_message(request: Request) -> bool:
             return published_at(request.event) > now and request.at - published_at(request.event) < GRACE_SECONDS / 2
 
-        eventually(lambda: any(map(came_by_message, self.receiver.requests[-50:])), "messages bring deliveries", 60)
+        eventually(lambda: any(map(came_by_message, self.receiver.requests[-50:])), "messages bring deliveries", 20)
 
 
 def published_at(event: str) -> float:
