@@ -6,9 +6,8 @@ import json
 import resource
 import socket
 import ssl
-import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from email.utils import formatdate
 from ipaddress import ip_network
 from typing import Any, cast
@@ -17,7 +16,6 @@ import pytest
 import standardwebhooks
 import stripe
 import trustme
-import uvloop
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from flux_dispatch import __version__
@@ -26,10 +24,8 @@ from flux_dispatch.domain.claim import Claim
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, WebhookId
 from flux_dispatch.domain.outcome import Accepted, ErrorClass, Outcome, Refused, Unanswered
 from flux_dispatch.http.sender import AiohttpSender, SenderLimits
-from flux_dispatch.http.time_limit import LATE_SECONDS
 from tests.http.receivers import (
     answering,
-    answering_when_told,
     listening,
     read_request,
     repeating,
@@ -37,7 +33,6 @@ from tests.http.receivers import (
     resetting_after,
     silent,
 )
-from tests.waiting import wait_seconds
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OLD_SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"
@@ -191,22 +186,6 @@ async def test_what_takes_too_long_ends_at_the_time_limit(sender: AiohttpSender,
     async with listening(talk) as port:
         assert error_of(await send(sender, f"http://127.0.0.1:{port}/")) is ErrorClass.TIMEOUT
     assert time.monotonic() - began < TIMEOUT + 1
-
-
-@pytest.mark.parametrize("make_loop", [uvloop.new_event_loop, asyncio.new_event_loop])
-def test_an_answer_that_came_while_the_process_stood_still_counts(
-    make_loop: Callable[[], asyncio.AbstractEventLoop],
-) -> None:
-    async def send_and_stand_still(port: int, has_come: threading.Event, answer: Callable[[], None]) -> Outcome:
-        async with AiohttpSender(SenderLimits(timeout_seconds=TIMEOUT), LOCAL) as sender:
-            sending = asyncio.create_task(send(sender, f"http://127.0.0.1:{port}/"))
-            await asyncio.to_thread(has_come.wait, 20)
-            answer()
-            wait_seconds(TIMEOUT + 2 * LATE_SECONDS)  # the loop stands still
-            return await sending
-
-    with answering_when_told(OK) as receiver, asyncio.Runner(loop_factory=make_loop) as runner:
-        assert runner.run(send_and_stand_still(*receiver)) == Accepted(200, "ok")
 
 
 @pytest.mark.parametrize(
