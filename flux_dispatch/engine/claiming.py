@@ -51,6 +51,14 @@ class Room(Protocol):
         ...
 
 
+class Begin(Protocol):
+    """What becomes of a delivery that is claimed."""
+
+    def __call__(self, claim: Claim, clock: LeaseClock, batch: Batch, *, is_flood: bool) -> None:
+        """Have it sent."""
+        ...
+
+
 class Claiming:
     """Claims what waits.
 
@@ -63,7 +71,7 @@ class Claiming:
     def __init__(
         self,
         claim: Callable[[Sequence[DeliveryId]], Awaitable[Lease | None]],
-        begin: Callable[[Claim, LeaseClock, Batch], None],
+        begin: Begin,
         room: Room,
     ) -> None:
         self._claim = claim
@@ -94,7 +102,7 @@ class Claiming:
             is_flood = group[0][0] is not None
             counts = Counter((account, each.is_retry) for account, each in group)
             self._being_claimed += counts
-            self._lanes[lane := asyncio.create_task(self._claim_group([each for _, each in group]))] = is_flood
+            self._lanes[lane := asyncio.create_task(self._claim_group(group, is_flood=is_flood))] = is_flood
             lane.add_done_callback(partial(self._lane_is_free, counts))
 
     async def close(self) -> dict[tuple[AccountId | None, int], list[DeliveryId]]:
@@ -136,9 +144,9 @@ class Claiming:
             return 0
         return self._room(account, is_retry=is_retry) - self._being_claimed[account, is_retry]
 
-    async def _claim_group(self, group: list[_Wanted]) -> None:
+    async def _claim_group(self, group: _Group, *, is_flood: bool) -> None:
         batches: dict[DeliveryId, Batch] = {}
-        for each in group:
+        for _, each in group:
             if each.delivery in batches:
                 each.batch.skip(1)  # a doubled message
             else:
@@ -157,6 +165,6 @@ class Claiming:
             for claim in lease.claims:
                 batch = batches.pop(claim.delivery)
                 batch.begin()
-                self._begin(claim, clock, batch)
+                self._begin(claim, clock, batch, is_flood=is_flood)
         for batch in batches.values():
             batch.skip(1)

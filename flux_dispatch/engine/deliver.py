@@ -126,8 +126,8 @@ class Deliver:
         await self._dispatch.all_ended()
         await self._settling.all_written()
 
-    def _begin(self, claim: Claim, clock: LeaseClock, batch: Batch) -> None:
-        self._dispatch.add(claim.account, _Work(claim, clock, batch), is_retry=claim.attempt > 1)
+    def _begin(self, claim: Claim, clock: LeaseClock, batch: Batch, *, is_flood: bool) -> None:
+        self._dispatch.add(claim.account, _Work(claim, clock, batch), is_retry=claim.attempt > 1, is_flood=is_flood)
 
     async def _attempt(self, work: _Work) -> None:
         claim = work.claim

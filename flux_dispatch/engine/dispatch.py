@@ -1,17 +1,19 @@
 """Dispatch: who is next. Attempts begin a few at each turn of the loop, one account after the other."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Generic, TypeVar
 
 import structlog
 
 from flux_dispatch.domain.ids import AccountId
+from flux_dispatch.engine.company import Company
 from flux_dispatch.engine.turns import Line
 
 MOST_QUEUED: Final = 2000
 """From this many on, no more is claimed: what is claimed must be sent well before its lease ends. First attempts and
-retries count apart, so that neither keeps the other out."""
+retries count apart, and so do floods, so that none keeps the others out."""
 
 MOST_QUEUED_OF_ONE: Final = 400
 """The same for one account that sends very much: the others find room."""
@@ -23,6 +25,8 @@ STARTS_PER_TURN: Final = 8
 """How many attempts begin before the loop looks at its sockets again. When endpoints are quick, answers are read before
 much more is sent, so few connections do; when they are slow, turns are short and very many attempts are under way."""
 
+SHORTEST_REST_SECONDS: Final = 0.001
+
 Work = TypeVar("Work")
 
 log = structlog.get_logger("flux.deliver")
@@ -30,6 +34,9 @@ log = structlog.get_logger("flux.deliver")
 
 class Dispatch(Generic[Work]):
     """Starts attempts as tasks of this loop, in a fair order.
+
+    Those of a flood rest after each turn for as long as the turn took, while others are served beside it: so the loop
+    is free half of the time, and who comes by himself is sent at once.
 
     Args:
         attempt: makes one attempt.
@@ -41,8 +48,9 @@ class Dispatch(Generic[Work]):
 
     def __init__(self, attempt: Callable[[Work], Coroutine[Any, Any, None]]) -> None:
         self._attempt = attempt
-        self._line = Line[Work]()
-        self._is_turning = False
+        self._company = Company()
+        self._few = _Starts[Work](self._start, self._turned, must_rest=lambda _: False)
+        self._floods = _Starts[Work](self._start, self._turned, must_rest=self._company.is_beside)
         self._loop = asyncio.get_running_loop()
         self._begun = 0
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -50,42 +58,38 @@ class Dispatch(Generic[Work]):
         self._is_idle.set()
 
     def room(self, account: AccountId | None, *, is_retry: bool) -> int:
-        """Return how many more may be added, of one account or (None) of several.
+        """Return how many more may be added, of the flood of one account or (None) of those who come a few at a time.
 
         There is none for one that has half of its room taken: a claim of many costs each of them less.
         """
         if len(self._tasks) >= MOST_UNDER_WAY:
             return 0
-        turns = self._line.of(is_retry=is_retry)
+        turns = (self._few if account is None else self._floods).line.of(is_retry=is_retry)
         room = MOST_QUEUED - turns.length
         if account is None:
-            return room - MOST_QUEUED_OF_ONE  # which are kept free for one that sends very much
+            return room
         own = MOST_QUEUED_OF_ONE - turns.length_of(account)
         return min(room, own) if own >= MOST_QUEUED_OF_ONE // 2 else 0
 
-    def add(self, account: AccountId, work: Work, *, is_retry: bool) -> None:
+    def add(self, account: AccountId, work: Work, *, is_retry: bool, is_flood: bool) -> None:
         """Have an attempt made when it is its account's turn."""
-        self._line.of(is_retry=is_retry).add(account, [work])
-        if not self._is_turning:
-            self._is_turning = True
-            self._is_idle.clear()
-            self._loop.call_soon(self._turn)
+        self._is_idle.clear()
+        if is_flood:
+            self._floods.add(account, work, is_retry=is_retry)
+        else:
+            self._company.note(account)
+            self._few.add(account, work, is_retry=is_retry)
 
     async def all_ended(self) -> None:
         """Return when nothing waits and nothing is under way."""
         await self._is_idle.wait()
 
-    def _turn(self) -> None:
-        for _ in range(STARTS_PER_TURN):
-            work = self._line.next()
-            if work is None:
-                self._is_turning = False
-                self._say_if_idle()
-                break
-            self._begun += 1
-            self._tasks[self._begun] = self._loop.create_task(self._run(self._begun, work))
-        else:
-            self._loop.call_soon(self._turn)
+    def _start(self, work: Work) -> None:
+        self._begun += 1
+        self._tasks[self._begun] = self._loop.create_task(self._run(self._begun, work))
+
+    def _turned(self) -> None:
+        self._say_if_idle()
         self.made_room()
 
     async def _run(self, number: int, work: Work) -> None:
@@ -100,5 +104,52 @@ class Dispatch(Generic[Work]):
                 self.made_room()
 
     def _say_if_idle(self) -> None:
-        if not self._tasks and not self._is_turning:
+        if not self._tasks and not self._few.is_turning and not self._floods.is_turning:
             self._is_idle.set()
+
+
+class _Starts(Generic[Work]):
+    """What waits to begin.
+
+    Args:
+        start: begins one.
+        turned: called after each turn.
+        must_rest: says of an account whose turn it was whether a rest must follow.
+    """
+
+    def __init__(
+        self, start: Callable[[Work], None], turned: Callable[[], None], must_rest: Callable[[AccountId], bool]
+    ) -> None:
+        self.line = Line[tuple[AccountId, Work]]()
+        self.is_turning = False
+        self._start = start
+        self._turned = turned
+        self._must_rest = must_rest
+        self._loop = asyncio.get_running_loop()
+
+    def add(self, account: AccountId, work: Work, *, is_retry: bool) -> None:
+        self.line.of(is_retry=is_retry).add(account, [(account, work)])
+        if not self.is_turning:
+            self.is_turning = True
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        began = time.monotonic()
+        for _ in range(STARTS_PER_TURN):
+            following = self.line.next()
+            if following is None:
+                self.is_turning = False
+                break
+            account, work = following
+            self._start(work)
+        else:
+            self._loop.call_soon(self._after_turn, account, began)
+        self._turned()
+
+    def _after_turn(self, account: AccountId, began: float) -> None:
+        """Go on, or rest for as long as everything took that the loop has done since the turn began."""
+        if self._must_rest(account):
+            rest_seconds = max(time.monotonic() - began, SHORTEST_REST_SECONDS)
+            self._loop.call_later(rest_seconds, self._turn)
+        else:
+            self._turn()

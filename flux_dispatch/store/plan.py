@@ -68,7 +68,7 @@ _WAKE = text(f"""
             ELSE deliveries.rescues
         END,
         due_at = CASE woken.finding
-            WHEN '{Finding.RESCUED}' THEN flux_now()
+            WHEN '{Finding.RESCUED}' THEN flux_now() + random() * CAST(:rescue_spread AS interval)
             WHEN '{Finding.CANCELED}' THEN NULL
             ELSE deliveries.due_at
         END,
@@ -114,6 +114,7 @@ class PlanStore:
             "lease": self._timing.lease,
             "grace": self._timing.grace,
             "most_rescues": self._timing.most_rescues,
+            "rescue_spread": self._timing.rescue_spread,
         }
         async with statement(self._database) as connection:
             rows = (await connection.execute(_WAKE, parameters)).all()

@@ -20,6 +20,10 @@ LEASE_MARGIN: Final = timedelta(seconds=10)
 MOST_RESCUES: Final = 3
 """How many workers may die over one attempt before it counts as failed."""
 
+RESCUE_SPREAD: Final = timedelta(seconds=2)
+"""Over how long those are spread that a dead worker leaves behind. One of them may have killed it: what were sent again
+beside it at the same moment would be sent twice by the next death, too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:
@@ -30,6 +34,7 @@ class Timing:
     grace: timedelta = GRACE
     slack: timedelta = CLAIM_SLACK
     most_rescues: int = MOST_RESCUES
+    rescue_spread: timedelta = RESCUE_SPREAD
 
     def wake_after(self, delay: timedelta) -> timedelta:
         """Return when the planner must look at what is due after this delay.

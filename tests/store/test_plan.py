@@ -17,6 +17,7 @@ from tests.store.world import TIMING, World
 GRACE = TIMING.grace.total_seconds()
 HORIZON = TIMING.horizon.total_seconds()
 LEASE = TIMING.lease.total_seconds()
+SPREAD = TIMING.rescue_spread.total_seconds()
 
 
 @pytest.fixture
@@ -116,6 +117,17 @@ async def test_a_lease_that_runs_is_left_and_one_that_ended_is_rescued(
     assert (row.state, row.token, row.rescues, row.attempts) == ("scheduled", None, 1, 0)
 
 
+async def test_what_a_dead_worker_left_is_not_tried_again_all_at_once(
+    world: World, plan: PlanStore, store: DeliveryStore, account: AccountId
+) -> None:
+    left = [await world.delivery(account) for _ in range(20)]
+    assert await store.claim(left)
+    await world.pass_time(LEASE)
+    waits = [each.due_in_seconds for each in await look(plan)]
+    assert len(set(waits)) == len(left)
+    assert 0 <= min(waits) < SPREAD / 2 < max(waits) <= SPREAD
+
+
 async def test_the_fourth_death_over_one_attempt_is_given_to_the_planner_to_settle(
     world: World, plan: PlanStore, store: DeliveryStore, account: AccountId
 ) -> None:
@@ -124,6 +136,7 @@ async def test_the_fourth_death_over_one_attempt_is_given_to_the_planner_to_sett
         await claim_token(store, delivery)
         await world.pass_time(LEASE)
         assert [each.finding for each in await look(plan)] == [Finding.RESCUED]
+        await world.pass_time(SPREAD)
     dead = await claim_token(store, delivery)
     await world.pass_time(LEASE)
     (lost,) = await look(plan)

@@ -89,7 +89,8 @@ def _with(statement: str, values: dict[str, Any]) -> tuple[str]:
 
 def _statements(account: AccountId, some: list[str]) -> dict[str, tuple[str, dict[str, Any]]]:
     interval = timedelta(seconds=5)
-    wake = {"may_ring": True, "limit": 1000, "token": some[0], "lease": interval, "grace": interval, "most_rescues": 3}
+    intervals = dict.fromkeys(("lease", "grace", "rescue_spread"), interval)
+    wake = {"may_ring": True, "limit": 1000, "token": some[0], "most_rescues": 3, **intervals}
     page = {"account": uuid_hex(Prefix.ACCOUNT, account), "limit": 26}
     return {
         "claim": (deliver._CLAIM.text, _claim(some)),

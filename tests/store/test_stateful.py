@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -30,6 +31,9 @@ from flux_dispatch.store.plan import PlanStore
 from tests.store.world import TIMING, World
 
 TABLE = RetryTable.from_seconds([0, 60, 300])
+_TIMING = replace(TIMING, rescue_spread=timedelta(0))
+"""Without what is left to chance: hypothesis must be able to repeat a life."""
+
 OUTCOMES: list[Outcome] = [
     Accepted(200),
     Refused(500),
@@ -53,8 +57,8 @@ class Life(RuleBasedStateMachine):
         super().__init__()
         self.loop = asyncio.new_event_loop()
         self.world = World(open_database(self.url, pool_size=2))
-        self.store = DeliveryStore(self.world.database, TIMING)
-        self.plan = PlanStore(self.world.database, TIMING)
+        self.store = DeliveryStore(self.world.database, _TIMING)
+        self.plan = PlanStore(self.world.database, _TIMING)
         self.failures = FailureStore(self.world.database)
         self.successes: dict[DeliveryId, int] = {}
         self.finals: dict[str, str] = {}
@@ -103,7 +107,7 @@ class Life(RuleBasedStateMachine):
     @rule(target=claims, claim=claims)
     def another_worker_takes_over(self, claim: Claim) -> Any:
         """The lease runs out, the planner finds it, another worker claims; the first knows nothing of it."""
-        self.run(self.world.pass_time(TIMING.lease.total_seconds() + 1))
+        self.run(self.world.pass_time(_TIMING.lease.total_seconds() + 1))
         for retries in (False, True):
             self.planner_looks(retries, may_ring=True)
         return self.message_comes([claim.delivery])

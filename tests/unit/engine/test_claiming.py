@@ -49,12 +49,14 @@ class Sending:
 
     def __init__(self) -> None:
         self.begun: list[DeliveryId] = []
+        self.begun_of_floods = 0
         self.room = 10**6
         self.room_of_flood = 10**6
 
-    def begin(self, claim: Claim, clock: LeaseClock, batch: Batch) -> None:
+    def begin(self, claim: Claim, clock: LeaseClock, batch: Batch, *, is_flood: bool) -> None:
         assert clock.seconds_left(0) > 0
         self.begun.append(claim.delivery)
+        self.begun_of_floods += is_flood
         self.room -= 1
         batch.note(Word.DELIVERED)
 
@@ -115,7 +117,7 @@ async def test_what_comes_while_all_lanes_are_busy_shares_the_next_claim(claimin
     assert len(store.claims[-1]) == 3
 
 
-async def test_a_flood_keeps_nobody_out_of_the_next_claim(claiming: Claiming, store: Store) -> None:
+async def test_a_flood_keeps_nobody_out_of_the_next_claim(claiming: Claiming, store: Store, sending: Sending) -> None:
     store.go_on.clear()
     await told(claiming, ids(5 * MOST_IN_ONE_CLAIM), FLOOD)
     assert len(store.claims) == FLOOD_LANES
@@ -124,6 +126,7 @@ async def test_a_flood_keeps_nobody_out_of_the_next_claim(claiming: Claiming, st
     store.go_on.set()
     await let_others_run(20)
     assert len(store.claims) == 6
+    assert (len(sending.begun), sending.begun_of_floods) == (5 * MOST_IN_ONE_CLAIM + 2, 5 * MOST_IN_ONE_CLAIM)
 
 
 async def test_those_who_share_messages_keep_no_flood_out(claiming: Claiming, store: Store) -> None:
