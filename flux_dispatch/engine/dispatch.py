@@ -3,12 +3,13 @@
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 import structlog
 
 from flux_dispatch.domain.ids import AccountId
-from flux_dispatch.engine.company import Company
+from flux_dispatch.engine.courtesy import Courtesy
 from flux_dispatch.engine.turns import Line
 
 MOST_QUEUED: Final = 2000
@@ -16,7 +17,9 @@ MOST_QUEUED: Final = 2000
 retries count apart, and so do floods, so that none keeps the others out."""
 
 MOST_QUEUED_OF_ONE: Final = 400
-"""The same for one account that sends very much: the others find room."""
+MOST_QUEUED_OF_ONE_BESIDE_OTHERS: Final = 100
+"""The same for one account that sends very much: the others find room. While they are served beside it, its claims are
+small, so that theirs are quick."""
 
 MOST_UNDER_WAY: Final = 4096
 """The same for attempts that wait for their answers: the memory and the sockets of a worker are bounded by it."""
@@ -24,8 +27,6 @@ MOST_UNDER_WAY: Final = 4096
 STARTS_PER_TURN: Final = 8
 """How many attempts begin before the loop looks at its sockets again. When endpoints are quick, answers are read before
 much more is sent, so few connections do; when they are slow, turns are short and very many attempts are under way."""
-
-SHORTEST_REST_SECONDS: Final = 0.001
 
 Work = TypeVar("Work")
 
@@ -35,8 +36,8 @@ log = structlog.get_logger("flux.deliver")
 class Dispatch(Generic[Work]):
     """Starts attempts as tasks of this loop, in a fair order.
 
-    Those of a flood rest after each turn for as long as the turn took, while others are served beside it: so the loop
-    is free half of the time, and who comes by himself is sent at once.
+    Those of a flood rest after each turn while others are served beside it: so the loop, and PostgreSQL, are free most
+    of the time, and who comes by himself is sent at once.
 
     Args:
         attempt: makes one attempt.
@@ -48,9 +49,9 @@ class Dispatch(Generic[Work]):
 
     def __init__(self, attempt: Callable[[Work], Coroutine[Any, Any, None]]) -> None:
         self._attempt = attempt
-        self._company = Company()
-        self._few = _Starts[Work](self._start, self._turned, must_rest=lambda _: False)
-        self._floods = _Starts[Work](self._start, self._turned, must_rest=self._company.is_beside)
+        self._courtesy = Courtesy()
+        self._few = _Starts[Work](self._start, self._turned)
+        self._floods = _Starts[Work](self._start, self._turned, self._courtesy)
         self._loop = asyncio.get_running_loop()
         self._begun = 0
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -68,8 +69,9 @@ class Dispatch(Generic[Work]):
         room = MOST_QUEUED - turns.length
         if account is None:
             return room
-        own = MOST_QUEUED_OF_ONE - turns.length_of(account)
-        return min(room, own) if own >= MOST_QUEUED_OF_ONE // 2 else 0
+        most = MOST_QUEUED_OF_ONE_BESIDE_OTHERS if self._courtesy.has_company(account) else MOST_QUEUED_OF_ONE
+        own = most - turns.length_of(account)
+        return min(room, own) if own >= most // 2 else 0
 
     def add(self, account: AccountId, work: Work, *, is_retry: bool, is_flood: bool) -> None:
         """Have an attempt made when it is its account's turn."""
@@ -77,7 +79,7 @@ class Dispatch(Generic[Work]):
         if is_flood:
             self._floods.add(account, work, is_retry=is_retry)
         else:
-            self._company.note(account)
+            self._courtesy.note(account)
             self._few.add(account, work, is_retry=is_retry)
 
     async def all_ended(self) -> None:
@@ -114,42 +116,53 @@ class _Starts(Generic[Work]):
     Args:
         start: begins one.
         turned: called after each turn.
-        must_rest: says of an account whose turn it was whether a rest must follow.
+        courtesy: says how long to rest between turns; without it, there are no rests.
     """
 
     def __init__(
-        self, start: Callable[[Work], None], turned: Callable[[], None], must_rest: Callable[[AccountId], bool]
+        self, start: Callable[[Work], None], turned: Callable[[], None], courtesy: Courtesy | None = None
     ) -> None:
-        self.line = Line[tuple[AccountId, Work]]()
+        self.line = Line[_Start[Work]]()
         self.is_turning = False
         self._start = start
         self._turned = turned
-        self._must_rest = must_rest
+        self._courtesy = courtesy
         self._loop = asyncio.get_running_loop()
 
     def add(self, account: AccountId, work: Work, *, is_retry: bool) -> None:
-        self.line.of(is_retry=is_retry).add(account, [(account, work)])
+        self.line.of(is_retry=is_retry).add(account, [_Start(account, is_retry, work)])
         if not self.is_turning:
             self.is_turning = True
             self._loop.call_soon(self._turn)
 
     def _turn(self) -> None:
         began = time.monotonic()
-        for _ in range(STARTS_PER_TURN):
+        for number in range(1, STARTS_PER_TURN + 1):
             following = self.line.next()
             if following is None:
                 self.is_turning = False
                 break
-            account, work = following
-            self._start(work)
-        else:
-            self._loop.call_soon(self._after_turn, account, began)
+            self._start(following.work)
+            if number == STARTS_PER_TURN:
+                self._loop.call_soon(self._after_turn, following, began)
         self._turned()
 
-    def _after_turn(self, account: AccountId, began: float) -> None:
-        """Go on, or rest for as long as everything took that the loop has done since the turn began."""
-        if self._must_rest(account):
-            rest_seconds = max(time.monotonic() - began, SHORTEST_REST_SECONDS)
+    def _after_turn(self, last: "_Start[Work]", began: float) -> None:
+        """Go on, or rest: the turn has taken as long as everything that the loop has done since it began."""
+        turn_seconds = time.monotonic() - began
+        rest_seconds = (
+            self._courtesy.rest_seconds(last.account, turn_seconds, is_retry=last.is_retry) if self._courtesy else 0
+        )
+        if rest_seconds:
             self._loop.call_later(rest_seconds, self._turn)
         else:
             self._turn()
+
+
+@dataclass(frozen=True, slots=True)
+class _Start(Generic[Work]):
+    """An attempt that waits to begin."""
+
+    account: AccountId
+    is_retry: bool
+    work: Work
