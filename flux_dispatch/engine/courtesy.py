@@ -12,6 +12,9 @@ RESTS_PER_TURN: Final = 1.0
 RESTS_PER_TURN_OF_RETRIES: Final = 10.0
 """How long a flood rests, in times of the turn before. What is overdue by minutes or hours can wait a little longer."""
 
+LONGEST_REST_SECONDS: Final = 0.02
+"""What is claimed must begin well before its lease ends, also on a machine where turns take long."""
+
 COURTESY_SECONDS: Final = 60.0
 """Over so long the rests of a flood shrink to nothing. A burst can wait; but who sends that much always would fall
 behind for ever."""
@@ -43,7 +46,8 @@ class Courtesy:
         share = 1 - self._age_seconds(account) / COURTESY_SECONDS
         if share <= 0 or not self.has_company(account):
             return 0
-        return turn_seconds * share * (RESTS_PER_TURN_OF_RETRIES if is_retry else RESTS_PER_TURN)
+        turns = share * (RESTS_PER_TURN_OF_RETRIES if is_retry else RESTS_PER_TURN)
+        return min(turns * turn_seconds, LONGEST_REST_SECONDS)
 
     def _age_seconds(self, account: AccountId) -> float:
         now = time.monotonic()

@@ -5,12 +5,14 @@ import pytest
 from flux_dispatch.domain.ids import AccountId
 from flux_dispatch.engine.courtesy import (
     COURTESY_SECONDS,
+    LONGEST_REST_SECONDS,
     PRESENT_SECONDS,
     RESTS_PER_TURN,
     RESTS_PER_TURN_OF_RETRIES,
     Courtesy,
 )
 
+TURN = 0.001
 FLOOD, SMALL, OTHER = AccountId("acct_flood"), AccountId("acct_small"), AccountId("acct_other")
 
 
@@ -28,7 +30,7 @@ def courtesy(clock: list[float]) -> Courtesy:
 
 
 def rest(courtesy: Courtesy, account: AccountId = FLOOD, *, is_retry: bool = False) -> float:
-    return courtesy.rest_seconds(account, 0.01, is_retry=is_retry)
+    return courtesy.rest_seconds(account, TURN, is_retry=is_retry)
 
 
 def test_nobody_is_there_at_first_and_nobody_is_company_to_himself(courtesy: Courtesy) -> None:
@@ -61,8 +63,9 @@ def test_who_was_there_before_counts_by_his_own_time(courtesy: Courtesy, clock: 
 
 def test_retries_rest_longer_than_first_attempts(courtesy: Courtesy) -> None:
     courtesy.note(SMALL)
-    assert rest(courtesy) == pytest.approx(0.01 * RESTS_PER_TURN)
-    assert rest(courtesy, is_retry=True) == pytest.approx(0.01 * RESTS_PER_TURN_OF_RETRIES)
+    assert rest(courtesy) == pytest.approx(TURN * RESTS_PER_TURN)
+    assert rest(courtesy, is_retry=True) == pytest.approx(TURN * RESTS_PER_TURN_OF_RETRIES)
+    assert courtesy.rest_seconds(FLOOD, 1, is_retry=True) == LONGEST_REST_SECONDS
 
 
 def test_the_rests_of_a_flood_that_goes_on_shrink_to_nothing(courtesy: Courtesy, clock: list[float]) -> None:

@@ -67,6 +67,7 @@ async def test_a_flood_beside_others_rests_between_its_turns_and_they_do_not(
     dispatch: Dispatch[AccountId], attempts: Attempts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("flux_dispatch.engine.courtesy.RESTS_PER_TURN", 1000)
+    monkeypatch.setattr("flux_dispatch.engine.courtesy.LONGEST_REST_SECONDS", 0.5)
     single(dispatch, SMALL)
     flood(dispatch, MANY)
     await let_others_run(10)
