@@ -72,7 +72,7 @@ async def open_verbs(settings: Settings, bell: CeleryBell, threads: int) -> Asyn
         yield Verbs(
             accept=_accept(settings, hot, bell),
             deliver=deliver,
-            plan=Plan(PlanStore(database, timing), bell, settling, table, backlog=deliver),
+            plan=Plan(PlanStore(hot, timing), bell, settling, table, backlog=deliver),
             fail=Fail(failures, bell),
             alert=SendAlerts(failures),
         )
@@ -107,7 +107,7 @@ async def api_application(settings: Settings) -> AsyncIterator[web.Application]:
 
 
 def _databases(settings: Settings) -> tuple[AsyncEngine, AsyncEngine]:
-    """Open the database twice: for what is asked now and then, and for what every event and delivery needs."""
+    """Open the database twice: for what is asked now and then, and for what is asked all the time."""
     url = settings.need_database_url()
     return open_database(url), open_database(url, is_hot=True)
 

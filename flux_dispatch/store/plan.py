@@ -12,12 +12,14 @@ from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId, Prefix, pub
 from flux_dispatch.store.connect import statement
 from flux_dispatch.store.timing import Timing
 
+# The booleans are hidden in sub-selects: PostgreSQL would turn `(attempts > 0) = false` into `attempts <= 0`, which the
+# index on `(attempts > 0)` does not know, and read all that is parked.
 _PEEK = text("""
     SELECT
         (SELECT extract(epoch FROM min(wake_at) - flux_now())::float8 FROM deliveries
-         WHERE (attempts > 0) = false AND wake_at IS NOT NULL) AS first_attempts,
+         WHERE (attempts > 0) = (SELECT false) AND wake_at IS NOT NULL) AS first_attempts,
         (SELECT extract(epoch FROM min(wake_at) - flux_now())::float8 FROM deliveries
-         WHERE (attempts > 0) = true AND wake_at IS NOT NULL) AS retries,
+         WHERE (attempts > 0) = (SELECT true) AND wake_at IS NOT NULL) AS retries,
         EXISTS (
             SELECT FROM alerts WHERE sent_at IS NULL AND created_at < flux_now() - CAST(:grace AS interval)
         ) AS unsent_alerts
@@ -25,12 +27,13 @@ _PEEK = text("""
 
 # What is found is decided in `woken` and written by the UPDATE; what others look at is skipped. A first attempt that
 # merely waits in a backlog is left untouched (:may_ring): the front of the index then holds those that were claimed
-# first, so expired leases are still found behind no more than :limit of them.
+# first, so expired leases are still found behind no more than :limit of them. The ids stand beside the join because
+# PostgreSQL does not know :limit when it plans once for all: it might join by reading the whole table.
 _WAKE = text(f"""
     WITH front AS (
         SELECT id, webhook_id, state, due_at, leased_until, rescues
         FROM deliveries
-        WHERE (attempts > 0) = CAST(:retries AS boolean) AND wake_at <= flux_now()
+        WHERE (attempts > 0) = (SELECT CAST(:retries AS boolean)) AND wake_at <= flux_now()
         ORDER BY wake_at
         LIMIT :limit
         FOR NO KEY UPDATE SKIP LOCKED
@@ -80,7 +83,8 @@ _WAKE = text(f"""
             ELSE flux_now() + :grace
         END
     FROM woken
-    WHERE deliveries.id = woken.id AND (woken.finding <> '{Finding.RING}' OR :may_ring)
+    WHERE deliveries.id = ANY(ARRAY(SELECT id FROM front))
+      AND deliveries.id = woken.id AND (woken.finding <> '{Finding.RING}' OR :may_ring)
     RETURNING deliveries.id, deliveries.account_id, woken.finding, deliveries.attempts + 1 AS attempt, deliveries.token,
               extract(epoch FROM deliveries.due_at - flux_now())::float8 AS due_in_seconds
 """)

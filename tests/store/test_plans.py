@@ -51,6 +51,8 @@ async def test_no_statement_reads_a_big_table_from_end_to_end(database: AsyncEng
     for name, (sql, parameters) in _statements(account, [row.id.hex for row in some]).items():
         scans = _read_from_end_to_end(await _explained(world, sql, parameters))
         assert not scans & BIG, f"{name} scans {scans & BIG}"
+    peeked = await _explained(world, *_peek(), analyze=True)
+    assert sum(node.get("Rows Removed by Filter", 0) for node in peeked) == 0, "peek reads what it does not want"
 
 
 async def test_ends_of_attempts_are_written_by_id_whatever_the_statistics_say(database: AsyncEngine) -> None:
@@ -75,7 +77,8 @@ async def test_a_plan_that_was_made_while_the_tables_were_empty_goes_by_their_in
     account = await world.account()
     some = [uuid_hex(Prefix.ACCOUNT, account)] * 3
     published = EventStore(hot, TIMING)._parameters([event(account)], timedelta(0))
-    statements = _ends(some) | {"claim": (deliver._CLAIM.text, _claim(some)), "add": (accept._ADD.text, published)}
+    statements = _ends(some) | _looks(some[0])
+    statements |= {"claim": (deliver._CLAIM.text, _claim(some)), "add": (accept._ADD.text, published)}
     for name, (sql, parameters) in statements.items():
         assert not _read_from_end_to_end(await _explained(world, sql, parameters)), name
     await hot.dispose()
@@ -88,19 +91,28 @@ def _with(statement: str, values: dict[str, Any]) -> tuple[str]:
 
 
 def _statements(account: AccountId, some: list[str]) -> dict[str, tuple[str, dict[str, Any]]]:
-    interval = timedelta(seconds=5)
-    intervals = dict.fromkeys(("lease", "grace", "rescue_spread"), interval)
-    wake = {"may_ring": True, "limit": 1000, "token": some[0], "most_rescues": 3, **intervals}
     page = {"account": uuid_hex(Prefix.ACCOUNT, account), "limit": 26}
     return {
         "claim": (deliver._CLAIM.text, _claim(some)),
         **_ends(some),
-        "peek": (plan._PEEK.text, {"grace": TIMING.grace}),
-        "wake first attempts": (plan._WAKE.text, wake | {"retries": False}),
-        "wake retries": (plan._WAKE.text, wake | {"retries": True}),
+        **_looks(some[0]),
         "list deliveries": (_paged(reads._DELIVERIES, "deliveries"), page),
         "list events": (_paged(reads._EVENTS, "events"), page),
     }
+
+
+def _looks(token: str) -> dict[str, tuple[str, dict[str, Any]]]:
+    intervals = dict.fromkeys(("lease", "grace", "rescue_spread"), timedelta(seconds=5))
+    wake = {"may_ring": True, "limit": 1000, "token": token, "most_rescues": 3, **intervals}
+    return {
+        "peek": _peek(),
+        "wake first attempts": (plan._WAKE.text, wake | {"retries": False}),
+        "wake retries": (plan._WAKE.text, wake | {"retries": True}),
+    }
+
+
+def _peek() -> tuple[str, dict[str, Any]]:
+    return plan._PEEK.text, {"grace": TIMING.grace}
 
 
 def _claim(some: list[str]) -> dict[str, Any]:
