@@ -1,20 +1,20 @@
 """The statements behind plan: when to look, and one look that finds and moves in the same transaction."""
 
-from typing import Any, cast
+from typing import cast
 from uuid import uuid4
 
-from sqlalchemy import Row, text
+import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.delivery import Move, State, target
 from flux_dispatch.domain.finding import Finding, Found, Horizon
 from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId, Prefix, public_id
-from flux_dispatch.store.connect import statement
+from flux_dispatch.store.connect import HotStatement
 from flux_dispatch.store.timing import Timing
 
 # The booleans are hidden in sub-selects: PostgreSQL would turn `(attempts > 0) = false` into `attempts <= 0`, which the
 # index on `(attempts > 0)` does not know, and read all that is parked.
-_PEEK = text("""
+_PEEK = HotStatement("""
     SELECT
         (SELECT extract(epoch FROM min(wake_at) - flux_now())::float8 FROM deliveries
          WHERE (attempts > 0) = (SELECT false) AND wake_at IS NOT NULL) AS first_attempts,
@@ -27,16 +27,22 @@ _PEEK = text("""
 
 # What is found is decided in `woken` and written by the UPDATE; what others look at is skipped. A first attempt that
 # merely waits in a backlog is left untouched (:may_ring): the front of the index then holds those that were claimed
-# first, so expired leases are still found behind no more than :limit of them. The ids stand beside the join because
-# PostgreSQL does not know :limit when it plans once for all: it might join by reading the whole table.
-_WAKE = text(f"""
+# first, so expired leases are still found behind no more than :limit of them.
+#
+# The front goes through an array for the planner's sake, and its ids stand beside the join. Statistics are old when
+# very much comes due at once: they say that nothing is due, and PostgreSQL would compare each of the front with each;
+# or they say that much is, and as it plans before it knows :limit, it would read the whole table. Of an array it
+# expects ten rows, and a left join keeps them.
+_WAKE = HotStatement(f"""
     WITH front AS (
-        SELECT id, webhook_id, state, due_at, leased_until, rescues
-        FROM deliveries
-        WHERE (attempts > 0) = (SELECT CAST(:retries AS boolean)) AND wake_at <= flux_now()
-        ORDER BY wake_at
-        LIMIT :limit
-        FOR NO KEY UPDATE SKIP LOCKED
+        SELECT * FROM unnest(ARRAY(
+            SELECT deliveries
+            FROM deliveries
+            WHERE (attempts > 0) = (SELECT CAST(:retries AS boolean)) AND wake_at <= flux_now()
+            ORDER BY wake_at
+            LIMIT :limit
+            FOR NO KEY UPDATE SKIP LOCKED
+        ))
     ), woken AS (
         SELECT front.id, front.due_at, front.leased_until,
             CASE
@@ -48,7 +54,7 @@ _WAKE = text(f"""
                 ELSE '{Finding.CANCELED}'
             END AS finding,
             CASE WHEN webhooks.deleted_at IS NULL THEN 'webhook_disabled' ELSE 'webhook_deleted' END AS reason
-        FROM front JOIN webhooks ON webhooks.id = front.webhook_id
+        FROM front LEFT JOIN webhooks ON webhooks.id = front.webhook_id
     )
     UPDATE deliveries
     SET state = CASE woken.finding
@@ -89,7 +95,7 @@ _WAKE = text(f"""
               extract(epoch FROM deliveries.due_at - flux_now())::float8 AS due_in_seconds
 """)
 
-_UNSENT_ALERTS = text("""
+_UNSENT_ALERTS = HotStatement("""
     SELECT id FROM alerts WHERE sent_at IS NULL AND created_at < flux_now() - CAST(:grace AS interval)
     ORDER BY created_at LIMIT 1000
 """)
@@ -104,9 +110,8 @@ class PlanStore:
 
     async def peek(self) -> Horizon:
         """Say when there is something to look at; one statement over the ends of two indexes."""
-        async with statement(self._database) as connection:
-            row = (await connection.execute(_PEEK, {"grace": self._timing.grace})).one()
-        return Horizon(row.first_attempts, row.retries, unsent_alerts=row.unsent_alerts)
+        (row,) = await _PEEK.rows(self._database, {"grace": self._timing.grace})
+        return Horizon(row["first_attempts"], row["retries"], unsent_alerts=row["unsent_alerts"])
 
     async def wake(self, *, retries: bool, may_ring: bool, limit: int) -> list[Found]:
         """Look at up to `limit` deliveries whose time to be looked at has come, the longest overdue first."""
@@ -120,23 +125,21 @@ class PlanStore:
             "most_rescues": self._timing.most_rescues,
             "rescue_spread": self._timing.rescue_spread,
         }
-        async with statement(self._database) as connection:
-            rows = (await connection.execute(_WAKE, parameters)).all()
-        return [_found(row) for row in rows]
+        return [_found(row) for row in await _WAKE.rows(self._database, parameters)]
 
     async def unsent_alerts(self) -> list[AlertId]:
         """Return alerts whose task seems lost, oldest first, at most 1,000."""
-        async with statement(self._database) as connection:
-            rows = (await connection.execute(_UNSENT_ALERTS, {"grace": self._timing.grace})).scalars().all()
-        return [cast(AlertId, public_id(Prefix.ALERT, each.hex)) for each in rows]
+        rows = await _UNSENT_ALERTS.rows(self._database, {"grace": self._timing.grace})
+        return [cast(AlertId, public_id(Prefix.ALERT, row["id"].hex)) for row in rows]
 
 
-def _found(row: Row[Any]) -> Found:
+def _found(row: asyncpg.Record) -> Found:
+    delivery, account, finding, attempt, token, due_in_seconds = row
     return Found(
-        delivery=cast(DeliveryId, public_id(Prefix.DELIVERY, row.id.hex)),
-        account=cast(AccountId, public_id(Prefix.ACCOUNT, row.account_id.hex)),
-        finding=Finding(row.finding),
-        attempt=row.attempt,
-        due_in_seconds=row.due_in_seconds or 0.0,
-        token=row.token.hex if row.token else None,
+        delivery=cast(DeliveryId, public_id(Prefix.DELIVERY, delivery.hex)),
+        account=cast(AccountId, public_id(Prefix.ACCOUNT, account.hex)),
+        finding=Finding(finding),
+        attempt=attempt,
+        due_in_seconds=due_in_seconds or 0.0,
+        token=token.hex if token else None,
     )

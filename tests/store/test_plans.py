@@ -71,6 +71,25 @@ async def test_ends_of_attempts_are_written_by_id_whatever_the_statistics_say(da
         assert compared == 0, f"{name} compared {compared} pairs of rows in vain"
 
 
+async def test_what_comes_due_all_at_once_is_found_by_id_whatever_the_statistics_say(database_url: str) -> None:
+    hot = open_database(database_url, is_hot=True)
+    world = World(hot)
+    account = await world.account()
+    await world.webhook(account, "*")
+    await world.publish(*(event(account) for _ in range(3000)))
+    await world.do("UPDATE deliveries SET attempts = 1, wake_at = now() + interval '1 hour'")
+    await world.do("ANALYZE")  # nothing is due, as far as the planner will know
+    await world.do("UPDATE deliveries SET wake_at = now() - interval '1 second'")
+    sql, parameters = _looks("0" * 32)["wake retries"]
+    nodes = await _explained(world, sql, parameters, analyze=True)
+    assert nodes[0]["Actual Rows"] == parameters["limit"]
+    lookups = [
+        node for node in nodes if node.get("Relation Name") == "deliveries" and "ANY" in node.get("Index Cond", "")
+    ]
+    assert [node["Actual Loops"] for node in lookups] == [1], "the whole front is looked up for each of its rows"
+    await hot.dispose()
+
+
 async def test_a_plan_that_was_made_while_the_tables_were_empty_goes_by_their_indexes(database_url: str) -> None:
     hot = open_database(database_url, is_hot=True)
     world = World(hot)
