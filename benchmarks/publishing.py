@@ -77,6 +77,11 @@ def warm_up(bench: Bench, stage: Stage, key: str, *, endpoints: int = ENDPOINTS)
     bench.arrivals_of_events([event for event, number in published.endpoint.items() if number < endpoints])
 
 
+def middle_round(rounds: list[dict[str, Any]], worse: str, usual: str) -> dict[str, Any]:
+    """Return the round whose ratio of these two p99 is the median."""
+    return sorted(rounds, key=lambda each: each[worse]["p99"] / each[usual]["p99"])[len(rounds) // 2]
+
+
 def spread_ms(latencies: list[float]) -> dict[str, float]:
     """Return the percentiles that are published."""
     if not latencies:

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from benchmarks.bench import Bench
 from benchmarks.preload import endpoints, store_events, subscribe
-from benchmarks.publishing import publish, publisher, spread_ms, warm_up
+from benchmarks.publishing import middle_round, publish, publisher, spread_ms, warm_up
 
 RATE: Final = 20
 
@@ -15,6 +15,11 @@ _EVENTS_OF: Final = """
 
 def measure(bench: Bench) -> dict[str, Any]:
     """Return the small account's latencies, alone and beside a flood of another."""
+    rounds = [_round(bench) for _ in range(bench.sizes.rounds)]
+    return {"flood": bench.sizes.flood, **middle_round(rounds, "beside_ms", "alone_ms"), "rounds": rounds}
+
+
+def _round(bench: Bench) -> dict[str, Any]:
     seconds = bench.sizes.fairness_seconds
     with bench.stage() as stage:
         flooding = subscribe(stage, endpoints(f"{bench.sink.url}/flood"))
@@ -31,4 +36,4 @@ def measure(bench: Bench) -> dict[str, Any]:
         stage.wait_until_drained()
         flooded = stage.ask(_EVENTS_OF, [each.removeprefix("dlv_") for each in flood])
         beside_ms = spread_ms(beside.latencies_ms(bench.arrivals_of_events([*flooded, *beside.sent_at])))
-    return {"flood": bench.sizes.flood, "alone_ms": alone_ms, "beside_ms": beside_ms}
+    return {"alone_ms": alone_ms, "beside_ms": beside_ms}

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from benchmarks.bench import Bench
 from benchmarks.preload import ENDPOINTS, endpoints, store_events, subscribe
-from benchmarks.publishing import publish, spread_ms, warm_up
+from benchmarks.publishing import middle_round, publish, spread_ms, warm_up
 from benchmarks.sinks import tarpit
 
 HANGING: Final = ENDPOINTS // 10
@@ -24,11 +24,15 @@ def measure(bench: Bench) -> dict[str, Any]:
             }
             for _ in range(bench.sizes.rounds)
         ]
-        latency = {"none": _latency(bench, healthy, hang=False), "hanging": _latency(bench, hanging, hang=True)}
+        latencies = [
+            {"none": _latency(bench, healthy, hang=False), "hanging": _latency(bench, hanging, hang=True)}
+            for _ in range(bench.sizes.rounds)
+        ]
     return {
         "healthy_per_second": rounds,
         "throughput_ratio": round(median(each["hanging"] / each["none"] for each in rounds), 3),
-        "latency_ms": latency,
+        "latency_ms": middle_round(latencies, "hanging", "none"),
+        "latency_rounds": latencies,
     }
 
 

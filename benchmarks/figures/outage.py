@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from benchmarks.bench import Bench
 from benchmarks.preload import endpoints, park, subscribe
-from benchmarks.publishing import publish, publisher, spread_ms, warm_up
+from benchmarks.publishing import middle_round, publish, publisher, spread_ms, warm_up
 from benchmarks.stage import Stage
 
 RATE: Final = 200
@@ -19,6 +19,11 @@ _IS_NEARLY_DUE: Final = "SELECT min(wake_at) < now() + interval '1 second' FROM 
 
 def measure(bench: Bench) -> dict[str, Any]:
     """Return the latency of the others' events, usually and meanwhile, and how fast the overdue ones went."""
+    rounds = [_round(bench) for _ in range(bench.sizes.rounds)]
+    return {**middle_round(rounds, "meanwhile_ms", "usual_ms"), "rounds": rounds}
+
+
+def _round(bench: Bench) -> dict[str, Any]:
     with bench.stage() as stage:
         subscribe(stage, [f"{bench.sink.url}/back"])
         park(stage, bench.sizes.outage, after=timedelta(hours=1), spread=timedelta(0))

@@ -8,11 +8,11 @@ from flux_dispatch.domain.ids import AccountId
 PRESENT_SECONDS: Final = 1.0
 """For so long somebody counts as being there after his last delivery."""
 
-RESTS_PER_TURN: Final = 1.0
-RESTS_PER_TURN_OF_RETRIES: Final = 10.0
+RESTS_PER_TURN: Final = 3.0
+RESTS_PER_TURN_OF_RETRIES: Final = 20.0
 """How long a flood rests, in times of the turn before. What is overdue by minutes or hours can wait a little longer."""
 
-LONGEST_REST_SECONDS: Final = 0.02
+LONGEST_REST_SECONDS: Final = 0.04
 """What is claimed must begin well before its lease ends, also on a machine where turns take long."""
 
 COURTESY_SECONDS: Final = 60.0
