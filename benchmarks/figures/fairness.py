@@ -14,7 +14,7 @@ _EVENTS_OF: Final = """
 
 
 def measure(bench: Bench) -> dict[str, Any]:
-    """Return the small account's latencies, alone and beside a flood of another."""
+    """Return the small account's latencies, alone and beside a flood of another, and how long the flood took."""
     rounds = [_round(bench) for _ in range(bench.sizes.rounds)]
     return {"flood": bench.sizes.flood, **middle_round(rounds, "beside_ms", "alone_ms"), "rounds": rounds}
 
@@ -35,5 +35,7 @@ def _round(bench: Bench) -> dict[str, Any]:
             beside = running.report()
         stage.wait_until_drained()
         flooded = stage.ask(_EVENTS_OF, [each.removeprefix("dlv_") for each in flood])
-        beside_ms = spread_ms(beside.latencies_ms(bench.arrivals_of_events([*flooded, *beside.sent_at])))
-    return {"alone_ms": alone_ms, "beside_ms": beside_ms}
+        arrivals = bench.arrivals_of_events([*flooded, *beside.sent_at])
+    beside_ms = spread_ms(beside.latencies_ms(arrivals))
+    floods = [each.at for each in arrivals if each.path.startswith("/flood")]
+    return {"alone_ms": alone_ms, "beside_ms": beside_ms, "flood_seconds": round(max(floods) - min(floods), 1)}
