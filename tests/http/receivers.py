@@ -7,6 +7,8 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
+from tests.waiting import pause
+
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 NEVER_SECONDS = 30
@@ -66,15 +68,14 @@ def repeating(head: bytes, piece: bytes, pause_seconds: float = 0) -> Talk:
         while True:
             writer.write(piece)
             await writer.drain()
-            await asyncio.sleep(pause_seconds)
+            await pause(pause_seconds)
 
     return talk
 
 
 async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
-    """Read, and never answer."""
+    """Read until the other side gives up, and never answer."""
     await reader.read()
-    await asyncio.sleep(NEVER_SECONDS)
 
 
 async def resetting(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
