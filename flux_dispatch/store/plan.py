@@ -44,7 +44,7 @@ _WAKE = HotStatement(f"""
             FOR NO KEY UPDATE SKIP LOCKED
         ))
     ), woken AS (
-        SELECT front.id, front.due_at, front.leased_until,
+        SELECT front.id,
             CASE
                 WHEN front.state = '{State.EXHAUSTED}' THEN '{Finding.EXHAUSTED}'
                 WHEN front.state = '{State.SENDING}' AND front.leased_until > flux_now() THEN '{Finding.BUSY}'
