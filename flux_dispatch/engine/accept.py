@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol, cast
 
-from flux_dispatch.domain.errors import IdempotencyConflict, InvalidRequest, NotFound
+from flux_dispatch.domain.errors import IdempotencyConflict, InvalidRequest, MalformedId, NotFound
 from flux_dispatch.domain.event import Accepted, Event, Stored, check_type, compose_body
-from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, new_id
+from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, new_id, uuid_hex
 from flux_dispatch.engine import failpoint
 from flux_dispatch.engine.grouping import Grouped, Linger
 from flux_dispatch.engine.turns import apart
@@ -60,13 +60,13 @@ class Accept:
         """Return when the event is committed.
 
         Raises:
-            InvalidRequest: the type, the data or the key is not what it must be; nothing is stored.
+            InvalidRequest: the account's id, the type, the data or the key is not what it must be; nothing is stored.
             NotFound: there is no such account.
             IdempotencyConflict: the key was used with another type or other data.
             Unavailable: the database is away; whether the event is stored is not known, so send it again with its key.
         """
-        _check_key(idempotency_key)
-        event = _new_event(account, check_type(event_type), data, idempotency_key)
+        _check(account, event_type, data, idempotency_key)
+        event = _new_event(account, event_type, data, idempotency_key)
         stored = await self._store(event)
         if stored is None:
             message = f"There is no account {account}."
@@ -98,8 +98,28 @@ def _new_event(account: AccountId, event_type: str, data: dict[str, Any], key: s
     return Event(event_id, account, event_type, created_at, body, key)
 
 
-def _check_key(key: str | None) -> None:
-    if key is not None and not (0 < len(key) <= LONGEST_IDEMPOTENCY_KEY and key.isascii() and key.isprintable()):
+def _check(account: object, event_type: object, data: object, key: object) -> None:
+    """Check everything that can be wrong with one event by itself, before it joins others in a commit.
+
+    What comes through Celery has passed no other check, so nothing is taken for granted, its types least of all.
+    """
+    if not isinstance(account, str):
+        raise MalformedId(Prefix.ACCOUNT, repr(account))
+    uuid_hex(Prefix.ACCOUNT, account)
+    if not isinstance(event_type, str):
+        raise InvalidRequest("An event type is a text.", param="type", code="invalid_event_type")
+    check_type(event_type)
+    if not isinstance(data, dict):
+        raise InvalidRequest("The data of an event is a JSON object.", param="data")
+    _check_key(key)
+
+
+def _check_key(key: object) -> None:
+    if key is None:
+        return
+    if not isinstance(key, str) or not (
+        0 < len(key) <= LONGEST_IDEMPOTENCY_KEY and key.isascii() and key.isprintable()
+    ):
         message = f"An idempotency key is 1 to {LONGEST_IDEMPOTENCY_KEY} printable ASCII characters."
         raise InvalidRequest(message, param="Idempotency-Key", code="invalid_idempotency_key")
 

@@ -1,10 +1,12 @@
-"""Grouping: what arrives while a commit is under way shares the next one; what may wait a little waits for company."""
+"""Grouping: what arrives while a commit is under way shares the next one; what may wait a little waits for more."""
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
+
+from flux_dispatch.domain.errors import Unavailable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -28,6 +30,27 @@ class Linger:
 
 
 NO_LINGER: Final = Linger(0, 0, 0)
+
+CommitMany: TypeAlias = Callable[[list[Item]], Awaitable[Sequence[Result]]]
+"""Stores a group, all or nothing, and returns one result for each item, in order."""
+
+
+async def commit_isolating(commit: CommitMany[Item, Result], items: list[Item]) -> list[Result | Exception]:
+    """Commit a group so that an item that cannot be stored costs itself only; return a result or an error for each.
+
+    A group that fails is committed in halves, and those in halves again, until each item that fails stands alone. Only
+    `Unavailable` is not looked into: that is a trouble of the moment, and the same for all.
+    """
+    try:
+        return list(await commit(items))
+    except Unavailable as error:
+        return [error] * len(items)
+    except Exception as error:  # noqa: BLE001 - whatever it was, it belongs to the item that it stays with
+        if len(items) == 1:
+            return [error]
+        middle = len(items) // 2
+        halves = [await commit_isolating(commit, half) for half in (items[:middle], items[middle:])]
+        return halves[0] + halves[1]
 
 
 class Groups(Generic[Item]):
@@ -92,12 +115,12 @@ class Grouped(Generic[Item, Result]):
         lanes: how many commits may be under way at once.
         linger: how long a group that is not full waits for company.
 
-    A call raises what its group's commit raised.
+    A call raises what the commit raised for its item, or `Unavailable` with its group.
     """
 
     def __init__(
         self,
-        commit: Callable[[list[Item]], Awaitable[Sequence[Result]]],
+        commit: CommitMany[Item, Result],
         *,
         most: int,
         lanes: int,
@@ -116,13 +139,11 @@ class Grouped(Generic[Item, Result]):
         return await future
 
     async def _commit_group(self, group: list[tuple[Item, asyncio.Future[Result]]]) -> None:
-        try:
-            results = await self._commit([item for item, _ in group])
-        except Exception as error:  # noqa: BLE001 - whatever it was, it belongs to the callers of this group
-            for _, future in group:
-                if not future.done():
-                    future.set_exception(error)
-            return
+        results = await commit_isolating(self._commit, [item for item, _ in group])
         for (_, future), result in zip(group, results, strict=True):
-            if not future.done():
+            if future.done():  # its caller gave up
+                continue
+            if isinstance(result, Exception):
+                future.set_exception(result)
+            else:
                 future.set_result(result)
