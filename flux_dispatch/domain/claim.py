@@ -44,6 +44,7 @@ class Lease:
 class Settlement:
     """The end of one attempt and what follows it, to be written by whoever still holds the token."""
 
+    account: AccountId
     delivery: DeliveryId
     token: str
     attempt: Attempt

@@ -10,7 +10,6 @@ from flux_dispatch.domain.event import Accepted, Event, Stored, check_type, comp
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, new_id, uuid_hex
 from flux_dispatch.engine import failpoint
 from flux_dispatch.engine.grouping import Grouped, Linger
-from flux_dispatch.engine.turns import apart
 
 MOST_IN_ONE_COMMIT: Final = 200
 LINGER: Final = Linger(0, 0.0001, 0.002)
@@ -31,7 +30,7 @@ class Bell(Protocol):
     """What accepting needs of the broker: never waits, never fails; a lost ring is found by the planner."""
 
     def deliver(
-        self, deliveries: Sequence[DeliveryId], *, attempt: int, countdown_seconds: float, account: AccountId | None
+        self, deliveries: Sequence[tuple[AccountId, DeliveryId]], *, attempt: int, countdown_seconds: float
     ) -> None:
         """Have these deliveries tried when the countdown is over."""
         ...
@@ -84,10 +83,8 @@ class Accept:
         return stored
 
     def _ring(self, fresh: list[Stored]) -> None:
-        owed = ((each.event.account, delivery) for each in fresh for delivery in each.deliveries)
-        countdown_seconds = self._first_delay.total_seconds()
-        for account, deliveries in apart(owed).items():
-            self._bell.deliver(deliveries, attempt=1, countdown_seconds=countdown_seconds, account=account)
+        owed = [(each.event.account, delivery) for each in fresh for delivery in each.deliveries]
+        self._bell.deliver(owed, attempt=1, countdown_seconds=self._first_delay.total_seconds())
 
 
 def _new_event(account: AccountId, event_type: str, data: dict[str, Any], key: str | None) -> Event:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -34,7 +34,7 @@ class Bell(Protocol):
     """What delivering needs of the broker: never waits, never fails."""
 
     def deliver(
-        self, deliveries: Sequence[DeliveryId], *, attempt: int, countdown_seconds: float, account: AccountId | None
+        self, deliveries: Sequence[tuple[AccountId, DeliveryId]], *, attempt: int, countdown_seconds: float
     ) -> None:
         """Have these deliveries tried when the countdown is over."""
         ...
@@ -88,8 +88,8 @@ class Deliver:
         self._bell = bell
         self._bulkhead = Bulkhead(rules.endpoint_concurrency)
         self._dispatch = Dispatch[_Work](self._attempt)
-        self._claiming = Claiming(deliveries.claim, self._begin, self._dispatch.room)
-        self._dispatch.made_room = self._claiming.look
+        self._claiming = Claiming(deliveries.claim, self._begin, self._dispatch.capacity)
+        self._dispatch.on_capacity = self._on_capacity
         self._waiting_room = WaitingRoom(rules.most_waiting)
         self._log = AttemptLog()
         self._stopping = asyncio.Event()
@@ -98,15 +98,16 @@ class Deliver:
         """Return of how many first attempts, or retries, this worker was told, which it has not claimed yet."""
         return self._claiming.waiting(retries=retries)
 
-    async def __call__(
-        self, deliveries: Sequence[DeliveryId], *, attempt: int = 1, account: AccountId | None = None
-    ) -> Counter[Word]:
+    def accounts_with_many(self, count: int, *, retries: bool) -> list[AccountId]:
+        """Return the accounts of which this worker holds more first attempts, or retries, unclaimed than this."""
+        return self._claiming.accounts_with_many(count, retries=retries)
+
+    async def __call__(self, deliveries: Sequence[tuple[AccountId, DeliveryId]], *, attempt: int = 1) -> Counter[Word]:
         """Try these deliveries; return how many ended how, as far as it is known after a short wait.
 
         Args:
-            deliveries: whose next attempt it is.
+            deliveries: whose next attempt it is, each with its account.
             attempt: the number of that attempt, as far as the ringer knew it.
-            account: whose they are, when they are all of one account.
 
         Raises:
             Unavailable: the database is away; nothing was sent.
@@ -114,20 +115,25 @@ class Deliver:
         if self._stopping.is_set():
             return Counter({Word.SKIPPED: len(deliveries)})
         batch = Batch(len(deliveries))
-        self._claiming.add(deliveries, batch, account=account, attempt=attempt)
+        self._claiming.add(deliveries, batch, attempt=attempt)
         return await self._waiting_room.wait_for(batch)
 
     async def stop(self) -> None:
         """Have others told of what was not claimed, give back what was not sent, and settle every POST that began."""
         self._stopping.set()
         self._bulkhead.close()
-        for (account, attempt), deliveries in (await self._claiming.close()).items():
-            self._bell.deliver(deliveries, attempt=attempt, countdown_seconds=0, account=account)
+        for attempt, deliveries in (await self._claiming.close()).items():
+            self._bell.deliver(deliveries, attempt=attempt, countdown_seconds=0)
         await self._dispatch.all_ended()
         await self._settling.all_written()
 
-    def _begin(self, claim: Claim, clock: LeaseClock, batch: Batch, *, is_flood: bool) -> None:
-        self._dispatch.add(claim.account, _Work(claim, clock, batch), is_retry=claim.attempt > 1, is_flood=is_flood)
+    def _begin(self, claim: Claim, clock: LeaseClock, batch: Batch, *, is_heavy: bool) -> None:
+        self._dispatch.add(claim.account, _Work(claim, clock, batch), is_retry=claim.attempt > 1, is_heavy=is_heavy)
+
+    def _on_capacity(self, accounts: Collection[AccountId] | None) -> None:
+        for account in (None,) if accounts is None else accounts:
+            self._claiming.resume(account)
+        self._claiming.look()
 
     async def _attempt(self, work: _Work) -> None:
         claim = work.claim
@@ -147,7 +153,9 @@ class Deliver:
         attempt = Attempt(claim.attempt, took_seconds, outcome)
         self._log.note(claim, attempt)
         decision = decide(outcome, claim.attempt, self._rules.table)
-        return self._settling.settle(Settlement(claim.delivery, claim.token, attempt, decision), work.batch.note)
+        return self._settling.settle(
+            Settlement(claim.account, claim.delivery, claim.token, attempt, decision), work.batch.note
+        )
 
     def _put_back(self, work: _Work, pause: timedelta) -> None:
         self._settling.release(Release(work.claim.delivery, work.claim.token, pause), work.batch.note)

@@ -11,7 +11,6 @@ from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId
 from flux_dispatch.domain.outcome import Attempt, ErrorClass, Unanswered
 from flux_dispatch.domain.retry import RetryTable, decide
 from flux_dispatch.engine.settling import Settling
-from flux_dispatch.engine.turns import apart
 
 LONGEST_SLEEP_SECONDS: Final = 5.0
 SHORTEST_SLEEP_SECONDS: Final = 0.05
@@ -53,7 +52,7 @@ class Bell(Protocol):
     """What planning needs of the broker: never waits, never fails."""
 
     def deliver(
-        self, deliveries: Sequence[DeliveryId], *, attempt: int, countdown_seconds: float, account: AccountId | None
+        self, deliveries: Sequence[tuple[AccountId, DeliveryId]], *, attempt: int, countdown_seconds: float
     ) -> None:
         """Have these deliveries tried when the countdown is over."""
         ...
@@ -131,8 +130,7 @@ class Plan:
         _log(found)
         self._bell.fail([each.delivery for each in found if each.finding is Finding.EXHAUSTED])
         for (attempt, countdown_seconds), theirs in _messages(found).items():
-            for account, deliveries in apart(theirs).items():
-                self._bell.deliver(deliveries, attempt=attempt, countdown_seconds=countdown_seconds, account=account)
+            self._bell.deliver(theirs, attempt=attempt, countdown_seconds=countdown_seconds)
         for each in found:
             if each.finding is Finding.LOST:
                 self._settling.settle(self._lost(each), note=_nobody_waits)
@@ -140,7 +138,9 @@ class Plan:
     def _lost(self, found: Found) -> Settlement:
         outcome = Unanswered(ErrorClass.WORKER_LOST, "The worker that sent it died, several times over.")
         attempt = Attempt(found.attempt, 0, outcome)
-        return Settlement(found.delivery, found.token or "", attempt, decide(outcome, found.attempt, self._table))
+        return Settlement(
+            found.account, found.delivery, found.token or "", attempt, decide(outcome, found.attempt, self._table)
+        )
 
 
 def _nobody_waits(_: object) -> None:

@@ -44,7 +44,7 @@ class Bell(Protocol):
     """What settling needs of the broker: never waits, never fails."""
 
     def deliver(
-        self, deliveries: Sequence[DeliveryId], *, attempt: int, countdown_seconds: float, account: AccountId | None
+        self, deliveries: Sequence[tuple[AccountId, DeliveryId]], *, attempt: int, countdown_seconds: float
     ) -> None:
         """Have these deliveries tried when the countdown is over."""
         ...
@@ -108,17 +108,17 @@ class Settling:
 
     def _ring(self, settlements: list[Settlement]) -> None:
         exhausted = []
-        soon: dict[tuple[int, timedelta], list[DeliveryId]] = {}
+        soon: dict[tuple[int, timedelta], list[tuple[AccountId, DeliveryId]]] = {}
         for each in settlements:
             match each.decision:
                 case GiveUp():
                     exhausted.append(each.delivery)
                 case RetryAfter(delay) if delay <= self._horizon:
-                    soon.setdefault((each.attempt.number + 1, delay), []).append(each.delivery)
+                    soon.setdefault((each.attempt.number + 1, delay), []).append((each.account, each.delivery))
         if exhausted:
             self._bell.fail(exhausted)
         for (attempt, delay), deliveries in soon.items():
-            self._bell.deliver(deliveries, attempt=attempt, countdown_seconds=delay.total_seconds(), account=None)
+            self._bell.deliver(deliveries, attempt=attempt, countdown_seconds=delay.total_seconds())
 
 
 async def _written(write: CommitMany[Ending, bool], endings: list[Ending]) -> list[bool]:

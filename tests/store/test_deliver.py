@@ -28,7 +28,9 @@ async def claim(store: DeliveryStore, delivery: DeliveryId) -> Claim:
 
 
 def refused(claim: Claim, decision: Decision) -> Settlement:
-    return Settlement(claim.delivery, claim.token, Attempt(claim.attempt, 0.25, Refused(500, "no")), decision)
+    return Settlement(
+        claim.account, claim.delivery, claim.token, Attempt(claim.attempt, 0.25, Refused(500, "no")), decision
+    )
 
 
 async def test_a_claim_carries_all_that_a_post_needs(world: World, store: DeliveryStore) -> None:
@@ -70,7 +72,7 @@ async def test_a_success_is_final_and_noted(world: World, store: DeliveryStore) 
     await world.webhook(account, "*")
     delivery = await world.delivery(account)
     got = await claim(store, delivery)
-    success = Settlement(delivery, got.token, Attempt(1, 0.125, Accepted(204, "ok")), Done())
+    success = Settlement(got.account, delivery, got.token, Attempt(1, 0.125, Accepted(204, "ok")), Done())
     assert await store.settle([success]) == {delivery}
     row = await world.state(delivery)
     assert (row.state, row.attempts, row.due_at, row.wake_at, row.token) == ("delivered", 1, None, None, None)

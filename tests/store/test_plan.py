@@ -87,7 +87,7 @@ async def test_a_coming_retry_is_handed_over_once_with_its_exact_countdown(
     delivery = await world.delivery(account)
     token = await claim_token(store, delivery)
     retry = RetryAfter(timedelta(seconds=300))
-    await store.settle([Settlement(delivery, token, Attempt(1, 0.1, Refused(500)), retry)])
+    await store.settle([Settlement(account, delivery, token, Attempt(1, 0.1, Refused(500)), retry)])
     assert (await plan.peek()).retries == 300 - HORIZON
     await world.pass_time(300 - HORIZON - 0.5)
     assert await look(plan, retries=True) == []
@@ -142,7 +142,9 @@ async def test_the_fourth_death_over_one_attempt_is_given_to_the_planner_to_sett
     (lost,) = await look(plan)
     assert lost.finding is Finding.LOST
     assert lost.token not in {None, dead}
-    settlement = Settlement(delivery, str(lost.token), Attempt(1, 0, Refused(500)), RetryAfter(timedelta(seconds=60)))
+    settlement = Settlement(
+        account, delivery, str(lost.token), Attempt(1, 0, Refused(500)), RetryAfter(timedelta(seconds=60))
+    )
     assert await store.settle([settlement]) == {delivery}
     assert (await world.state(delivery)).rescues == 0
 
@@ -152,7 +154,9 @@ async def test_an_exhausted_delivery_whose_final_task_is_lost_is_found(
 ) -> None:
     delivery = await world.delivery(account)
     token = await claim_token(store, delivery)
-    await store.settle([Settlement(delivery, token, Attempt(5, 0.1, Refused(500)), GiveUp("attempts_exhausted"))])
+    await store.settle(
+        [Settlement(account, delivery, token, Attempt(5, 0.1, Refused(500)), GiveUp("attempts_exhausted"))]
+    )
     await world.pass_time(GRACE)
     assert [each.finding for each in await look(plan, retries=True)] == [Finding.EXHAUSTED]
 

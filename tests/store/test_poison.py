@@ -78,7 +78,7 @@ async def test_an_outcome_that_cannot_be_written_costs_no_other_outcome(world: W
     words: dict[DeliveryId, Word] = {}
     for claim in lease.claims:
         outcome = Accepted(200, "NUL: \0" if claim.delivery == deliveries[5] else "thanks")
-        settlement = Settlement(claim.delivery, claim.token, Attempt(1, 0.1, outcome), Done())
+        settlement = Settlement(claim.account, claim.delivery, claim.token, Attempt(1, 0.1, outcome), Done())
         settling.settle(settlement, lambda word, of=claim.delivery: words.__setitem__(of, word))
     await let_others_run()
     await settling.all_written()

@@ -91,7 +91,9 @@ class Life(RuleBasedStateMachine):
         decision = decide(outcome, claim.attempt, TABLE)
         attempt = Attempt(claim.attempt, 0.1, outcome)
         holder = self.run(self.world.state(claim.delivery)).token
-        settled = self.run(self.store.settle([Settlement(claim.delivery, claim.token, attempt, decision)]))
+        settled = self.run(
+            self.store.settle([Settlement(claim.account, claim.delivery, claim.token, attempt, decision)])
+        )
         assert bool(settled) == (holder is not None and holder.hex == claim.token), "only the holder settles"
         if isinstance(outcome, Accepted):
             self.successes[claim.delivery] = self.successes.get(claim.delivery, 0) + len(settled)
@@ -124,7 +126,7 @@ class Life(RuleBasedStateMachine):
                 outcome = Unanswered(ErrorClass.WORKER_LOST)
                 decision = decide(outcome, found.attempt, TABLE)
                 attempt = Attempt(found.attempt, 0, outcome)
-                settlement = Settlement(found.delivery, str(found.token), attempt, decision)
+                settlement = Settlement(found.account, found.delivery, str(found.token), attempt, decision)
                 assert self.run(self.store.settle([settlement])) == {found.delivery}
 
     @rule(some=st.lists(deliveries, max_size=6))

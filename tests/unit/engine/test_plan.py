@@ -87,7 +87,7 @@ class Quiet:
         self.messages = messages
 
     def deliver(
-        self, deliveries: Sequence[DeliveryId], *, attempt: int, countdown_seconds: float, account: AccountId | None
+        self, deliveries: Sequence[tuple[AccountId, DeliveryId]], *, attempt: int, countdown_seconds: float
     ) -> None: ...
 
     def fail(self, deliveries: Sequence[DeliveryId]) -> None: ...
