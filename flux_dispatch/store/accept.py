@@ -29,7 +29,7 @@ _ADD = HotStatement("""
     ), owed AS (
         INSERT INTO deliveries (event_id, webhook_id, account_id, state, due_at, wake_at)
         SELECT DISTINCT given.id, subscriptions.webhook_id, subscriptions.account_id, :pending,
-               flux_now() + :first_delay, flux_now() + :wake_after
+               flux_now() + :first_delay, flux_second(flux_now() + :wake_after)
         FROM fresh
         JOIN given USING (id)
         CROSS JOIN unnest(string_to_array(given.patterns, E'\\n')) AS matching (pattern)

@@ -53,7 +53,7 @@ _SETTLE = HotStatement("""
         SET state = result.state, reason = result.reason, attempts = result.number, rescues = 0,
             token = NULL, leased_until = NULL,
             due_at = flux_now() + result.delay,
-            wake_at = flux_now() + result.wake,
+            wake_at = flux_second(flux_now() + result.wake),
             ended_at = CASE WHEN result.state = :delivered THEN flux_now() END
         FROM result
         WHERE deliveries.id = ANY(CAST(:ids AS uuid[]))
@@ -71,7 +71,7 @@ _SETTLE = HotStatement("""
 _RELEASE = HotStatement("""
     UPDATE deliveries
     SET state = :to, token = NULL, leased_until = NULL,
-        due_at = flux_now() + released.pause, wake_at = flux_now() + released.pause
+        due_at = flux_now() + released.pause, wake_at = flux_second(flux_now() + released.pause)
     FROM unnest(CAST(:ids AS uuid[]), CAST(:tokens AS uuid[]), CAST(:pauses AS interval[]))
         AS released (id, token, pause)
     WHERE deliveries.id = ANY(CAST(:ids AS uuid[]))

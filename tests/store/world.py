@@ -71,10 +71,10 @@ class World:
         return row
 
     async def pass_time(self, seconds: float) -> None:
-        """Move the database's clock on; it stands still between calls."""
+        """Move the database's clock on; it stands still between calls, and begins at a whole second."""
         await self.do("CREATE TABLE IF NOT EXISTS test_clock (now timestamptz NOT NULL)")
         if await self.scalar("SELECT count(*) FROM test_clock") == 0:
-            await self.do("INSERT INTO test_clock SELECT statement_timestamp()")
+            await self.do("INSERT INTO test_clock SELECT flux_second(statement_timestamp())")
             await self.do(
                 "CREATE OR REPLACE FUNCTION flux_now() RETURNS timestamptz LANGUAGE sql STABLE AS "
                 "'SELECT now FROM test_clock'"
