@@ -53,8 +53,20 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A claimed delivery that goes back unsent, to come again after the pause; no attempt is spent."""
+    """A claimed delivery that goes back unsent; no attempt is spent.
+
+    It comes again after the pause, or is parked (None) until its webhook has a place for it.
+    """
 
     delivery: DeliveryId
     token: str
-    pause: timedelta
+    pause: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedWebhook:
+    """A webhook for which deliveries are parked: they are due, and wait for a place among those that are under way."""
+
+    webhook: WebhookId
+    account: AccountId
+    is_enabled: bool

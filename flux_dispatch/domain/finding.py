@@ -64,6 +64,7 @@ class NextDue:
     first_attempts: datetime | None
     retries: datetime | None
     unsent_alerts: bool
+    has_parked: bool = False
 
     def of(self, *, retries: bool) -> datetime | None:
         """Return when there is a retry, or a first attempt, to look at."""

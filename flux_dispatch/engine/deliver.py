@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from flux_dispatch.domain.claim import Claim, Lease, Release, Settlement
-from flux_dispatch.domain.ids import AccountId, DeliveryId
+from flux_dispatch.domain.ids import AccountId, DeliveryId, WebhookId
 from flux_dispatch.domain.outcome import Attempt, Outcome
 from flux_dispatch.domain.retry import RetryTable, decide
-from flux_dispatch.engine import failpoint
+from flux_dispatch.engine import failpoint, parked
 from flux_dispatch.engine.attempt_log import AttemptLog
 from flux_dispatch.engine.batch import Batch, WaitingRoom, Word
 from flux_dispatch.engine.bulkhead import Bulkhead
@@ -21,12 +21,18 @@ from flux_dispatch.engine.dispatch import Dispatch
 from flux_dispatch.engine.lease_clock import LeaseClock
 from flux_dispatch.engine.settling import Settling
 
+SETTLE_TIME: Final = timedelta(seconds=2)
+"""What must be left of a lease after the longest POST, so that what came of it can be committed while it holds."""
 
-class Deliveries(Protocol):
+
+class Deliveries(parked.Deliveries, Protocol):
     """What delivering needs of the store, beside settling."""
 
-    async def claim(self, deliveries: Sequence[DeliveryId]) -> Lease | None:
-        """Lease those that are due, unleased and of an enabled webhook; None when none of them is."""
+    async def claim(self, deliveries: Sequence[DeliveryId], saturated: Sequence[WebhookId]) -> Lease | None:
+        """Lease those that are due, unleased and of an enabled webhook; None when none of them is.
+
+        What is due for a saturated webhook is parked instead.
+        """
         ...
 
 
@@ -82,13 +88,15 @@ class Deliver:
     """
 
     def __init__(self, deliveries: Deliveries, sender: Sender, settling: Settling, bell: Bell, rules: Rules) -> None:
+        self._deliveries = deliveries
         self._sender = sender
         self._settling = settling
         self._rules = rules
         self._bell = bell
         self._bulkhead = Bulkhead(rules.endpoint_concurrency)
         self._dispatch = Dispatch[_Work](self._attempt)
-        self._claiming = Claiming(deliveries.claim, self._begin, self._dispatch.capacity)
+        self._claiming = Claiming(self._claim, self._begin, self._dispatch.capacity)
+        self._parked = parked.Parked(deliveries, self._bulkhead, self._dispatch.capacity, self._begin)
         self._dispatch.on_capacity = self._on_capacity
         self._waiting_room = WaitingRoom(rules.most_waiting)
         self._log = AttemptLog()
@@ -101,6 +109,19 @@ class Deliver:
     def accounts_with_many(self, count: int, *, retries: bool) -> list[AccountId]:
         """Return the accounts of which this worker holds more first attempts, or retries, unclaimed than this."""
         return self._claiming.accounts_with_many(count, retries=retries)
+
+    async def take_up_parked(self) -> None:
+        """Begin as many parked deliveries as their webhooks have places for in this worker.
+
+        Raises:
+            Unavailable: the database is away.
+        """
+        if not self._stopping.is_set():
+            await self._parked.take_up()
+
+    def clear_parked(self) -> None:
+        """Take note that nothing is parked."""
+        self._parked.clear()
 
     async def __call__(self, deliveries: Sequence[tuple[AccountId, DeliveryId]], *, attempt: int = 1) -> Counter[Word]:
         """Try these deliveries; return how many ended how, as far as it is known after a short wait.
@@ -127,6 +148,9 @@ class Deliver:
         await self._dispatch.all_ended()
         await self._settling.all_written()
 
+    async def _claim(self, deliveries: Sequence[DeliveryId]) -> Lease | None:
+        return await self._deliveries.claim(deliveries, self._bulkhead.saturated)
+
     def _begin(self, claim: Claim, clock: LeaseClock, batch: Batch, *, is_heavy: bool) -> None:
         self._dispatch.add(claim.account, _Work(claim, clock, batch), is_retry=claim.attempt > 1, is_heavy=is_heavy)
 
@@ -140,9 +164,9 @@ class Deliver:
         if claim.wait_seconds > 0:
             await self._wait(claim.wait_seconds)
         if self._stopping.is_set() or not await self._bulkhead.enter(claim.webhook):
-            return self._put_back(work, self._bulkhead.pause(claim.webhook))
+            return self._put_back(work, timedelta(0) if self._stopping.is_set() else None)
         started = time.monotonic()
-        if work.clock.seconds_left(started) < self._rules.longest_post.total_seconds():
+        if work.clock.seconds_left(started) < (self._rules.longest_post + SETTLE_TIME).total_seconds():
             self._bulkhead.leave(claim.webhook, 0)
             return self._put_back(work, timedelta(0))
         failpoint.reach("before_send", claim.body)
@@ -157,7 +181,7 @@ class Deliver:
             Settlement(claim.account, claim.delivery, claim.token, attempt, decision), work.batch.note
         )
 
-    def _put_back(self, work: _Work, pause: timedelta) -> None:
+    def _put_back(self, work: _Work, pause: timedelta | None) -> None:
         self._settling.release(Release(work.claim.delivery, work.claim.token, pause), work.batch.note)
 
     async def _wait(self, seconds: float) -> None:

@@ -19,6 +19,9 @@ SHORTEST_SLEEP_SECONDS: Final = 0.05
 BUSY_SLEEP_SECONDS: Final = 0.25
 """The pause while messages wait in the broker, or while all that is due waits in this worker: there is no hurry."""
 
+PARKED_SLEEP_SECONDS: Final = 0.25
+"""The pause while deliveries wait for places of their webhooks."""
+
 MOST_IN_ONE_LOOK: Final = 250
 """A look at many would keep the loop, and whoever is being sent to, waiting. This much every 50 milliseconds is 5,000 a
 second, by each worker."""
@@ -108,6 +111,14 @@ class Backlog(Protocol):
         """Return the accounts of which this worker holds more first attempts, or retries, unclaimed than this."""
         ...
 
+    async def take_up_parked(self) -> None:
+        """Begin as many parked deliveries as their webhooks have places for in this worker."""
+        ...
+
+    def clear_parked(self) -> None:
+        """Take note that nothing is parked."""
+        ...
+
 
 @dataclass
 class _Lane:
@@ -166,7 +177,11 @@ class Plan:
             self._bell.alert(await self._deliveries.unsent_alerts())
         pauses = [await self._look_at(lane, next_due) for lane in (self._first_attempts, self._retries)]
         self._begin_next_look(next_due)
-        return min(pauses)
+        if not next_due.has_parked:
+            self._backlog.clear_parked()
+            return min(pauses)
+        await self._backlog.take_up_parked()
+        return min(*pauses, PARKED_SLEEP_SECONDS)
 
     async def _look_at(self, lane: _Lane, next_due: NextDue) -> float:
         first = next_due.of(retries=lane.retries)

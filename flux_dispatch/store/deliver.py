@@ -10,7 +10,7 @@ from uuid import uuid4
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from flux_dispatch.domain.claim import Claim, Lease, Release, Settlement
+from flux_dispatch.domain.claim import Claim, Lease, ParkedWebhook, Release, Settlement
 from flux_dispatch.domain.delivery import Move, State, sources, target
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, WebhookId, public_id, uuid_hex
 from flux_dispatch.domain.outcome import recorded
@@ -18,24 +18,93 @@ from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter
 from flux_dispatch.store.connect import HotStatement
 from flux_dispatch.store.timing import Timing
 
+# What its webhook has no place for is parked instead, in the same statement.
 _CLAIM = HotStatement("""
     WITH mine AS (
-        SELECT deliveries.id, webhooks.url, webhooks.secrets, webhooks.headers
+        SELECT deliveries.id, webhooks.url, webhooks.secrets, webhooks.headers,
+               deliveries.webhook_id = ANY(CAST(:saturated AS uuid[])) AS is_parked
         FROM deliveries
         JOIN webhooks ON webhooks.id = deliveries.webhook_id
         WHERE deliveries.id = ANY(CAST(:ids AS uuid[]))
           AND deliveries.state = ANY(CAST(:from AS text[]))
           AND deliveries.due_at <= flux_now() + :slack
+          AND deliveries.wake_at < 'infinity'
           AND webhooks.status = 'enabled' AND webhooks.deleted_at IS NULL
         FOR NO KEY UPDATE OF deliveries SKIP LOCKED
+    ), claimed AS (
+        UPDATE deliveries
+        SET state = CASE WHEN mine.is_parked THEN deliveries.state ELSE :to END,
+            token = CASE WHEN NOT mine.is_parked THEN CAST(:token AS uuid) END,
+            leased_until = CASE WHEN NOT mine.is_parked THEN flux_now() + :lease END,
+            wake_at = CASE WHEN mine.is_parked THEN 'infinity' ELSE deliveries.wake_at END
+        FROM mine
+        WHERE deliveries.id = mine.id
+        RETURNING deliveries.id, deliveries.event_id, deliveries.webhook_id, deliveries.account_id, deliveries.attempts,
+                  extract(epoch FROM deliveries.due_at - flux_now())::float8 AS wait_seconds,
+                  mine.url, mine.secrets, mine.headers::text, mine.is_parked
     )
-    UPDATE deliveries
-    SET state = :to, token = CAST(:token AS uuid), leased_until = flux_now() + :lease
-    FROM mine, events
-    WHERE deliveries.id = mine.id AND events.id = deliveries.event_id
-    RETURNING deliveries.id, deliveries.event_id, deliveries.webhook_id, deliveries.account_id, deliveries.attempts,
-              extract(epoch FROM deliveries.due_at - flux_now())::float8 AS wait_seconds,
-              mine.url, mine.secrets, mine.headers::text, events.body, flux_now() AS at
+    SELECT claimed.id, event_id, webhook_id, claimed.account_id, attempts, wait_seconds, url, secrets, headers,
+           events.body, flux_now() AS at
+    FROM claimed JOIN events ON events.id = claimed.event_id
+    WHERE NOT is_parked
+""")
+
+_PARKED_WEBHOOKS = HotStatement("""
+    WITH RECURSIVE parked AS (
+        (
+            SELECT webhook_id, 1 AS number FROM deliveries
+            WHERE wake_at = 'infinity' AND webhook_id > CAST(:after AS uuid)
+            ORDER BY webhook_id LIMIT 1
+        )
+        UNION ALL
+        SELECT following.webhook_id, parked.number + 1
+        FROM parked CROSS JOIN LATERAL (
+            SELECT webhook_id FROM deliveries
+            WHERE wake_at = 'infinity' AND webhook_id > parked.webhook_id
+            ORDER BY webhook_id LIMIT 1
+        ) AS following
+        WHERE parked.number < :most
+    )
+    SELECT webhooks.id, webhooks.account_id, webhooks.status = 'enabled' AND webhooks.deleted_at IS NULL AS is_enabled
+    FROM parked JOIN webhooks ON webhooks.id = parked.webhook_id
+    ORDER BY webhooks.id
+""")
+
+_CLAIM_PARKED = HotStatement("""
+    WITH mine AS (
+        SELECT parked.id, webhooks.url, webhooks.secrets, webhooks.headers
+        FROM unnest(CAST(:webhooks AS uuid[]), CAST(:places AS int[])) AS wanted (webhook, places)
+        JOIN webhooks ON webhooks.id = wanted.webhook
+        CROSS JOIN LATERAL (
+            SELECT id FROM deliveries
+            WHERE wake_at = 'infinity' AND webhook_id = wanted.webhook
+              AND coalesce(state = ANY(CAST(:from AS text[])), false)
+            ORDER BY due_at, id
+            LIMIT wanted.places
+            FOR NO KEY UPDATE SKIP LOCKED
+        ) AS parked
+        WHERE webhooks.status = 'enabled' AND webhooks.deleted_at IS NULL
+    ), claimed AS (
+        UPDATE deliveries
+        SET state = :to, token = CAST(:token AS uuid), leased_until = flux_now() + :lease,
+            wake_at = flux_second(flux_now() + :lease + interval '0.999999 seconds')
+        FROM mine
+        WHERE deliveries.id = mine.id
+        RETURNING deliveries.id, deliveries.event_id, deliveries.webhook_id, deliveries.account_id, deliveries.attempts,
+                  0::float8 AS wait_seconds, mine.url, mine.secrets, mine.headers::text
+    )
+    SELECT claimed.id, event_id, webhook_id, claimed.account_id, attempts, wait_seconds, url, secrets, headers,
+           events.body, flux_now() AS at
+    FROM claimed JOIN events ON events.id = claimed.event_id
+""")
+
+# For the planner to cancel.
+_UNPARK = HotStatement("""
+    UPDATE deliveries SET wake_at = flux_second(flux_now())
+    WHERE id IN (
+        SELECT id FROM deliveries WHERE wake_at = 'infinity' AND webhook_id = ANY(CAST(:webhooks AS uuid[]))
+        LIMIT :most FOR NO KEY UPDATE SKIP LOCKED
+    )
 """)
 
 # The ids stand beside the join, and the state inside coalesce, for the planner's sake. Its statistics say that hardly
@@ -71,7 +140,8 @@ _SETTLE = HotStatement("""
 _RELEASE = HotStatement("""
     UPDATE deliveries
     SET state = :to, token = NULL, leased_until = NULL,
-        due_at = flux_now() + released.pause, wake_at = flux_second(flux_now() + released.pause)
+        due_at = coalesce(flux_now() + released.pause, deliveries.due_at),
+        wake_at = coalesce(flux_second(flux_now() + released.pause), 'infinity')
     FROM unnest(CAST(:ids AS uuid[]), CAST(:tokens AS uuid[]), CAST(:pauses AS interval[]))
         AS released (id, token, pause)
     WHERE deliveries.id = ANY(CAST(:ids AS uuid[]))
@@ -98,21 +168,48 @@ class DeliveryStore:
         self._database = database
         self._timing = timing
 
-    async def claim(self, deliveries: Sequence[DeliveryId]) -> Lease | None:
+    async def claim(self, deliveries: Sequence[DeliveryId], saturated: Sequence[WebhookId] = ()) -> Lease | None:
         """Lease those that are due, unleased and of an enabled webhook; None when none of them is.
 
-        What another claims at the same moment is skipped, never waited for.
+        What another claims at the same moment is skipped, never waited for. What is due for a saturated webhook is
+        parked.
         """
         token = uuid4().hex
         parameters = {
             "ids": [uuid_hex(Prefix.DELIVERY, each) for each in deliveries],
+            "saturated": [uuid_hex(Prefix.WEBHOOK, each) for each in saturated],
             "from": sources(Move.CLAIM),
             "to": target(Move.CLAIM),
             "token": token,
             "slack": self._timing.slack,
             "lease": self._timing.lease,
         }
-        rows = await _CLAIM.rows(self._database, parameters)
+        return self._leased(await _CLAIM.rows(self._database, parameters), token)
+
+    async def parked_webhooks(self, after: WebhookId, limit: int) -> list[ParkedWebhook]:
+        """Return up to `limit` webhooks for which deliveries are parked, in the order of their ids."""
+        parameters = {"after": uuid_hex(Prefix.WEBHOOK, after), "most": limit}
+        return [_parked_webhook(row) for row in await _PARKED_WEBHOOKS.rows(self._database, parameters)]
+
+    async def claim_parked(self, places: Mapping[WebhookId, int]) -> Lease | None:
+        """Lease up to so many of the deliveries that are parked for each webhook, the longest due first."""
+        token = uuid4().hex
+        parameters = {
+            "webhooks": [uuid_hex(Prefix.WEBHOOK, each) for each in places],
+            "places": list(places.values()),
+            "from": sources(Move.CLAIM),
+            "to": target(Move.CLAIM),
+            "token": token,
+            "lease": self._timing.lease,
+        }
+        return self._leased(await _CLAIM_PARKED.rows(self._database, parameters), token)
+
+    async def unpark(self, webhooks: Sequence[WebhookId], limit: int) -> None:
+        """Have the planner look at up to `limit` of the deliveries that are parked for these webhooks."""
+        parameters = {"webhooks": [uuid_hex(Prefix.WEBHOOK, each) for each in webhooks], "most": limit}
+        await _UNPARK.rows(self._database, parameters)
+
+    def _leased(self, rows: list[asyncpg.Record], token: str) -> Lease | None:
         if not rows:
             return None
         return Lease(rows[0]["at"], self._timing.lease.total_seconds(), tuple(_claim(row, token) for row in rows))
@@ -180,6 +277,15 @@ def _claim(row: asyncpg.Record, token: str) -> Claim:
         secrets=tuple(secrets),
         headers=_NO_HEADERS if headers == "{}" else json.loads(headers),
         body=body,
+    )
+
+
+def _parked_webhook(row: asyncpg.Record) -> ParkedWebhook:
+    webhook, account, is_enabled = row
+    return ParkedWebhook(
+        cast(WebhookId, public_id(Prefix.WEBHOOK, webhook.hex)),
+        cast(AccountId, public_id(Prefix.ACCOUNT, account.hex)),
+        is_enabled=is_enabled,
     )
 
 

@@ -23,10 +23,12 @@ _PEEK = HotStatement("""
     SELECT
         flux_now() AS now,
         (SELECT min(wake_at) FROM deliveries
-         WHERE (attempts > 0) = (SELECT false) AND wake_at >= CAST(:first_attempts_since AS timestamptz))
-            AS first_attempts,
+         WHERE (attempts > 0) = (SELECT false) AND wake_at >= CAST(:first_attempts_since AS timestamptz)
+           AND wake_at < 'infinity') AS first_attempts,
         (SELECT min(wake_at) FROM deliveries
-         WHERE (attempts > 0) = (SELECT true) AND wake_at >= CAST(:retries_since AS timestamptz)) AS retries,
+         WHERE (attempts > 0) = (SELECT true) AND wake_at >= CAST(:retries_since AS timestamptz)
+           AND wake_at < 'infinity') AS retries,
+        EXISTS (SELECT FROM deliveries WHERE wake_at = 'infinity') AS has_parked,
         EXISTS (
             SELECT FROM alerts WHERE sent_at IS NULL AND created_at < flux_now() - CAST(:grace AS interval)
         ) AS unsent_alerts
@@ -183,7 +185,13 @@ class PlanStore:
             "retries_since": retries_since,
         }
         (row,) = await _PEEK.rows(self._database, parameters)
-        return NextDue(row["now"], row["first_attempts"], row["retries"], unsent_alerts=row["unsent_alerts"])
+        return NextDue(
+            row["now"],
+            row["first_attempts"],
+            row["retries"],
+            unsent_alerts=row["unsent_alerts"],
+            has_parked=row["has_parked"],
+        )
 
     async def due_groups(self, *, retries: bool, after: DueGroup, limit: int) -> list[DueGroup]:
         """Return up to `limit` groups whose time to be looked at has come, the longest overdue first."""

@@ -106,7 +106,8 @@ deliveries = Table(
     Column("account_id", UUID, nullable=False),
     # when the next attempt may start; null when none will
     Column("due_at", _INSTANT, nullable=True),
-    # when the planner must look at this row if nothing happens before, in whole seconds; null when nothing more is owed
+    # when the planner must look at this row if nothing happens before, in whole seconds; null when nothing more is
+    # owed, infinity while it is parked: due, and waiting for a place of its webhook
     Column("wake_at", _INSTANT, nullable=True),
     Column("leased_until", _INSTANT, nullable=True),
     Column("ended_at", _INSTANT, nullable=True),
@@ -131,6 +132,7 @@ deliveries = Table(
         "id",
         postgresql_where=text("wake_at IS NOT NULL"),
     ),
+    Index("deliveries_parked", "webhook_id", "due_at", "id", postgresql_where=text("wake_at = 'infinity'")),
     # updated in place all the time: by PostgreSQL's own measure (a fifth of the table) vacuum would come too seldom
     postgresql_with={
         "fillfactor": "70",

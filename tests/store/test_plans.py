@@ -100,7 +100,7 @@ async def test_a_plan_that_was_made_while_the_tables_were_empty_goes_by_their_in
     account = await world.account()
     some = [uuid_hex(Prefix.ACCOUNT, account)] * 3
     published = EventStore(hot, TIMING)._parameters([event(account)], timedelta(0))
-    statements = _ends(some) | _looks(some[0])
+    statements = _ends(some) | _looks(some[0]) | _parked(some[0])
     statements |= {"claim": (deliver._CLAIM.text, _claim(some)), "add": (accept._ADD.text, published)}
     for name, (sql, parameters) in statements.items():
         assert not _read_from_end_to_end(await _explained(world, sql, parameters)), name
@@ -119,6 +119,7 @@ def _statements(account: AccountId, some: list[str]) -> dict[str, tuple[str, dic
         "claim": (deliver._CLAIM.text, _claim(some)),
         **_ends(some),
         **_looks(some[0]),
+        **_parked(some[0]),
         "list deliveries": (_paged(reads._DELIVERIES, "deliveries"), page),
         "list events": (_paged(reads._EVENTS, "events"), page),
     }
@@ -152,7 +153,16 @@ def _peek() -> tuple[str, dict[str, Any]]:
 def _claim(some: list[str]) -> dict[str, Any]:
     interval = timedelta(seconds=5)
     ours = {"ids": some, "from": sources(Move.CLAIM), "to": target(Move.CLAIM), "token": some[0]}
-    return ours | {"slack": interval, "lease": interval}
+    return ours | {"slack": interval, "lease": interval, "saturated": []}
+
+
+def _parked(webhook: str) -> dict[str, tuple[str, dict[str, Any]]]:
+    claim = {name: value for name, value in _claim([webhook]).items() if name not in {"ids", "slack", "saturated"}}
+    return {
+        "parked webhooks": (deliver._PARKED_WEBHOOKS.text, {"after": "0" * 32, "most": 200}),
+        "claim parked": (deliver._CLAIM_PARKED.text, claim | {"webhooks": [webhook] * 200, "places": [32] * 200}),
+        "unpark": (deliver._UNPARK.text, {"webhooks": [webhook] * 200, "most": 1000}),
+    }
 
 
 def _ends(leased: list[str]) -> dict[str, tuple[str, dict[str, Any]]]:

@@ -22,6 +22,7 @@ from flux_dispatch.engine.plan import (
     MOST_GROUPS,
     MOST_IN_ONE_LOOK,
     MOST_WHILE_BUSY,
+    PARKED_SLEEP_SECONDS,
     SHORTEST_SLEEP_SECONDS,
     Plan,
     _messages,
@@ -127,10 +128,17 @@ class Holding:
 
     def __init__(self, *accounts: AccountId) -> None:
         self.accounts = list(accounts)
+        self.looks_at_parked = 0
 
     def accounts_with_many(self, count: int, *, retries: bool) -> list[AccountId]:
         assert count
         return [] if retries else self.accounts
+
+    async def take_up_parked(self) -> None:
+        self.looks_at_parked += 1
+
+    def clear_parked(self) -> None:
+        self.looks_at_parked = 0
 
 
 class NothingToSettle:
@@ -141,9 +149,9 @@ class NothingToSettle:
         raise AssertionError(releases)
 
 
-async def planner(store: Due, bell: Quiet, *held: AccountId) -> Plan:
+async def planner(store: Due, bell: Quiet, *held: AccountId, backlog: Holding | None = None) -> Plan:
     settling = Settling(NothingToSettle(), bell, timedelta(seconds=30))
-    return Plan(store, bell, settling, RetryTable.from_seconds([0, 60]), Holding(*held))
+    return Plan(store, bell, settling, RetryTable.from_seconds([0, 60]), backlog or Holding(*held))
 
 
 @pytest.mark.parametrize(
@@ -220,3 +228,14 @@ def test_every_account_gets_its_part_of_a_look_however_many_groups_it_has(pairs:
     assert set(given_to) == {group.account for group in groups}
     for account, total in given_to.items():
         assert 30 // len(given_to) <= total < 2 * 30 // len(given_to), account
+
+
+async def test_parked_deliveries_are_looked_at_often_while_there_are_any() -> None:
+    store, backlog = Due(first=None), Holding()
+    plan = await planner(store, Quiet(), backlog=backlog)
+    store.next_due = replace(store.next_due, has_parked=True)
+    assert [await plan.look(), await plan.look()] == [PARKED_SLEEP_SECONDS] * 2
+    assert backlog.looks_at_parked == 2
+    store.next_due = replace(store.next_due, has_parked=False)
+    assert await plan.look() == LONGEST_SLEEP_SECONDS
+    assert backlog.looks_at_parked == 0

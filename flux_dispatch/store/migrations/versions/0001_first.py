@@ -119,6 +119,7 @@ CREATE INDEX deliveries_event ON deliveries (event_id);
 CREATE INDEX deliveries_webhook ON deliveries (webhook_id, id);
 CREATE INDEX deliveries_account ON deliveries (account_id, id);
 CREATE INDEX deliveries_wake ON deliveries ((attempts > 0), wake_at, account_id, id) WHERE wake_at IS NOT NULL;
+CREATE INDEX deliveries_parked ON deliveries (webhook_id, due_at, id) WHERE wake_at = 'infinity';
 
 CREATE TABLE attempts (
     delivery_id uuid NOT NULL,
