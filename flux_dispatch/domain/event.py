@@ -27,10 +27,14 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What became of one event: `event` is an earlier one if the idempotency key was known."""
+    """What became of one event: `event` is an earlier one if the idempotency key was known.
+
+    `webhooks` is how many want it; those beyond the first deliveries get theirs later.
+    """
 
     event: Event
     deliveries: tuple[DeliveryId, ...]
+    webhooks: int
     is_earlier: bool
 
 

@@ -65,6 +65,7 @@ class NextDue:
     retries: datetime | None
     unsent_alerts: bool
     has_parked: bool = False
+    has_fan_outs: bool = False
 
     def of(self, *, retries: bool) -> datetime | None:
         """Return when there is a retry, or a first attempt, to look at."""

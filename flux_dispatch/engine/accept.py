@@ -9,9 +9,16 @@ from flux_dispatch.domain.errors import IdempotencyConflict, InvalidRequest, Mal
 from flux_dispatch.domain.event import Accepted, Event, Stored, check_type, compose_body
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, new_id, uuid_hex
 from flux_dispatch.engine import failpoint
-from flux_dispatch.engine.grouping import Grouped, Linger
+from flux_dispatch.engine.fan_out_estimate import FanOutEstimate
+from flux_dispatch.engine.grouping import Call, Grouped, InTurn, Linger
 
 MOST_IN_ONE_COMMIT: Final = 200
+MOST_DELIVERIES: Final = 2000
+"""How many deliveries the events of one commit may be expected to make: a commit of very many keeps others waiting."""
+
+HEAVY_FROM: Final = 100
+"""Events of which more deliveries are expected are committed apart from the others, in turns of their accounts."""
+
 LINGER: Final = Linger(0, 0.0001, 0.002)
 """Who publishes alone does not wait; where many do, two milliseconds save each of them much of what a commit costs."""
 
@@ -51,7 +58,9 @@ class Accept:
         self._bell = bell
         self._first_delay = first_delay
         self._is_rung_at_once = first_delay <= horizon
-        self._store = Grouped[Event, Stored | None](self._commit, most=MOST_IN_ONE_COMMIT, lanes=2, linger=LINGER)
+        self._expected = FanOutEstimate()
+        self._store_light = self._grouped(lanes=2)
+        self._store_heavy = self._grouped(lanes=1)
 
     async def __call__(
         self, account: AccountId, event_type: str, data: dict[str, Any], *, idempotency_key: str | None = None
@@ -66,18 +75,26 @@ class Accept:
         """
         _check(account, event_type, data, idempotency_key)
         event = _new_event(account, event_type, data, idempotency_key)
-        stored = await self._store(event)
+        is_heavy = self._expected.deliveries_of(event) > HEAVY_FROM
+        stored = await (self._store_heavy(event) if is_heavy else self._store_light(event))
         if stored is None:
             message = f"There is no account {account}."
             raise NotFound(message)
         if stored.is_earlier:
             _check_same(stored.event, event.type, data)
-        return Accepted(stored.event, len(stored.deliveries), stored.is_earlier)
+        return Accepted(stored.event, stored.webhooks, stored.is_earlier)
+
+    def _grouped(self, lanes: int) -> Grouped[Event, Stored | None]:
+        queue = InTurn[Call[Event, Stored | None]](
+            lambda call: call[0].account, lambda call: self._expected.deliveries_of(call[0]), MOST_DELIVERIES
+        )
+        return Grouped(self._commit, most=MOST_IN_ONE_COMMIT, lanes=lanes, linger=LINGER, queue=queue)
 
     async def _commit(self, events: list[Event]) -> list[Stored | None]:
         failpoint.reach("before_accept")
         stored = await self._events.add(events, first_delay=self._first_delay)
         failpoint.reach("after_accept")
+        self._expected.note(stored)
         if self._is_rung_at_once:
             self._ring([each for each in stored if each and not each.is_earlier])
         return stored

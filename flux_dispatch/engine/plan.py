@@ -1,6 +1,6 @@
 """Plan: find what is due soon or was forgotten, and have it rung; every worker plans, and none relies on another."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol, cast
@@ -104,8 +104,8 @@ class Bell(Protocol):
         ...
 
 
-class Backlog(Protocol):
-    """What planning needs to know of delivering."""
+class Delivering(Protocol):
+    """What planning needs of delivering in this worker."""
 
     def accounts_with_many(self, count: int, *, retries: bool) -> list[AccountId]:
         """Return the accounts of which this worker holds more first attempts, or retries, unclaimed than this."""
@@ -118,6 +118,14 @@ class Backlog(Protocol):
     def clear_parked(self) -> None:
         """Take note that nothing is parked."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a look may find to be done in this worker, without a message."""
+
+    delivering: Delivering
+    fan_out: Callable[[], Awaitable[int]]
 
 
 @dataclass
@@ -144,7 +152,7 @@ class Plan:
         bell: rung for what is found.
         settling: takes the attempts whose workers died once too often.
         table: decides what follows those.
-        backlog: what this worker holds unclaimed.
+        work: what is done in this worker.
     """
 
     def __init__(
@@ -153,13 +161,14 @@ class Plan:
         bell: Bell,
         settling: Settling,
         table: RetryTable,
-        backlog: Backlog,
+        work: Work,
     ) -> None:
         self._deliveries = deliveries
         self._bell = bell
         self._settling = settling
         self._table = table
-        self._backlog = backlog
+        self._delivering = work.delivering
+        self._fan_out = work.fan_out
         self._first_attempts = _Lane(retries=False)
         self._retries = _Lane(retries=True)
         self._whole_look_at = BEGINNING.second
@@ -177,11 +186,15 @@ class Plan:
             self._bell.alert(await self._deliveries.unsent_alerts())
         pauses = [await self._look_at(lane, next_due) for lane in (self._first_attempts, self._retries)]
         self._begin_next_look(next_due)
-        if not next_due.has_parked:
-            self._backlog.clear_parked()
-            return min(pauses)
-        await self._backlog.take_up_parked()
-        return min(*pauses, PARKED_SLEEP_SECONDS)
+        if next_due.has_fan_outs:
+            await self._fan_out()
+            pauses.append(SHORTEST_SLEEP_SECONDS)
+        if next_due.has_parked:
+            await self._delivering.take_up_parked()
+            pauses.append(PARKED_SLEEP_SECONDS)
+        else:
+            self._delivering.clear_parked()
+        return min(pauses)
 
     async def _look_at(self, lane: _Lane, next_due: NextDue) -> float:
         first = next_due.of(retries=lane.retries)
@@ -195,7 +208,7 @@ class Plan:
 
     async def _wake_next(self, lane: _Lane, most: int) -> int:
         """Look at the next groups, in turns of their accounts, but not at those of which enough waits here."""
-        held = set(self._backlog.accounts_with_many(HELD_FROM, retries=lane.retries))
+        held = set(self._delivering.accounts_with_many(HELD_FROM, retries=lane.retries))
         after = lane.after or replace(BEGINNING, second=lane.since)
         groups = await self._deliveries.due_groups(retries=lane.retries, after=after, limit=MOST_GROUPS)
         lane.after = groups[-1] if len(groups) == MOST_GROUPS else None

@@ -29,6 +29,7 @@ _PEEK = HotStatement("""
          WHERE (attempts > 0) = (SELECT true) AND wake_at >= CAST(:retries_since AS timestamptz)
            AND wake_at < 'infinity') AS retries,
         EXISTS (SELECT FROM deliveries WHERE wake_at = 'infinity') AS has_parked,
+        EXISTS (SELECT FROM fan_outs) AS has_fan_outs,
         EXISTS (
             SELECT FROM alerts WHERE sent_at IS NULL AND created_at < flux_now() - CAST(:grace AS interval)
         ) AS unsent_alerts
@@ -191,6 +192,7 @@ class PlanStore:
             row["retries"],
             unsent_alerts=row["unsent_alerts"],
             has_parked=row["has_parked"],
+            has_fan_outs=row["has_fan_outs"],
         )
 
     async def due_groups(self, *, retries: bool, after: DueGroup, limit: int) -> list[DueGroup]:

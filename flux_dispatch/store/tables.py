@@ -7,6 +7,7 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
     SmallInteger,
@@ -93,6 +94,17 @@ events = Table(
         postgresql_where=text("idempotency_key IS NOT NULL"),
     ),
     postgresql_with={"autovacuum_vacuum_scale_factor": "0.05", "autovacuum_vacuum_insert_scale_factor": "0.05"},
+)
+
+# Events that more webhooks want than get their deliveries at once, and the last webhook that got one.
+fan_outs = Table(
+    "fan_outs",
+    metadata,
+    Column("account_id", UUID, primary_key=True),
+    Column("event_id", UUID, primary_key=True),
+    Column("patterns", ARRAY(Text), nullable=False),
+    Column("after", UUID, nullable=False),
+    Column("webhooks", Integer, nullable=False),
 )
 
 # A claim changes only columns that no index names, not even in its WHERE: such an update stays in its page (HOT)

@@ -25,6 +25,7 @@ from flux_dispatch.engine.plan import (
     PARKED_SLEEP_SECONDS,
     SHORTEST_SLEEP_SECONDS,
     Plan,
+    Work,
     _messages,
 )
 from flux_dispatch.engine.settling import Settling
@@ -70,6 +71,7 @@ class Due:
         self.asked: list[tuple[DueGroup, int]] = []
         self.stranded: list[DueGroup] = []
         self.since: list[datetime] = []
+        self.fanned_out = 0
 
     async def peek(self, *, first_attempts_since: datetime, retries_since: datetime) -> NextDue:
         assert retries_since
@@ -96,6 +98,10 @@ class Due:
 
     async def unsent_alerts(self) -> list[AlertId]:
         return []
+
+    async def fan_out(self) -> int:
+        self.fanned_out += 1
+        return 1000
 
 
 def _in(seconds: float | None) -> datetime | None:
@@ -151,7 +157,7 @@ class NothingToSettle:
 
 async def planner(store: Due, bell: Quiet, *held: AccountId, backlog: Holding | None = None) -> Plan:
     settling = Settling(NothingToSettle(), bell, timedelta(seconds=30))
-    return Plan(store, bell, settling, RetryTable.from_seconds([0, 60]), backlog or Holding(*held))
+    return Plan(store, bell, settling, RetryTable.from_seconds([0, 60]), Work(backlog or Holding(*held), store.fan_out))
 
 
 @pytest.mark.parametrize(
@@ -239,3 +245,11 @@ async def test_parked_deliveries_are_looked_at_often_while_there_are_any() -> No
     store.next_due = replace(store.next_due, has_parked=False)
     assert await plan.look() == LONGEST_SLEEP_SECONDS
     assert backlog.looks_at_parked == 0
+
+
+async def test_what_very_many_want_is_gone_on_with_at_once() -> None:
+    store = Due(first=None)
+    plan = await planner(store, Quiet())
+    store.next_due = replace(store.next_due, has_fan_outs=True)
+    assert await plan.look() == SHORTEST_SLEEP_SECONDS
+    assert store.fanned_out == 1

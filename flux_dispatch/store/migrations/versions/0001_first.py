@@ -100,6 +100,15 @@ CREATE TABLE events (
 CREATE INDEX events_account ON events (account_id, id);
 CREATE UNIQUE INDEX events_idempotency ON events (account_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
 
+CREATE TABLE fan_outs (
+    account_id uuid NOT NULL,
+    event_id uuid NOT NULL,
+    patterns text[] NOT NULL,
+    after uuid NOT NULL,
+    webhooks integer NOT NULL,
+    PRIMARY KEY (account_id, event_id)
+);
+
 CREATE TABLE deliveries (
     id uuid PRIMARY KEY DEFAULT flux_new_id(),
     event_id uuid NOT NULL,
