@@ -180,46 +180,48 @@ class Claiming:
         return capacity - self._being_claimed[account, is_retry]
 
     async def _claim_group(self, group: _Group, *, is_heavy: bool) -> None:
-        batches: dict[DeliveryId, Batch] = {}
-        for _, each in group:
-            if each.delivery in batches:
+        wanted: dict[DeliveryId, tuple[AccountId, _Wanted]] = {}
+        for account, each in group:
+            if each.delivery in wanted:
                 each.batch.skip(1)  # a doubled message
             else:
-                batches[each.delivery] = each.batch
+                wanted[each.delivery] = account, each
         failpoint.reach("before_claim")
-        await self._claim_isolating(batches, is_heavy=is_heavy)
+        await self._claim_isolating(wanted, is_heavy=is_heavy)
 
-    async def _claim_isolating(self, batches: dict[DeliveryId, Batch], *, is_heavy: bool) -> None:
+    async def _claim_isolating(self, wanted: dict[DeliveryId, tuple[AccountId, _Wanted]], *, is_heavy: bool) -> None:
         """Claim these; if that fails for a reason that lies in one of them, it costs that one only."""
         asked = time.monotonic()
         try:
-            lease = await self._claim(list(batches))
+            lease = await self._claim(list(wanted))
         except Exception as error:  # noqa: BLE001 - whatever it was, it belongs to those who wait for these batches
-            if isinstance(error, Unavailable) or len(batches) == 1:
-                _fail(batches, error)
+            if isinstance(error, Unavailable) or len(wanted) == 1:
+                _fail([each for _, each in wanted.values()], error)
                 return
-            pairs, middle = list(batches.items()), len(batches) // 2
+            pairs, middle = list(wanted.items()), len(wanted) // 2
             for half in (pairs[:middle], pairs[middle:]):
                 await self._claim_isolating(dict(half), is_heavy=is_heavy)
             return
         failpoint.reach("after_claim")
-        self._begin_all(lease, asked, batches, is_heavy=is_heavy)
+        if lease is not None:
+            self._begin_all(lease, LeaseClock(lease, asked), wanted, is_heavy=is_heavy)
+        for _, each in wanted.values():
+            each.batch.skip(1)
 
     def _begin_all(
-        self, lease: Lease | None, asked: float, batches: dict[DeliveryId, Batch], *, is_heavy: bool
+        self, lease: Lease, clock: LeaseClock, wanted: dict[DeliveryId, tuple[AccountId, _Wanted]], *, is_heavy: bool
     ) -> None:
-        if lease is not None:
-            clock = LeaseClock(lease, asked)
-            for claim in lease.claims:
-                batch = batches.pop(claim.delivery)
-                batch.begin()
-                self._begin(claim, clock, batch, is_heavy=is_heavy)
-        for batch in batches.values():
-            batch.skip(1)
+        for claim in lease.claims:
+            _, each = wanted.pop(claim.delivery)
+            each.batch.begin()
+            self._begin(claim, clock, each.batch, is_heavy=is_heavy)
+        for delivery in lease.left_out:
+            account, each = wanted.pop(delivery)
+            self._add(account, [each], is_retry=each.is_retry)
 
 
-def _fail(batches: dict[DeliveryId, Batch], error: Exception) -> None:
+def _fail(wanted: Sequence[_Wanted], error: Exception) -> None:
     if not isinstance(error, Unavailable):
-        log.error("claim.failed", delivery=next(iter(batches)), exc_info=error)
-    for batch in batches.values():
-        batch.fail(error)
+        log.error("claim.failed", delivery=wanted[0].delivery, exc_info=error)
+    for each in wanted:
+        each.batch.fail(error)

@@ -152,7 +152,13 @@ class Deliver:
         return await self._deliveries.claim(deliveries, self._bulkhead.saturated)
 
     def _begin(self, claim: Claim, clock: LeaseClock, batch: Batch, *, is_heavy: bool) -> None:
-        self._dispatch.add(claim.account, _Work(claim, clock, batch), is_retry=claim.attempt > 1, is_heavy=is_heavy)
+        self._dispatch.add(
+            claim.account,
+            _Work(claim, clock, batch),
+            is_retry=claim.attempt > 1,
+            is_heavy=is_heavy,
+            bytes_held=claim.bytes_held,
+        )
 
     def _on_capacity(self, accounts: Collection[AccountId] | None) -> None:
         for account in (None,) if accounts is None else accounts:

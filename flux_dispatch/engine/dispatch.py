@@ -28,6 +28,10 @@ FEW_QUEUED: Final = 8
 MOST_UNDER_WAY: Final = 4096
 """How many may wait for their answers: the memory and the sockets of a worker are bounded by it."""
 
+MOST_BYTES: Final = 128 * 2**20
+"""How much the bodies of all that is claimed may weigh, by the average of the account's last ones before each claim. A
+claim takes no more than a part of it, whatever comes."""
+
 FEW_UNDER_WAY: Final = 64
 """An account that has no more than so many free among those claims no more: one after the other they would cost more
 than a hundred together."""
@@ -64,6 +68,7 @@ class Dispatch(Generic[Work]):
         self._begun = 0
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._under_way = Counter[AccountId]()
+        self._weights = _Weights()
         # those that had nothing free among what is under way
         self._refused: set[AccountId] = set()
         # whether somebody was refused who has nothing here himself, so that only the end of others' work can help
@@ -78,7 +83,8 @@ class Dispatch(Generic[Work]):
         """
         under_way = self._under_way[account]
         free = fair_room(MOST_UNDER_WAY, len(self._tasks), under_way)
-        if free <= FEW_UNDER_WAY:
+        affordable = self._weights.room(account)
+        if free <= FEW_UNDER_WAY or affordable <= 0:
             self._refused.add(account)
             self._is_full |= not under_way
             return 0
@@ -86,20 +92,22 @@ class Dispatch(Generic[Work]):
         queued = queue.length_of(account)
         is_beside = is_heavy and self._courtesy.has_company(account)
         most = MOST_QUEUED_OF_ONE_BESIDE_OTHERS if is_beside else MOST_QUEUED_OF_ONE
-        room = min(most - queued, fair_room(MOST_QUEUED, queue.length, queued), free)
+        room = min(most - queued, fair_room(MOST_QUEUED, queue.length, queued), free, affordable)
         if not is_heavy:
             return max(room, FEW_QUEUED - queued)
         self._is_full |= room <= 0 and not queued
         return 0 if most - queued < most // 2 else room
 
-    def add(self, account: AccountId, work: Work, *, is_retry: bool, is_heavy: bool) -> None:
-        """Have an attempt made when it is its account's turn."""
+    def add(self, account: AccountId, work: Work, *, is_retry: bool, is_heavy: bool, bytes_held: int = 0) -> None:
+        """Have an attempt made when it is its account's turn; `bytes_held` are in memory until it has ended."""
         self._is_idle.clear()
+        self._weights.add(account, bytes_held)
+        start = _Start(account, is_retry, bytes_held, work)
         if is_heavy:
-            self._heavy.add(account, work, is_retry=is_retry)
+            self._heavy.add(start)
         else:
             self._courtesy.note(account)
-            self._light.add(account, work, is_retry=is_retry)
+            self._light.add(start)
 
     async def all_ended(self) -> None:
         """Return when nothing waits and nothing is under way."""
@@ -122,6 +130,7 @@ class Dispatch(Generic[Work]):
             log.exception("attempt.broke", consequence="it is made again when its lease ends")
         finally:
             del self._tasks[number]
+            self._weights.remove(account, start.bytes_held)
             self._under_way[account] -= 1
             if not self._under_way[account]:
                 del self._under_way[account]
@@ -169,8 +178,8 @@ class _Starts(Generic[Work]):
         self._courtesy = courtesy
         self._loop = asyncio.get_running_loop()
 
-    def add(self, account: AccountId, work: Work, *, is_retry: bool) -> None:
-        self.queue.select(is_retry=is_retry).add(account, [_Start(account, is_retry, work)])
+    def add(self, start: "_Start[Work]") -> None:
+        self.queue.select(is_retry=start.is_retry).add(start.account, (start,))
         if not self.is_turning:
             self.is_turning = True
             self._loop.call_soon(self._turn)
@@ -207,4 +216,31 @@ class _Start(Generic[Work]):
 
     account: AccountId
     is_retry: bool
+    bytes_held: int
     work: Work
+
+
+class _Weights:
+    """What the bodies in memory weigh, and how many more of an account there is room for."""
+
+    def __init__(self) -> None:
+        self._total = 0
+        self._held = Counter[AccountId]()
+        self._average: dict[AccountId, float] = {}
+
+    def room(self, account: AccountId) -> int:
+        free = fair_room(MOST_BYTES, self._total, self._held[account])
+        return int(free // max(self._average.get(account, 0.0), 1.0))
+
+    def add(self, account: AccountId, weight: int) -> None:
+        self._total += weight
+        self._held[account] += weight
+        average = self._average.get(account, float(weight))
+        self._average[account] = average + (weight - average) / 8
+
+    def remove(self, account: AccountId, weight: int) -> None:
+        self._total -= weight
+        self._held[account] -= weight
+        if not self._held[account]:
+            del self._held[account]
+            self._average.pop(account, None)

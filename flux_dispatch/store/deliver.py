@@ -1,11 +1,12 @@
 """The statements behind deliver: claim, settle, release; one each, fenced by the token."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, assert_never, cast
-from uuid import uuid4
+from typing import Any, Final, assert_never, cast
+from uuid import UUID, uuid4
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -18,36 +19,76 @@ from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter
 from flux_dispatch.store.connect import HotStatement
 from flux_dispatch.store.timing import Timing
 
-# What its webhook has no place for is parked instead, in the same statement.
-_CLAIM = HotStatement("""
-    WITH mine AS (
-        SELECT deliveries.id, webhooks.url, webhooks.secrets, webhooks.headers,
+MOST_BYTES_IN_ONE_CLAIM: Final = 16 * 2**20
+"""Of bodies, each counted once, however many webhooks its event goes to; the first one is claimed whatever it weighs.
+"""
+
+_DUE = """
+        SELECT deliveries.id, deliveries.event_id, webhooks.url, webhooks.secrets, webhooks.headers, events.body,
                deliveries.webhook_id = ANY(CAST(:saturated AS uuid[])) AS is_parked
         FROM deliveries
         JOIN webhooks ON webhooks.id = deliveries.webhook_id
+        JOIN events ON events.id = deliveries.event_id
         WHERE deliveries.id = ANY(CAST(:ids AS uuid[]))
           AND deliveries.state = ANY(CAST(:from AS text[]))
           AND deliveries.due_at <= flux_now() + :slack
           AND deliveries.wake_at < 'infinity'
           AND webhooks.status = 'enabled' AND webhooks.deleted_at IS NULL
         FOR NO KEY UPDATE OF deliveries SKIP LOCKED
-    ), claimed AS (
+"""
+
+_PARKED = """
+        SELECT parked.id, parked.event_id, webhooks.url, webhooks.secrets, webhooks.headers, events.body,
+               false AS is_parked
+        FROM unnest(CAST(:webhooks AS uuid[]), CAST(:places AS int[])) AS wanted (webhook, places)
+        JOIN webhooks ON webhooks.id = wanted.webhook
+        CROSS JOIN LATERAL (
+            SELECT id, event_id FROM deliveries
+            WHERE wake_at = 'infinity' AND webhook_id = wanted.webhook
+              AND coalesce(state = ANY(CAST(:from AS text[])), false)
+            ORDER BY due_at, id
+            LIMIT wanted.places
+            FOR NO KEY UPDATE SKIP LOCKED
+        ) AS parked
+        JOIN events ON events.id = parked.event_id
+        WHERE webhooks.status = 'enabled' AND webhooks.deleted_at IS NULL
+"""
+
+# Of several deliveries of one event only the first copy carries the body, and once the bodies weigh enough the rest is
+# left out: it is returned as it was. What its webhook has no place for is parked in the same statement.
+_TAKE = """
+    WITH mine AS (
+        :mine:
+    ), numbered AS (
+        SELECT mine.*, row_number() OVER (PARTITION BY event_id ORDER BY id) AS copy FROM mine
+    ), weighed AS (
+        SELECT numbered.*,
+               coalesce(sum(CASE WHEN copy = 1 THEN octet_length(body) ELSE 0 END) OVER (
+                   ORDER BY event_id, copy ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+               ), 0) < :most_bytes AND NOT is_parked AS is_taken
+        FROM numbered
+    ), taken AS (
         UPDATE deliveries
-        SET state = CASE WHEN mine.is_parked THEN deliveries.state ELSE :to END,
-            token = CASE WHEN NOT mine.is_parked THEN CAST(:token AS uuid) END,
-            leased_until = CASE WHEN NOT mine.is_parked THEN flux_now() + :lease END,
-            wake_at = CASE WHEN mine.is_parked THEN 'infinity' ELSE deliveries.wake_at END
-        FROM mine
-        WHERE deliveries.id = mine.id
+        SET state = CASE WHEN is_taken THEN :to ELSE deliveries.state END,
+            token = CASE WHEN is_taken THEN CAST(:token AS uuid) END,
+            leased_until = CASE WHEN is_taken THEN flux_now() + :lease END,
+            wake_at = CASE
+                WHEN is_parked THEN 'infinity'
+                WHEN is_taken AND deliveries.wake_at = 'infinity'
+                    THEN flux_second(flux_now() + :lease + interval '0.999999 seconds')
+                ELSE deliveries.wake_at
+            END
+        FROM weighed
+        WHERE deliveries.id = weighed.id
         RETURNING deliveries.id, deliveries.event_id, deliveries.webhook_id, deliveries.account_id, deliveries.attempts,
                   extract(epoch FROM deliveries.due_at - flux_now())::float8 AS wait_seconds,
-                  mine.url, mine.secrets, mine.headers::text, mine.is_parked
+                  weighed.url, weighed.secrets, weighed.headers::text,
+                  CASE WHEN is_taken AND copy = 1 THEN weighed.body END AS body, is_taken, is_parked
     )
-    SELECT claimed.id, event_id, webhook_id, claimed.account_id, attempts, wait_seconds, url, secrets, headers,
-           events.body, flux_now() AS at
-    FROM claimed JOIN events ON events.id = claimed.event_id
-    WHERE NOT is_parked
-""")
+    SELECT taken.*, flux_now() AS at FROM taken WHERE NOT is_parked
+"""
+_CLAIM = HotStatement(_TAKE.replace(":mine:", _DUE))
+_CLAIM_PARKED = HotStatement(_TAKE.replace(":mine:", _PARKED))
 
 _PARKED_WEBHOOKS = HotStatement("""
     WITH RECURSIVE parked AS (
@@ -68,34 +109,6 @@ _PARKED_WEBHOOKS = HotStatement("""
     SELECT webhooks.id, webhooks.account_id, webhooks.status = 'enabled' AND webhooks.deleted_at IS NULL AS is_enabled
     FROM parked JOIN webhooks ON webhooks.id = parked.webhook_id
     ORDER BY webhooks.id
-""")
-
-_CLAIM_PARKED = HotStatement("""
-    WITH mine AS (
-        SELECT parked.id, webhooks.url, webhooks.secrets, webhooks.headers
-        FROM unnest(CAST(:webhooks AS uuid[]), CAST(:places AS int[])) AS wanted (webhook, places)
-        JOIN webhooks ON webhooks.id = wanted.webhook
-        CROSS JOIN LATERAL (
-            SELECT id FROM deliveries
-            WHERE wake_at = 'infinity' AND webhook_id = wanted.webhook
-              AND coalesce(state = ANY(CAST(:from AS text[])), false)
-            ORDER BY due_at, id
-            LIMIT wanted.places
-            FOR NO KEY UPDATE SKIP LOCKED
-        ) AS parked
-        WHERE webhooks.status = 'enabled' AND webhooks.deleted_at IS NULL
-    ), claimed AS (
-        UPDATE deliveries
-        SET state = :to, token = CAST(:token AS uuid), leased_until = flux_now() + :lease,
-            wake_at = flux_second(flux_now() + :lease + interval '0.999999 seconds')
-        FROM mine
-        WHERE deliveries.id = mine.id
-        RETURNING deliveries.id, deliveries.event_id, deliveries.webhook_id, deliveries.account_id, deliveries.attempts,
-                  0::float8 AS wait_seconds, mine.url, mine.secrets, mine.headers::text
-    )
-    SELECT claimed.id, event_id, webhook_id, claimed.account_id, attempts, wait_seconds, url, secrets, headers,
-           events.body, flux_now() AS at
-    FROM claimed JOIN events ON events.id = claimed.event_id
 """)
 
 # For the planner to cancel.
@@ -183,6 +196,7 @@ class DeliveryStore:
             "token": token,
             "slack": self._timing.slack,
             "lease": self._timing.lease,
+            "most_bytes": MOST_BYTES_IN_ONE_CLAIM,
         }
         return self._leased(await _CLAIM.rows(self._database, parameters), token)
 
@@ -201,6 +215,7 @@ class DeliveryStore:
             "to": target(Move.CLAIM),
             "token": token,
             "lease": self._timing.lease,
+            "most_bytes": MOST_BYTES_IN_ONE_CLAIM,
         }
         return self._leased(await _CLAIM_PARKED.rows(self._database, parameters), token)
 
@@ -212,7 +227,15 @@ class DeliveryStore:
     def _leased(self, rows: list[asyncpg.Record], token: str) -> Lease | None:
         if not rows:
             return None
-        return Lease(rows[0]["at"], self._timing.lease.total_seconds(), tuple(_claim(row, token) for row in rows))
+        taken = [row for row in rows if row["is_taken"]]
+        copies = Counter(row["event_id"] for row in taken)
+        bodies = {row["event_id"]: row["body"] for row in taken if row["body"] is not None}
+        return Lease(
+            rows[0]["at"],
+            self._timing.lease.total_seconds(),
+            tuple(_claim(row, token, bodies[row["event_id"]], copies[row["event_id"]]) for row in taken),
+            tuple(_delivery_id(row["id"]) for row in rows if not row["is_taken"]),
+        )
 
     async def settle(self, settlements: Sequence[Settlement]) -> set[DeliveryId]:
         """Write the ends of attempts; return those whose token still held. The others changed nothing."""
@@ -263,10 +286,10 @@ class DeliveryStore:
         return _delivery_ids(await _RELEASE.rows(self._database, parameters))
 
 
-def _claim(row: asyncpg.Record, token: str) -> Claim:
-    delivery, event, webhook, account, attempts, wait_seconds, url, secrets, headers, body, _ = row
+def _claim(row: asyncpg.Record, token: str, body: bytes, copies: int) -> Claim:
+    delivery, event, webhook, account, attempts, wait_seconds, url, secrets, headers, *_ = row
     return Claim(
-        delivery=cast(DeliveryId, public_id(Prefix.DELIVERY, delivery.hex)),
+        delivery=_delivery_id(delivery),
         event=cast(EventId, public_id(Prefix.EVENT, event.hex)),
         webhook=cast(WebhookId, public_id(Prefix.WEBHOOK, webhook.hex)),
         account=cast(AccountId, public_id(Prefix.ACCOUNT, account.hex)),
@@ -277,7 +300,12 @@ def _claim(row: asyncpg.Record, token: str) -> Claim:
         secrets=tuple(secrets),
         headers=_NO_HEADERS if headers == "{}" else json.loads(headers),
         body=body,
+        bytes_held=len(body) // copies,
     )
+
+
+def _delivery_id(value: UUID) -> DeliveryId:
+    return cast(DeliveryId, public_id(Prefix.DELIVERY, value.hex))
 
 
 def _parked_webhook(row: asyncpg.Record) -> ParkedWebhook:
@@ -290,7 +318,7 @@ def _parked_webhook(row: asyncpg.Record) -> ParkedWebhook:
 
 
 def _delivery_ids(moved: Iterable[asyncpg.Record]) -> set[DeliveryId]:
-    return {cast(DeliveryId, public_id(Prefix.DELIVERY, each["id"].hex)) for each in moved}
+    return {_delivery_id(each["id"]) for each in moved}
 
 
 _NO_HEADERS: Mapping[str, str] = {}

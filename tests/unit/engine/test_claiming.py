@@ -35,6 +35,7 @@ class Store:
         self.go_on.set()
         self.error: Exception | None = None
         self.poison: DeliveryId | None = None
+        self.most_at_once = 10**6
 
     async def claim(self, deliveries: Sequence[DeliveryId]) -> Lease | None:
         self.claims.append(list(deliveries))
@@ -44,7 +45,10 @@ class Store:
         if self.poison in deliveries:
             raise ValueError(self.poison)
         free = tuple(claim_of(each) for each in deliveries if each not in self.taken)
-        return Lease(datetime.now(UTC), 25, free) if free else None
+        if not free:
+            return None
+        left_out = tuple(each.delivery for each in free[self.most_at_once :])
+        return Lease(datetime.now(UTC), 25, free[: self.most_at_once], left_out)
 
 
 class Sending:
@@ -226,6 +230,16 @@ async def test_what_cannot_be_claimed_costs_nobody_else(claiming: Claiming, stor
     assert await good.over() == Counter({Word.DELIVERED: 20})
     with pytest.raises(ValueError, match="poison"):
         await poison.over()
+
+
+async def test_what_a_claim_leaves_out_is_claimed_with_the_next(
+    claiming: Claiming, store: Store, sending: Sending
+) -> None:
+    store.most_at_once = 4
+    batch = await told(claiming, ids(10))
+    assert await batch.over() == Counter({Word.DELIVERED: 10})
+    assert [len(claim) for claim in store.claims] == [10, 6, 2]
+    assert sending.begun == ids(10)
 
 
 async def test_a_look_costs_nothing_for_the_many_that_have_no_capacity(store: Store, sending: Sending) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from flux_dispatch.domain.ids import AccountId
 from flux_dispatch.engine.dispatch import (
+    MOST_BYTES,
     MOST_QUEUED,
     MOST_QUEUED_OF_ONE,
     MOST_QUEUED_OF_ONE_BESIDE_OTHERS,
@@ -132,3 +133,26 @@ async def test_endpoints_that_hang_leave_room_among_what_is_under_way(attempts: 
     go_on.set()
     await dispatch.all_ended()
     assert (FLOOD,) in attempts.said, "who was refused is told that there is room again"
+
+
+async def test_large_bodies_take_their_part_of_the_memory_and_no_more(attempts: Attempts) -> None:
+    go_on = asyncio.Event()
+
+    async def hang(account: AccountId) -> None:
+        await go_on.wait()
+        await attempts.make(account)
+
+    dispatch = Dispatch[AccountId](hang)
+    dispatch.on_capacity = attempts.on_capacity
+    size = MOST_BYTES // 40
+    held = 0
+    while room := dispatch.capacity(FLOOD, is_retry=False, is_heavy=False):
+        for _ in range(min(room, 4)):  # before the first claim nobody knows what an account's bodies weigh
+            dispatch.add(FLOOD, FLOOD, is_retry=False, is_heavy=False, bytes_held=size)
+            held += size
+        await let_others_run(4)
+    assert MOST_BYTES // 3 < held <= MOST_BYTES // 2 + 4 * size
+    assert dispatch.capacity(SMALL, is_retry=False, is_heavy=False) == MOST_QUEUED_OF_ONE
+    go_on.set()
+    await dispatch.all_ended()
+    assert dispatch.capacity(FLOOD, is_retry=False, is_heavy=False) == MOST_QUEUED_OF_ONE
