@@ -35,6 +35,7 @@ class RunningEngine:
     """The engine of this worker process: the verbs, and the loop that they run on."""
 
     verbs: Verbs
+    _planning: asyncio.Task[None]
 
     def __init__(self, app: Celery, settings: Settings, threads: int) -> None:
         self._settings = settings
@@ -69,10 +70,11 @@ class RunningEngine:
 
     async def _start(self) -> None:
         self.verbs = await self._open.enter_async_context(open_verbs(self._settings, self._bell, self._threads))
-        self._beside(self._plan())
+        self._planning = self._loop.loop.create_task(self._plan())
 
     async def _drain(self) -> None:
         self._stopping.set()
+        await self._planning  # before delivering stops: it may be taking up what was parked
         await self.verbs.deliver.stop()
         await asyncio.gather(*self._side_work)
 

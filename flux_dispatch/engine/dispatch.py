@@ -139,7 +139,7 @@ class Dispatch(Generic[Work]):
                 self._say_who_has_capacity((account,))
 
     def _say_who_has_capacity(self, accounts: Collection[AccountId]) -> None:
-        if self._is_full and self._is_half_empty():
+        if self._is_full and self._has_room_for_anybody():
             self._is_full = False
             self._refused.clear()
             self.on_capacity(None)
@@ -147,9 +147,12 @@ class Dispatch(Generic[Work]):
         self._refused.difference_update(accounts)
         self.on_capacity(accounts)
 
-    def _is_half_empty(self) -> bool:
-        queues = (each.queue.select(is_retry=r) for each in (self._light, self._heavy) for r in (False, True))
-        return len(self._tasks) <= MOST_UNDER_WAY // 2 and all(each.length <= MOST_QUEUED // 2 for each in queues)
+    def _has_room_for_anybody(self) -> bool:
+        """Say whether somebody who has nothing here finds room; for more than one, or all would be asked too often."""
+        queues = (each.queue.select(is_retry=retry) for each in (self._light, self._heavy) for retry in (False, True))
+        return fair_room(MOST_UNDER_WAY, len(self._tasks), 0) >= 2 * FEW_UNDER_WAY and all(
+            fair_room(MOST_QUEUED, queue.length, 0) >= FEW_UNDER_WAY for queue in queues
+        )
 
     def _say_if_idle(self) -> None:
         if not self._tasks and not self._light.is_turning and not self._heavy.is_turning:

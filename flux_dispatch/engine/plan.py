@@ -1,5 +1,6 @@
 """Plan: find what is due soon or was forgotten, and have it rung; every worker plans, and none relies on another."""
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -171,7 +172,7 @@ class Plan:
         self._fan_out = work.fan_out
         self._first_attempts = _Lane(retries=False)
         self._retries = _Lane(retries=True)
-        self._whole_look_at = BEGINNING.second
+        self._whole_look_at = 0.0
 
     async def look(self) -> float:
         """Look once, act on what is found, and return after how many seconds to look again.
@@ -230,9 +231,10 @@ class Plan:
 
     def _begin_next_look(self, next_due: NextDue) -> None:
         """Set where the next look begins."""
-        is_whole = next_due.now >= self._whole_look_at
+        # by this process's clock: the database's may jump, when another server takes over
+        is_whole = time.monotonic() >= self._whole_look_at
         if is_whole:
-            self._whole_look_at = next_due.now + timedelta(seconds=WHOLE_LOOK_SECONDS)
+            self._whole_look_at = time.monotonic() + WHOLE_LOOK_SECONDS
         for lane in (self._first_attempts, self._retries):
             first = next_due.of(retries=lane.retries) or next_due.now
             lane.since = BEGINNING.second if is_whole else min(first, next_due.now) - MARGIN

@@ -213,14 +213,19 @@ async def test_what_dead_workers_left_is_searched_page_by_page_while_an_account_
     assert [each.account for each in store.stranded] == [BEGINNING.account, OURS, BEGINNING.account]
 
 
-async def test_looks_begin_where_the_last_one_found_the_first_but_now_and_then_at_the_whole() -> None:
+async def test_looks_begin_where_the_last_one_found_the_first_but_now_and_then_at_the_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     store = Due(first=-20.0)
     plan = await planner(store, Quiet())
-    for seconds in (0.0, 1.0, 61.0, 62.0):
-        store.next_due = replace(store.next_due, now=NOW + timedelta(seconds=seconds))
+    for _ in range(3):
         await plan.look()
     late = NOW - timedelta(seconds=20) - MARGIN
-    assert store.since == [BEGINNING.second, BEGINNING.second, late, BEGINNING.second]
+    assert store.since == [BEGINNING.second, BEGINNING.second, late]
+    monkeypatch.setattr(plan, "_whole_look_at", 0.0)
+    for _ in range(2):
+        await plan.look()
+    assert store.since[3:] == [late, BEGINNING.second]
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.sampled_from([OURS, OTHERS, AccountId("acct_3")])), unique=True))
