@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -185,7 +186,7 @@ async def _explained(
     world: World, sql: str, parameters: dict[str, Any], *, analyze: bool = False
 ) -> list[dict[str, Any]]:
     """Return the nodes of the statement's plan."""
-    options = "ANALYZE, FORMAT JSON" if analyze else "FORMAT JSON"
+    options = "ANALYZE, BUFFERS, FORMAT JSON" if analyze else "FORMAT JSON"
     async with world.database.connect() as connection:
         explained = (await connection.execute(text(f"EXPLAIN ({options}) {sql}"), parameters)).scalar_one()
     (root,) = explained if isinstance(explained, list) else json.loads(explained)
@@ -197,3 +198,35 @@ async def _explained(
 
 def _read_from_end_to_end(nodes: list[dict[str, Any]]) -> set[str]:
     return {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"}
+
+
+async def test_a_look_does_not_go_through_what_was_delivered_while_an_old_snapshot_is_open(
+    database: AsyncEngine, database_url: str
+) -> None:
+    world = World(database)
+    account = await world.account()
+    webhook = await world.webhook(account, "*")
+    dump = await asyncpg.connect(database_url)
+    snapshot = dump.transaction(isolation="repeatable_read")
+    await snapshot.start()
+    await dump.fetchval("SELECT count(*) FROM deliveries")
+    await world.do(
+        "INSERT INTO deliveries (event_id, webhook_id, account_id, state, due_at, wake_at) "
+        "SELECT flux_new_id(), CAST(:webhook AS uuid), CAST(:account AS uuid), 'pending', now(), "
+        "flux_second(now() - interval '1 hour' + n * interval '0.1 seconds') FROM generate_series(1, 30000) AS n",
+        webhook=uuid_hex(Prefix.WEBHOOK, webhook),
+        account=uuid_hex(Prefix.ACCOUNT, account),
+    )
+    await world.do("UPDATE deliveries SET state = 'delivered', wake_at = NULL")
+    await world.do("VACUUM deliveries")
+    now = datetime.now(UTC)
+    read = {}
+    for name, since in (("whole", now - timedelta(hours=2)), ("next", now - timedelta(seconds=5))):
+        sql, parameters = _peek()
+        parameters |= {"first_attempts_since": since, "retries_since": since}
+        (root, *_) = await _explained(world, sql, parameters, analyze=True)
+        read[name] = root["Shared Hit Blocks"] + root["Shared Read Blocks"]
+    await snapshot.rollback()
+    await dump.close()
+    assert read["whole"] > 1000, "nothing dead stood in the way"
+    assert read["next"] < 50
