@@ -1,0 +1,123 @@
+"""A POST begins only when there is a place for it, and time to write down what comes of it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from flux_dispatch.domain.claim import Claim, Lease, ParkedWebhook, Release, Settlement
+from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, WebhookId
+from flux_dispatch.domain.outcome import Accepted, Outcome
+from flux_dispatch.domain.retry import RetryTable
+from flux_dispatch.engine.batch import Word
+from flux_dispatch.engine.deliver import SETTLE_TIME, Deliver, Rules
+from flux_dispatch.engine.settling import Settling
+from tests.waiting import eventually_async
+
+OURS, HOOK = AccountId("acct_1"), WebhookId("wh_1")
+LONGEST_POST = timedelta(seconds=15)
+
+
+class Store:
+    """Leases whatever it is asked for, for so many seconds, and keeps what comes back."""
+
+    def __init__(self, lease_seconds: float = 60) -> None:
+        self.lease_seconds = lease_seconds
+        self.saturated: list[WebhookId] = []
+        self.released: list[Release] = []
+        self.settled: list[DeliveryId] = []
+        self.parked = 0
+
+    async def claim(self, deliveries: Sequence[DeliveryId], saturated: Sequence[WebhookId]) -> Lease | None:
+        self.saturated = list(saturated)
+        return self._lease(deliveries)
+
+    async def settle(self, settlements: Sequence[Settlement]) -> set[DeliveryId]:
+        self.settled += [each.delivery for each in settlements]
+        return {each.delivery for each in settlements}
+
+    async def release(self, releases: Sequence[Release]) -> set[DeliveryId]:
+        self.released += releases
+        return {each.delivery for each in releases}
+
+    async def parked_webhooks(self, after: WebhookId, limit: int) -> list[ParkedWebhook]:
+        assert after < HOOK
+        assert limit
+        return [ParkedWebhook(HOOK, OURS, is_enabled=True)] if self.parked else []
+
+    async def claim_parked(self, places: Mapping[WebhookId, int]) -> Lease | None:
+        taken = min(places[HOOK], self.parked)
+        self.parked -= taken
+        return self._lease([DeliveryId(f"dlv_parked{self.parked}_{n}") for n in range(taken)]) if taken else None
+
+    async def unpark(self, webhooks: Sequence[WebhookId], limit: int) -> None:
+        raise AssertionError((webhooks, limit))
+
+    def _lease(self, deliveries: Sequence[DeliveryId]) -> Lease:
+        return Lease(datetime.now(UTC), self.lease_seconds, tuple(_claim(each) for each in deliveries))
+
+
+def _claim(delivery: DeliveryId) -> Claim:
+    return Claim(delivery, EventId("evt_1"), HOOK, OURS, "token", 1, 0, "https://a.example/", ("whsec_",), {}, b"{}", 2)
+
+
+class Receiver:
+    """Accepts everything, when it is told to go on."""
+
+    def __init__(self) -> None:
+        self.got: list[DeliveryId] = []
+
+    async def send(self, claim: Claim, timestamp: int) -> Outcome:
+        assert timestamp
+        self.got.append(claim.delivery)
+        return Accepted(200)
+
+
+class Silent:
+    """A bell that rings nobody."""
+
+    def deliver(self, *_: object, **__: object) -> None: ...
+
+    def fail(self, deliveries: Sequence[DeliveryId]) -> None: ...
+
+
+async def delivering(store: Store, receiver: Receiver) -> Deliver:
+    rules = Rules(
+        table=RetryTable.from_seconds([0, 60]), longest_post=LONGEST_POST, endpoint_concurrency=4, most_waiting=8
+    )
+    bell = Silent()
+    return Deliver(store, receiver, Settling(store, bell, timedelta(seconds=30)), bell, rules)
+
+
+@pytest.mark.parametrize("spare_seconds", [-1, SETTLE_TIME.total_seconds() - 0.5])
+async def test_a_post_after_which_no_time_would_be_left_to_settle_is_not_begun(spare_seconds: float) -> None:
+    store, receiver = Store(LONGEST_POST.total_seconds() + spare_seconds), Receiver()
+    deliver = await delivering(store, receiver)
+    assert await deliver([(OURS, DeliveryId("dlv_1"))]) == Counter({Word.PUT_BACK: 1})
+    assert receiver.got == []
+    assert [each.pause for each in store.released] == [timedelta(0)]
+
+
+async def test_a_post_that_leaves_enough_time_is_made() -> None:
+    store, receiver = Store(LONGEST_POST.total_seconds() + SETTLE_TIME.total_seconds() + 0.5), Receiver()
+    deliver = await delivering(store, receiver)
+    assert await deliver([(OURS, DeliveryId("dlv_1"))]) == Counter({Word.DELIVERED: 1})
+
+
+async def test_parked_deliveries_are_taken_up_while_there_are_places_and_then_the_webhook_is_free_again() -> None:
+    store, receiver = Store(), Receiver()
+    deliver = await delivering(store, receiver)
+    deliver._bulkhead._saturated.add(HOOK)
+    await deliver([(OURS, DeliveryId("dlv_1"))])
+    assert store.saturated == [HOOK]
+    store.parked = 9
+
+    async def all_are_settled() -> bool:
+        await deliver.take_up_parked()
+        return len(store.settled) == 10
+
+    await eventually_async(all_are_settled, "what was parked is settled")
+    assert len(set(receiver.got)) == 10
+    await deliver([(OURS, DeliveryId("dlv_2"))])
+    assert store.saturated == []
