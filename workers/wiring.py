@@ -31,12 +31,15 @@ from flux_dispatch.store.deliver import DeliveryStore
 from flux_dispatch.store.fail import FailureStore
 from flux_dispatch.store.keys import KeyStore
 from flux_dispatch.store.plan import PlanStore
-from flux_dispatch.store.reads import Reads
+from flux_dispatch.store.reads import LONGEST_READ_SECONDS, Reads
 from flux_dispatch.store.timing import LEASE_MARGIN, Timing
 from flux_dispatch.store.webhooks import WebhookStore
 from workers.bell import CeleryBell
 from workers.failpoints import arm_from_environment
 from workers.thrift import share_redis_clients
+
+KEY_CONNECTIONS = 3
+"""A key is asked for once in three seconds, by its digest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,21 +92,25 @@ async def api_application(settings: Settings) -> AsyncIterator[web.Application]:
     app.config_from_object(celery_settings(settings.need_redis_url()))
     bell = CeleryBell(app)
     database, hot = _databases(settings)
+    # apart, so that however many lists are asked for, a key is checked and an event accepted at once
+    url = settings.need_database_url()
+    reads = open_database(url, statement_timeout_seconds=LONGEST_READ_SECONDS)
+    keys = open_database(url, pool_size=KEY_CONNECTIONS)
     webhooks = WebhookStore(database)
     yield make_app(
         ApiParts(
             publish=_accept(settings, hot, bell),
             subscribe=Subscribe(webhooks, _address_policy(settings), require_https=settings.require_https),
-            reads=Reads(database),
-            keys=KeyStore(database),
-            accounts=AccountStore(database),
+            reads=Reads(reads),
+            keys=KeyStore(keys),
+            accounts=AccountStore(keys),
             check_parts=lambda: _check_parts(database, bell),
             max_body_bytes=settings.max_body_bytes,
         )
     )
     await asyncio.to_thread(bell.close)
-    await hot.dispose()
-    await database.dispose()
+    for each in (hot, database, reads, keys):
+        await each.dispose()
 
 
 def _databases(settings: Settings) -> tuple[AsyncEngine, AsyncEngine]:

@@ -102,7 +102,7 @@ async def list_deliveries_of_event(request: web.Request) -> web.Response:
     event = EventId(_id(request, Prefix.EVENT))
     _there(await reads.event(account, event), event)
     filters["event"] = uuid_hex(Prefix.EVENT, event)
-    return await answer_list(request, account, lambda page: reads.deliveries(account, page, filters), shown.delivery)
+    return await _answer_deliveries(request, filters)
 
 
 @routes.get("/v1/deliveries")
@@ -110,9 +110,7 @@ async def list_deliveries_of_event(request: web.Request) -> web.Response:
 async def list_deliveries(request: web.Request) -> web.Response:
     """List deliveries, by status, webhook and event if asked."""
     filters = read_filters(request, _DELIVERY_FILTERS)
-    account = request[ACCOUNT]
-    reads = request.app[PARTS].reads
-    return await answer_list(request, account, lambda page: reads.deliveries(account, page, filters), shown.delivery)
+    return await _answer_deliveries(request, filters)
 
 
 @routes.get("/v1/deliveries/{id}")
@@ -134,6 +132,17 @@ async def list_alerts(request: web.Request) -> web.Response:
     account = request[ACCOUNT]
     reads = request.app[PARTS].reads
     return await answer_list(request, account, lambda page: reads.alerts(account, page), shown.alert)
+
+
+async def _answer_deliveries(request: web.Request, filters: dict[str, Any]) -> web.Response:
+    account, reads = request[ACCOUNT], request.app[PARTS].reads
+    return await answer_list(
+        request,
+        account,
+        lambda page: reads.deliveries(account, page, filters),
+        shown.delivery,
+        order=("event", "id"),
+    )
 
 
 def _id(request: web.Request, prefix: Prefix) -> str:

@@ -6,12 +6,19 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from flux_dispatch.domain.errors import FluxError, InvalidRequest, NotFound, Unauthenticated, Unavailable
+from flux_dispatch.domain.errors import (
+    FluxError,
+    InvalidRequest,
+    NotFound,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+)
 
 DOCUMENTATION: Final = "https://github.com/flux-dispatch/flux-dispatch/blob/main/docs"
 
 RETRY_SECONDS: Final = "1"
-"""What Retry-After says while the database is away."""
+"""What Retry-After says while the database is away, or an account reads too much at once."""
 
 
 def answer(error: FluxError, request_id: str) -> web.Response:
@@ -19,7 +26,7 @@ def answer(error: FluxError, request_id: str) -> web.Response:
     headers = {}
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unavailable | TooManyRequests):
         headers["Retry-After"] = RETRY_SECONDS
     body: dict[str, Any] = {
         "type": error.kind,

@@ -11,6 +11,7 @@ from aiohttp.typedefs import Middleware
 
 from flux_dispatch.api.envelope import answer, from_http
 from flux_dispatch.api.parts import ApiParts
+from flux_dispatch.api.read_limit import ReadLimit
 from flux_dispatch.domain.api_key import ApiKey, Scope, is_well_formed
 from flux_dispatch.domain.errors import (
     FluxError,
@@ -112,6 +113,7 @@ class Gate:
 def make_gate(parts: ApiParts) -> Middleware:
     """Return the middleware."""
     gate = Gate(parts)
+    read_limit = ReadLimit()
 
     @web.middleware
     async def pass_gate(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -120,7 +122,11 @@ def make_gate(parts: ApiParts) -> Middleware:
             scope = getattr(handler, "needs_scope", None)
             if scope is not None:
                 request[ACCOUNT] = await gate.account_of(request, scope)
-            response = await handler(request)
+            if scope is Scope.READ:
+                async with read_limit.place(request[ACCOUNT]):
+                    response = await handler(request)
+            else:
+                response = await handler(request)
         except FluxError as error:
             response = answer(error, request_id)
         except web.HTTPException as error:

@@ -117,7 +117,7 @@ async def test_the_status_of_an_event_follows_from_its_deliveries(
     event = await ours.event()
     rows = await world.rows("SELECT id FROM deliveries ORDER BY id")
     for row, state in zip(rows, states, strict=True):
-        await world.do("UPDATE deliveries SET state = :state WHERE id = :id", id=row.id, state=state)
+        await world.put(row.id, state)
     if "failed" in states:
         await world.do("UPDATE events SET failed_at = flux_now()")
     shown = (await ours.http.get(f"/v1/events/{event['id']}")).json()

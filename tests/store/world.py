@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -69,6 +70,20 @@ class World:
             id=uuid_hex(Prefix.DELIVERY, delivery),
         )
         return row
+
+    async def put(self, delivery: UUID, state: str) -> None:
+        """Have a delivery in this state, as the verbs leave it there."""
+        reasons = {"exhausted": "attempts_exhausted", "failed": "attempts_exhausted", "canceled": "webhook_deleted"}
+        await self.do(
+            """UPDATE deliveries SET state = :state, reason = :reason,
+                   ended_at = CASE WHEN :state IN ('delivered', 'failed', 'canceled') THEN flux_now() END,
+                   due_at = CASE WHEN :state IN ('pending', 'sending', 'scheduled') THEN flux_now() END,
+                   wake_at = CASE WHEN :state NOT IN ('delivered', 'failed', 'canceled') THEN flux_now() END
+               WHERE id = :id""",
+            id=delivery,
+            state=state,
+            reason=reasons.get(state),
+        )
 
     async def pass_time(self, seconds: float) -> None:
         """Move the database's clock on; it stands still between calls."""
