@@ -130,8 +130,8 @@ deliveries = Table(
     Column("reason", Text, nullable=True),
     Column("ending", SmallInteger, Computed(ENDING, persisted=True), nullable=False),
     Index("deliveries_event", "event_id"),
-    Index("deliveries_webhook", "webhook_id", "ending", "event_id", "id"),
-    Index("deliveries_account", "account_id", "ending", "event_id", "id"),
+    Index("deliveries_webhook", "ending", "webhook_id", "event_id"),
+    Index("deliveries_account", "account_id", "ending", "event_id"),
     # first attempts and retries apart, so that a backlog of the former never hides a coming retry
     Index(
         "deliveries_wake",

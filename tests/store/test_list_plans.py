@@ -1,7 +1,7 @@
 """Of two hundred thousand deliveries of one account, a page of what is rare is found without reading the others."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -63,12 +63,12 @@ async def test_what_is_rare_is_found_without_reading_what_is_common(world: World
 @pytest.mark.timeout(120)
 async def test_a_time_is_a_place_in_the_list(world: World, reading: AsyncEngine) -> None:
     account = await _filled(world)
-    now = datetime.now(UTC)
-    lately, before = {"created_after": now - timedelta(seconds=20)}, {"created_before": now - timedelta(hours=48)}
+    now = await world.scalar("SELECT max(created_at) FROM events")
+    lately, before = {"created_after": now - timedelta(seconds=20)}, {"created_before": now - timedelta(days=2)}
     for filters in (lately, before, lately | {"status": "delivered"}, before | {"type": "order.completed"}):
         query, parameters = reads.events_query(PAGE, filters)
         assert await _read(reading, account, query, parameters) < 400, filters
-    assert len(await Reads(reading).events(account, Page(100), lately)) == pytest.approx(20, abs=2)
+    assert len(await Reads(reading).events(account, Page(100), lately)) == 20
 
 
 async def test_what_takes_too_long_says_how_to_narrow_it(world: World, database_url: str) -> None:

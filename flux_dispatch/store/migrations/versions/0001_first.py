@@ -128,8 +128,8 @@ CREATE TABLE deliveries (
     ) STORED
 ) WITH (fillfactor = 70);
 CREATE INDEX deliveries_event ON deliveries (event_id);
-CREATE INDEX deliveries_webhook ON deliveries (webhook_id, ending, event_id, id);
-CREATE INDEX deliveries_account ON deliveries (account_id, ending, event_id, id);
+CREATE INDEX deliveries_webhook ON deliveries (ending, webhook_id, event_id);
+CREATE INDEX deliveries_account ON deliveries (account_id, ending, event_id);
 CREATE INDEX deliveries_wake ON deliveries ((attempts > 0), wake_at) WHERE wake_at IS NOT NULL;
 
 CREATE TABLE attempts (
