@@ -1,5 +1,6 @@
 """Lists: newest first, in pages that a cursor continues."""
 
+import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -9,6 +10,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from aiohttp import web
 
+from flux_dispatch.api.shown import in_json
 from flux_dispatch.domain.errors import InvalidRequest
 from flux_dispatch.domain.ids import AccountId
 from flux_dispatch.store.reads import Page
@@ -41,7 +43,10 @@ async def answer_list(
     shown = [show(each) for each in things[:limit]]
     has_more = len(things) > limit
     cursor = _cursor(name, account, [shown[-1][key] for key in order]) if has_more else None
-    return web.json_response({"object": "list", "data": shown, "has_more": has_more, "next_cursor": cursor})
+    listed = ", ".join(map(in_json, shown))
+    more = json.dumps({"has_more": has_more, "next_cursor": cursor})
+    text = f'{{"object": "list", "data": [{listed}], {more[1:]}'
+    return web.Response(text=text, content_type="application/json")
 
 
 def read_filters(request: web.Request, readers: Readers) -> dict[str, Any]:

@@ -6,7 +6,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol, cast
 
 from flux_dispatch.domain.errors import IdempotencyConflict, InvalidRequest, NotFound
-from flux_dispatch.domain.event import Accepted, Event, Stored, check_type, compose_body
+from flux_dispatch.domain.event import (
+    Accepted,
+    Event,
+    EventData,
+    Stored,
+    check_type,
+    compose_body,
+    data_in,
+    says_the_same,
+    serialised,
+)
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, new_id
 from flux_dispatch.engine import failpoint
 from flux_dispatch.engine.grouping import Grouped, Linger
@@ -55,9 +65,16 @@ class Accept:
         self._store = Grouped[Event, Stored | None](self._commit, most=MOST_IN_ONE_COMMIT, lanes=2, linger=LINGER)
 
     async def __call__(
-        self, account: AccountId, event_type: str, data: dict[str, Any], *, idempotency_key: str | None = None
+        self,
+        account: AccountId,
+        event_type: str,
+        data: EventData | dict[str, Any],
+        *,
+        idempotency_key: str | None = None,
     ) -> Accepted:
         """Return when the event is committed.
+
+        Data that came as JSON text is stored in these very words, data that came as objects is written once.
 
         Raises:
             InvalidRequest: the type, the data or the key is not what it must be; nothing is stored.
@@ -66,13 +83,13 @@ class Accept:
             Unavailable: the database is away; whether the event is stored is not known, so send it again with its key.
         """
         _check_key(idempotency_key)
-        event = _new_event(account, check_type(event_type), data, idempotency_key)
+        event = _new_event(account, check_type(event_type), _as_text(data), idempotency_key)
         stored = await self._store(event)
         if stored is None:
             message = f"There is no account {account}."
             raise NotFound(message)
         if stored.is_earlier:
-            _check_same(stored.event, event.type, data)
+            _check_same(stored.event, event)
         return Accepted(stored.event, len(stored.deliveries), stored.is_earlier)
 
     async def _commit(self, events: list[Event]) -> list[Stored | None]:
@@ -90,7 +107,11 @@ class Accept:
             self._bell.deliver(deliveries, attempt=1, countdown_seconds=countdown_seconds, account=account)
 
 
-def _new_event(account: AccountId, event_type: str, data: dict[str, Any], key: str | None) -> Event:
+def _as_text(data: EventData | dict[str, Any]) -> EventData:
+    return data if isinstance(data, EventData) else serialised(data)
+
+
+def _new_event(account: AccountId, event_type: str, data: EventData, key: str | None) -> Event:
     now = time.time()
     event_id = cast(EventId, new_id(Prefix.EVENT, int(now * 1000)))
     created_at = datetime.fromtimestamp(now, UTC)
@@ -104,7 +125,7 @@ def _check_key(key: str | None) -> None:
         raise InvalidRequest(message, param="Idempotency-Key", code="invalid_idempotency_key")
 
 
-def _check_same(earlier: Event, event_type: str, data: dict[str, Any]) -> None:
-    if earlier.body != compose_body(earlier.id, event_type, earlier.created_at, data):
+def _check_same(earlier: Event, event: Event) -> None:
+    if earlier.type != event.type or not says_the_same(data_in(earlier.body), data_in(event.body)):
         message = "This idempotency key was used with another event. Use a new key for a new event."
         raise IdempotencyConflict(message)

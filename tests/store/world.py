@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from flux_dispatch.domain.event import Event, Stored, compose_body
+from flux_dispatch.domain.event import Event, Stored, compose_body, serialised
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, WebhookId, new_id, public_id, uuid_hex
 from flux_dispatch.store.accept import EventStore
 from flux_dispatch.store.timing import Timing
@@ -102,7 +102,9 @@ def event(
 ) -> Event:
     now = datetime.now(UTC)
     event_id = cast(EventId, new_id(Prefix.EVENT, int(now.timestamp() * 1000)))
-    return Event(event_id, account, event_type, now, compose_body(event_id, event_type, now, data or {"n": 1}), key)
+    return Event(
+        event_id, account, event_type, now, compose_body(event_id, event_type, now, serialised(data or {"n": 1})), key
+    )
 
 
 def body_of(stored: Event) -> dict[str, Any]:
