@@ -4,7 +4,7 @@ import asyncio
 import gc
 import resource
 import sys
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from typing import Any, TypeVar, cast
 
@@ -68,17 +68,18 @@ class RunningEngine:
 
     async def _start(self) -> None:
         self.verbs = await self._open.enter_async_context(open_verbs(self._settings, self._bell, self._threads))
-        self._beside(self._plan())
+        self._beside(self._repeat(self.verbs.plan.look))
+        self._beside(self._repeat(self.verbs.cancel.look))
 
     async def _drain(self) -> None:
         self._stopping.set()
         await self.verbs.deliver.stop()
         await asyncio.gather(*self._side_work)
 
-    async def _plan(self) -> None:
+    async def _repeat(self, look: Callable[[], Awaitable[float]]) -> None:
         while not self._stopping.is_set():
             try:
-                pause = await self.verbs.plan.look()
+                pause = await look()
             except Unavailable:
                 log.warning("database.away", consequence="the planner waits for it")
                 pause = AWAY_SECONDS

@@ -18,6 +18,7 @@ from flux_dispatch.domain.address import AddressPolicy
 from flux_dispatch.domain.retry import RetryTable
 from flux_dispatch.engine.accept import Accept
 from flux_dispatch.engine.alert import SendAlerts
+from flux_dispatch.engine.cancel import Cancel
 from flux_dispatch.engine.deliver import Deliver, Rules
 from flux_dispatch.engine.fail import Fail
 from flux_dispatch.engine.plan import Plan
@@ -26,6 +27,7 @@ from flux_dispatch.engine.subscribe import Subscribe
 from flux_dispatch.http.sender import AiohttpSender, SenderLimits
 from flux_dispatch.store.accept import EventStore
 from flux_dispatch.store.accounts import AccountStore
+from flux_dispatch.store.cancel import CancelStore
 from flux_dispatch.store.connect import answers, open_database
 from flux_dispatch.store.deliver import DeliveryStore
 from flux_dispatch.store.fail import FailureStore
@@ -49,6 +51,7 @@ class Verbs:
     accept: Accept
     deliver: Deliver
     plan: Plan
+    cancel: Cancel
     fail: Fail
     alert: SendAlerts
 
@@ -76,6 +79,7 @@ async def open_verbs(settings: Settings, bell: CeleryBell, threads: int) -> Asyn
             accept=_accept(settings, hot, bell),
             deliver=deliver,
             plan=Plan(PlanStore(hot, timing), bell, settling, table, backlog=deliver),
+            cancel=Cancel(CancelStore(hot)),
             fail=Fail(failures, bell),
             alert=SendAlerts(failures),
         )

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.delivery import Move, State, sources, target
 from flux_dispatch.domain.ids import AccountId, Prefix, uuid_hex
-from flux_dispatch.store import accept, deliver, plan, reads
+from flux_dispatch.store import accept, cancel, deliver, plan, reads
 from flux_dispatch.store.accept import EventStore
 from flux_dispatch.store.connect import open_database
 from flux_dispatch.store.reads import EVENT_STATUSES, LONGEST_READ_SECONDS, Page
@@ -108,7 +108,11 @@ async def test_a_plan_that_was_made_while_the_tables_were_empty_goes_by_their_in
     some = [uuid_hex(Prefix.ACCOUNT, account)] * 3
     published = EventStore(hot, TIMING)._parameters([event(account)], timedelta(0))
     statements = _ends(some) | _looks(some[0])
-    statements |= {"claim": (deliver._CLAIM.text, _claim(some)), "add": (accept._ADD.text, published)}
+    statements |= {
+        "cancel": _cancel(),
+        "claim": (deliver._CLAIM.text, _claim(some)),
+        "add": (accept._ADD.text, published),
+    }
     for name, (sql, parameters) in statements.items():
         assert not _read_from_end_to_end(await _explained(world, sql, parameters)), name
     await hot.dispose()
@@ -126,6 +130,7 @@ def _statements(account: AccountId, some: list[str]) -> dict[str, tuple[str, dic
         "claim": (deliver._CLAIM.text, _claim(some)),
         **_ends(some),
         **_looks(some[0]),
+        "cancel": _cancel(),
         **{name: (query, parameters | theirs) for name, (query, parameters) in LISTS.items()},
     }
 
@@ -142,6 +147,12 @@ def _looks(token: str) -> dict[str, tuple[str, dict[str, Any]]]:
 
 def _peek() -> tuple[str, dict[str, Any]]:
     return plan._PEEK.text, {"grace": TIMING.grace}
+
+
+def _cancel() -> tuple[str, dict[str, Any]]:
+    interval = timedelta(seconds=5)
+    states = {"from": sources(Move.CANCEL), "to": target(Move.CANCEL), "unfinished": ["sending"]}
+    return cancel._CLEAR.text, states | {"limit": 500, "pause": interval, "linger": interval}
 
 
 def _claim(some: list[str]) -> dict[str, Any]:
