@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import resource
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
@@ -16,6 +15,7 @@ from config.settings import Settings
 from flux_dispatch.domain.errors import Unavailable
 from workers.bell import CeleryBell, Ring
 from workers.loop import LoopThread
+from workers.process_limits import allow_many_sockets
 from workers.wiring import Verbs, open_verbs
 
 AWAY_SECONDS = 1.0
@@ -46,7 +46,7 @@ class RunningEngine:
 
     def start(self) -> None:
         """Open the database pool and the HTTP session, and begin to plan."""
-        _allow_many_sockets()
+        allow_many_sockets()
         _collect_rarely()
         sys.setswitchinterval(SWITCH_SECONDS)
         self._loop.start()
@@ -136,12 +136,6 @@ class EngineStep(bootsteps.StartStopStep):  # type: ignore[misc]
 def running_engine(app: Celery) -> RunningEngine:
     """Return the engine of this worker process."""
     return cast(RunningEngine, app.flux_engine)
-
-
-def _allow_many_sockets() -> None:
-    """Raise the soft limit of open files to the hard one: each POST under way is a socket."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _collect_rarely() -> None:

@@ -1,6 +1,7 @@
 """The one form of every error that the API answers."""
 
 import json
+import random
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -19,6 +20,11 @@ DOCUMENTATION: Final = "https://github.com/flux-dispatch/flux-dispatch/blob/main
 
 RETRY_SECONDS: Final = "1"
 """What Retry-After says while the database is away, or an account reads too much at once."""
+
+
+def new_request_id() -> str:
+    """Return a name for a request, by which its log lines are found; no secret."""
+    return f"req_{random.getrandbits(96):024x}"
 
 
 def answer(error: FluxError, request_id: str) -> web.Response:
@@ -52,8 +58,15 @@ def from_http(error: web.HTTPException) -> FluxError:
             return _wrong_request(
                 "The request body is larger than allowed.", code="body_too_large", status=error.status
             )
+        case HTTPStatus.EXPECTATION_FAILED:
+            return bad_request("The only expectation that is met here is Expect: 100-continue.", error.status)
         case _:
-            return _wrong_request(error.reason, code="bad_request", status=error.status)
+            return bad_request(f"{error.reason}.", error.status)
+
+
+def bad_request(message: str, status: int) -> FluxError:
+    """Return the error for what is not good HTTP."""
+    return _wrong_request(message, code="bad_request", status=status)
 
 
 def _wrong_request(message: str, *, code: str, status: int) -> InvalidRequest:
