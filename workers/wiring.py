@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from aiohttp import web
 from celery import Celery
@@ -19,6 +20,7 @@ from flux_dispatch.domain.retry import RetryTable
 from flux_dispatch.engine.accept import Accept
 from flux_dispatch.engine.alert import SendAlerts
 from flux_dispatch.engine.cancel import Cancel
+from flux_dispatch.engine.clock import DatabaseClock
 from flux_dispatch.engine.deliver import Deliver, Rules
 from flux_dispatch.engine.fail import Fail
 from flux_dispatch.engine.plan import Plan
@@ -28,6 +30,7 @@ from flux_dispatch.http.sender import AiohttpSender, SenderLimits
 from flux_dispatch.store.accept import EventStore
 from flux_dispatch.store.accounts import AccountStore
 from flux_dispatch.store.cancel import CancelStore
+from flux_dispatch.store.clock import database_now
 from flux_dispatch.store.connect import answers, open_database
 from flux_dispatch.store.deliver import DeliveryStore
 from flux_dispatch.store.fail import FailureStore
@@ -130,7 +133,8 @@ async def _check_parts(database: AsyncEngine, bell: CeleryBell) -> dict[str, boo
 def _accept(settings: Settings, database: AsyncEngine, bell: CeleryBell) -> Accept:
     timing = _timing(settings)
     first_delay = RetryTable.from_seconds(settings.retry_delays).delay_before(1)
-    return Accept(EventStore(database, timing), bell, first_delay=first_delay, horizon=timing.horizon)
+    clock = DatabaseClock(partial(database_now, database))
+    return Accept(EventStore(database, timing), bell, clock, first_delay=first_delay, horizon=timing.horizon)
 
 
 def _timing(settings: Settings) -> Timing:

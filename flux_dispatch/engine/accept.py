@@ -1,8 +1,7 @@
 """Accept: an event is stored with one delivery for each webhook that wants it, then its workers are rung."""
 
-import time
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, cast
 
 from flux_dispatch.domain.errors import IdempotencyConflict, InvalidRequest, NotFound
@@ -47,19 +46,29 @@ class Bell(Protocol):
         ...
 
 
+class Clock(Protocol):
+    """What accepting needs to know of the time: the one clock by which ids and times of events are made."""
+
+    async def now(self) -> datetime:
+        """Return the time."""
+        ...
+
+
 class Accept:
     """Stores events; those that come together share one commit and then share messages.
 
     Args:
         events: the store.
         bell: rung after the commit.
+        clock: the time that events are made at.
         first_delay: the retry table's delay before the first attempt.
         horizon: what is due later than this is left to the planner.
     """
 
-    def __init__(self, events: Events, bell: Bell, *, first_delay: timedelta, horizon: timedelta) -> None:
+    def __init__(self, events: Events, bell: Bell, clock: Clock, *, first_delay: timedelta, horizon: timedelta) -> None:
         self._events = events
         self._bell = bell
+        self._clock = clock
         self._first_delay = first_delay
         self._is_rung_at_once = first_delay <= horizon
         self._store = Grouped[Event, Stored | None](self._commit, most=MOST_IN_ONE_COMMIT, lanes=2, linger=LINGER)
@@ -83,7 +92,7 @@ class Accept:
             Unavailable: the database is away; whether the event is stored is not known, so send it again with its key.
         """
         _check_key(idempotency_key)
-        event = _new_event(account, check_type(event_type), _as_text(data), idempotency_key)
+        event = _new_event(await self._clock.now(), account, check_type(event_type), _as_text(data), idempotency_key)
         stored = await self._store(event)
         if stored is None:
             message = f"There is no account {account}."
@@ -111,10 +120,8 @@ def _as_text(data: EventData | dict[str, Any]) -> EventData:
     return data if isinstance(data, EventData) else serialised(data)
 
 
-def _new_event(account: AccountId, event_type: str, data: EventData, key: str | None) -> Event:
-    now = time.time()
-    event_id = cast(EventId, new_id(Prefix.EVENT, int(now * 1000)))
-    created_at = datetime.fromtimestamp(now, UTC)
+def _new_event(created_at: datetime, account: AccountId, event_type: str, data: EventData, key: str | None) -> Event:
+    event_id = cast(EventId, new_id(Prefix.EVENT, int(created_at.timestamp() * 1000)))
     body = compose_body(event_id, event_type, created_at, data)
     return Event(event_id, account, event_type, created_at, body, key)
 

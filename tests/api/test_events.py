@@ -30,6 +30,15 @@ async def test_an_event_is_stored_when_it_is_answered(ours: Caller, world: World
     assert (delivery["event"], delivery["webhook"]) == (event["id"], webhook["id"])
 
 
+async def test_an_event_is_made_by_the_database_s_clock(ours: Caller, world: World) -> None:
+    await world.pass_time(3600)  # as for an API whose own clock is an hour late
+    event = await ours.event()
+    (row,) = await world.rows("SELECT created_at, extract(epoch FROM created_at - flux_now()) AS off FROM events")
+    assert abs(row.off) < 5
+    assert event["created"] == row.created_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert int(_hex(event)[:12], 16) == pytest.approx(row.created_at.timestamp() * 1000, abs=1)
+
+
 WRITTEN = [
     '{"wei":0.1000000000000000055511151231257827,"e":1e2,"n":-0,"f":1.0,"g":1E+2}',
     '{ "b" : 1,\r\n\t"a": [ ] }',
