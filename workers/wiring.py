@@ -107,7 +107,12 @@ async def api_application(settings: Settings) -> AsyncIterator[web.Application]:
     yield make_app(
         ApiParts(
             publish=_accept(settings, hot, bell),
-            subscribe=Subscribe(webhooks, _address_policy(settings), require_https=settings.require_https),
+            subscribe=Subscribe(
+                webhooks,
+                _address_policy(settings),
+                require_https=settings.require_https,
+                most=settings.webhooks_per_account,
+            ),
             reads=Reads(reads),
             keys=KeyStore(keys),
             accounts=AccountStore(keys),
