@@ -33,7 +33,8 @@ _PARKED: Final = """
         RETURNING id
     ), owed AS (
         INSERT INTO deliveries (event_id, webhook_id, account_id, state, attempts, due_at, wake_at)
-        SELECT made.id, hook.id, hook.account_id, 'scheduled', 1, made.due_at, made.due_at - interval '30 seconds'
+        SELECT made.id, hook.id, hook.account_id, 'scheduled', 1, made.due_at,
+               date_trunc('second', made.due_at - interval '30 seconds')
         FROM (SELECT id, row_number() OVER () AS n, now() + $3::interval + random() * $4::interval AS due_at FROM made)
             AS made
         JOIN hook ON hook.number = made.n % (SELECT count(*) FROM hook)

@@ -80,7 +80,7 @@ class Stage:
         app = Celery("bench")
         app.config_from_object(celery_settings(self.servers.redis_url))
         bell = CeleryBell(app)
-        bell.deliver(deliveries, attempt=1, countdown_seconds=0, account=account)
+        bell.deliver([(account, each) for each in deliveries], attempt=1, countdown_seconds=0)
         bell.close()
 
     def ask(self, sql: str, *values: Any) -> Any:  # noqa: ANN401 - whatever the statement yields

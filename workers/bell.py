@@ -3,8 +3,10 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any, Final
 
 import structlog
@@ -15,8 +17,12 @@ from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId
 from flux_dispatch.engine.grouping import Linger
 
 MOST_IN_ONE_MESSAGE: Final = 200
-MOST_IN_ONE_FLOOD: Final = 1000
-"""Of a message in the queue `bulk`: a flood is taken in quickly, and waits then by itself."""
+MOST_IN_BULK: Final = 1000
+"""Of a message in the queue `bulk`: very many are taken in quickly, and wait in the worker then."""
+
+BULK_FROM: Final = 20
+"""From so many deliveries at once on, an account's go in messages of their own, so that nobody's wait behind them in
+Redis; fewer share messages with others'."""
 
 LINGER: Final = Linger()
 """After sending, the bell waits for more to send together: a message costs a worker as much as ten or twenty
@@ -33,14 +39,24 @@ log = structlog.get_logger("flux.bell")
 class Ring:
     """A message to be sent: which task, for which ids, and when (monotonic seconds) it shall run.
 
-    `options` are the task's other arguments.
+    `accounts` says of each delivery whose it is, `attempt` is its number, and `owner` is the account whose messages
+    hold nobody else's. Other tasks have none of these.
     """
 
     task: str
     queue: str
     ids: tuple[str, ...]
-    options: tuple[tuple[str, Any], ...] = ()
+    accounts: tuple[AccountId, ...] = ()
+    attempt: int = 0
+    owner: AccountId | None = None
     run_at: float = 0.0
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The task's keyword arguments; accounts as runs, like [["acct_1", 3], ["acct_2", 1]]."""
+        if not self.attempt:
+            return {}
+        return {"attempt": self.attempt, "accounts": [[each, len(list(run))] for each, run in groupby(self.accounts)]}
 
     @property
     def countdown_seconds(self) -> float:
@@ -71,13 +87,14 @@ class CeleryBell:
         self._thread.start()
 
     def deliver(
-        self, deliveries: Sequence[DeliveryId], *, attempt: int, countdown_seconds: float, account: AccountId | None
+        self, deliveries: Sequence[tuple[AccountId, DeliveryId]], *, attempt: int, countdown_seconds: float
     ) -> None:
-        """Have these deliveries tried when the countdown is over; retries and floods go to queues of their own."""
-        options = (("attempt", attempt), *((("account", account),) if account else ()))
+        """Have these deliveries tried when the countdown is over; retries and bulk go to queues of their own."""
         run_at = time.monotonic() + countdown_seconds if countdown_seconds else 0.0
-        queue = "retry" if attempt > 1 else "bulk" if account else "deliver"
-        self._put(Ring("flux.deliver", queue, tuple(deliveries), options, run_at))
+        for owner, pairs in _by_owner(deliveries):
+            accounts, ids = zip(*pairs, strict=True)
+            queue = "retry" if attempt > 1 else "bulk" if owner else "deliver"
+            self._put(Ring("flux.deliver", queue, ids, accounts, attempt, owner, run_at))
 
     def fail(self, deliveries: Sequence[DeliveryId]) -> None:
         """Have the final-failure task run for these."""
@@ -153,7 +170,7 @@ class CeleryBell:
         self._app.send_task(
             ring.task,
             args=[list(ring.ids)],
-            kwargs=dict(ring.options),
+            kwargs=ring.arguments,
             queue=ring.queue,
             countdown=ring.countdown_seconds or None,
             argsrepr=_readable(ring),
@@ -171,25 +188,43 @@ class CeleryBell:
             return 0
 
 
+def _by_owner(
+    deliveries: Sequence[tuple[AccountId, DeliveryId]],
+) -> Iterator[tuple[AccountId | None, list[tuple[AccountId, DeliveryId]]]]:
+    """Yield what shares messages with others' (None), and of each account that has many at once what it has."""
+    counts = Counter(account for account, _ in deliveries)
+    parts: dict[AccountId | None, list[tuple[AccountId, DeliveryId]]] = {}
+    for account, delivery in deliveries:
+        parts.setdefault(account if counts[account] >= BULK_FROM else None, []).append((account, delivery))
+    yield from parts.items()
+
+
 def _messages(rings: list[Ring]) -> list[Ring]:
     """Join the rings that may share a message, and cut what is too long for one."""
-    joined: dict[Ring, list[str]] = {}
+    joined: dict[tuple[Any, ...], list[Ring]] = {}
     for ring in rings:
-        joined.setdefault(replace(ring, ids=()), []).extend(ring.ids)
+        joined.setdefault((ring.task, ring.queue, ring.attempt, ring.owner, ring.run_at), []).append(ring)
+    return [part for together in joined.values() for part in _cut(_join(together))]
+
+
+def _join(rings: list[Ring]) -> Ring:
+    if len(rings) == 1:
+        return rings[0]
+    ids = tuple(each for ring in rings for each in ring.ids)
+    return replace(rings[0], ids=ids, accounts=tuple(each for ring in rings for each in ring.accounts))
+
+
+def _cut(ring: Ring) -> list[Ring]:
+    most = MOST_IN_BULK if ring.queue == "bulk" else MOST_IN_ONE_MESSAGE
     return [
-        replace(ring, ids=tuple(ids[start : start + _most_in(ring)]))
-        for ring, ids in joined.items()
-        for start in range(0, len(ids), _most_in(ring))
+        replace(ring, ids=ring.ids[start : start + most], accounts=ring.accounts[start : start + most])
+        for start in range(0, len(ring.ids), most)
     ]
-
-
-def _most_in(ring: Ring) -> int:
-    return MOST_IN_ONE_FLOOD if ring.queue == "bulk" else MOST_IN_ONE_MESSAGE
 
 
 def _readable(ring: Ring) -> str:
     noun = "alert" if ring.task == "flux.alert" else "delivery"
     plural = "alerts" if ring.task == "flux.alert" else "deliveries"
     count = f"{len(ring.ids)} {noun if len(ring.ids) == 1 else plural}"
-    attempt = "".join(f", attempt {value}" for name, value in ring.options if name == "attempt")
+    attempt = f", attempt {ring.attempt}" if ring.attempt else ""
     return f"{count}{attempt}: {ring.ids[0]}" + ("…" if len(ring.ids) > 1 else "")

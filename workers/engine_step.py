@@ -13,6 +13,7 @@ from celery.signals import worker_shutdown
 
 from config.settings import Settings
 from flux_dispatch.domain.errors import Unavailable
+from flux_dispatch.domain.ids import AlertId, DeliveryId
 from workers.bell import CeleryBell, Ring
 from workers.loop import LoopThread
 from workers.process_limits import allow_many_sockets
@@ -34,6 +35,7 @@ class RunningEngine:
     """The engine of this worker process: the verbs, and the loop that they run on."""
 
     verbs: Verbs
+    _planning: asyncio.Task[None]
 
     def __init__(self, app: Celery, settings: Settings, threads: int) -> None:
         self._settings = settings
@@ -68,11 +70,12 @@ class RunningEngine:
 
     async def _start(self) -> None:
         self.verbs = await self._open.enter_async_context(open_verbs(self._settings, self._bell, self._threads))
-        self._beside(self._repeat(self.verbs.plan.look))
+        self._planning = self._loop.loop.create_task(self._repeat(self.verbs.plan.look))
         self._beside(self._repeat(self.verbs.cancel.look))
 
     async def _drain(self) -> None:
         self._stopping.set()
+        await self._planning  # before delivering stops: it may be taking up what was parked
         await self.verbs.deliver.stop()
         await asyncio.gather(*self._side_work)
 
@@ -102,12 +105,19 @@ class RunningEngine:
     async def _do(self, ring: Ring) -> None:
         await self._sleep(ring.countdown_seconds)
         try:
-            await self._verb(ring.task)(ring.ids, **dict(ring.options))
+            await self._run_verb(ring)
         except Unavailable:
             return  # the planner finds it
 
-    def _verb(self, task: str) -> Any:  # noqa: ANN401 - three verbs with three kinds of ids
-        return {"flux.deliver": self.verbs.deliver, "flux.fail": self.verbs.fail, "flux.alert": self.verbs.alert}[task]
+    async def _run_verb(self, ring: Ring) -> None:
+        match ring.task:
+            case "flux.deliver":
+                deliveries = cast("tuple[DeliveryId, ...]", ring.ids)
+                await self.verbs.deliver(list(zip(ring.accounts, deliveries, strict=True)), attempt=ring.attempt)
+            case "flux.fail":
+                await self.verbs.fail(cast("tuple[DeliveryId, ...]", ring.ids))
+            case "flux.alert":
+                await self.verbs.alert(cast("tuple[AlertId, ...]", ring.ids))
 
     def _beside(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = self._loop.loop.create_task(coroutine)

@@ -1,7 +1,8 @@
 """The tasks: each decodes its message, calls one verb on the loop, and says in words what came of it."""
 
 from collections import Counter
-from typing import Any, cast
+from itertools import chain, repeat
+from typing import Any, Final, cast
 
 from celery import Task
 
@@ -10,6 +11,8 @@ from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId
 from flux_dispatch.engine.batch import Word
 from workers.app import app
 from workers.engine_step import running_engine
+
+_NOBODY: Final = AccountId("")
 
 
 @app.task(
@@ -37,10 +40,18 @@ def publish(
 
 
 @app.task(name="flux.deliver", bind=True, throws=(Unavailable,))
-def deliver(self: Task, deliveries: list[DeliveryId], attempt: int = 1, account: AccountId | None = None) -> str:
-    """Try these deliveries, as far as they are due and nobody else tries them."""
+def deliver(
+    self: Task, deliveries: list[DeliveryId], attempt: int = 1, accounts: list[tuple[AccountId, int]] | None = None
+) -> str:
+    """Try these deliveries, as far as they are due and nobody else tries them.
+
+    `accounts` says whose they are, in runs: the first so many are of the first account. Of those that it does not name
+    nobody knows, so they share one turn.
+    """
     engine = running_engine(self.app)
-    return _in_words(engine.run(engine.verbs.deliver(deliveries, attempt=attempt, account=account)))
+    owners = chain.from_iterable(repeat(account, count) for account, count in accounts or ())
+    pairs = list(zip(chain(owners, repeat(_NOBODY)), deliveries, strict=False))
+    return _in_words(engine.run(engine.verbs.deliver(pairs, attempt=attempt)))
 
 
 @app.task(name="flux.fail", bind=True, throws=(Unavailable,))

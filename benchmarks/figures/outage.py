@@ -12,7 +12,8 @@ RATE: Final = 200
 COMES_BACK_AFTER: Final = timedelta(seconds=15)
 
 _COME_DUE: Final = """
-    UPDATE deliveries SET due_at = now() + $1::interval, wake_at = now() + $1::interval WHERE state = 'scheduled'
+    UPDATE deliveries SET due_at = now() + $1::interval, wake_at = date_trunc('second', now() + $1::interval)
+    WHERE state = 'scheduled'
 """
 _IS_NEARLY_DUE: Final = "SELECT min(wake_at) < now() + interval '1 second' FROM deliveries"
 

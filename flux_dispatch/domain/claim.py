@@ -15,7 +15,8 @@ class Claim:
 
     `token` fences its settlement: who lost the lease settles nothing. `attempt` is the 1-based number of this try.
     `wait_seconds` is how long it is still to wait until the delivery is due: a message may come a little early.
-    `secrets` are those to sign with, newest first.
+    `secrets` are those to sign with, newest first. `body` is one object for all claims of an event that were made
+    together, and `bytes_held` is this one's part of it.
     """
 
     delivery: DeliveryId
@@ -29,21 +30,27 @@ class Claim:
     secrets: tuple[str, ...]
     headers: Mapping[str, str]
     body: bytes
+    bytes_held: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """What one claim statement returned; `at` is the database's clock when it ran, and it holds for `seconds`."""
+    """What one claim statement returned; `at` is the database's clock when it ran, and it holds for `seconds`.
+
+    `left_out` are those that could have been claimed, had the bodies of the others not weighed enough already.
+    """
 
     at: datetime
     seconds: float
     claims: tuple[Claim, ...]
+    left_out: tuple[DeliveryId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """The end of one attempt and what follows it, to be written by whoever still holds the token."""
 
+    account: AccountId
     delivery: DeliveryId
     token: str
     attempt: Attempt
@@ -52,8 +59,20 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A claimed delivery that goes back unsent, to come again after the pause; no attempt is spent."""
+    """A claimed delivery that goes back unsent; no attempt is spent.
+
+    It comes again after the pause, or is parked (None) until its webhook has a place for it.
+    """
 
     delivery: DeliveryId
     token: str
-    pause: timedelta
+    pause: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedWebhook:
+    """A webhook for which deliveries are parked: they are due, and wait for a place among those that are under way."""
+
+    webhook: WebhookId
+    account: AccountId
+    is_enabled: bool

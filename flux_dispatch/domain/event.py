@@ -28,10 +28,14 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What became of one event: `event` is an earlier one if the idempotency key was known."""
+    """What became of one event: `event` is an earlier one if the idempotency key was known.
+
+    `webhooks` is how many want it; those beyond the first deliveries get theirs later.
+    """
 
     event: Event
     deliveries: tuple[DeliveryId, ...]
+    webhooks: int
     is_earlier: bool
 
 
@@ -96,15 +100,12 @@ def carried(text: str, parsed: dict[str, Any]) -> EventData:
     return EventData(text)
 
 
-def serialised(data: Any) -> EventData:  # noqa: ANN401 - what a producer in Python gave
+def serialised(data: dict[str, Any]) -> EventData:
     """Return data that came as Python objects, written once.
 
     Raises:
-        InvalidRequest: it is no dict, or holds what JSON or the database cannot: NaN, half a surrogate pair, U+0000.
+        InvalidRequest: it holds what JSON or the database cannot: NaN, half a surrogate pair, U+0000.
     """
-    if not isinstance(data, dict):
-        message = "data must be an object."
-        raise InvalidRequest(message, param="data", code="wrong_type", status=HTTPStatus.BAD_REQUEST)
     try:
         text = json.dumps(data, separators=(",", ":"), allow_nan=False)
         if _ESCAPE in text:

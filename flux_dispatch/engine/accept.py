@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, cast
 
-from flux_dispatch.domain.errors import IdempotencyConflict, InvalidRequest, NotFound
+from flux_dispatch.domain.errors import IdempotencyConflict, InvalidRequest, MalformedId, NotFound
 from flux_dispatch.domain.event import (
     Accepted,
     Event,
@@ -16,12 +16,18 @@ from flux_dispatch.domain.event import (
     says_the_same,
     serialised,
 )
-from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, new_id
+from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, new_id, uuid_hex
 from flux_dispatch.engine import failpoint
-from flux_dispatch.engine.grouping import Grouped, Linger
-from flux_dispatch.engine.turns import apart
+from flux_dispatch.engine.fan_out_estimate import FanOutEstimate
+from flux_dispatch.engine.grouping import Call, Grouped, InTurn, Linger
 
 MOST_IN_ONE_COMMIT: Final = 200
+MOST_DELIVERIES: Final = 2000
+"""How many deliveries the events of one commit may be expected to make: a commit of very many keeps others waiting."""
+
+HEAVY_FROM: Final = 100
+"""Events of which more deliveries are expected are committed apart from the others, in turns of their accounts."""
+
 LINGER: Final = Linger(0, 0.0001, 0.002)
 """Who publishes alone does not wait; where many do, two milliseconds save each of them much of what a commit costs."""
 
@@ -40,7 +46,7 @@ class Bell(Protocol):
     """What accepting needs of the broker: never waits, never fails; a lost ring is found by the planner."""
 
     def deliver(
-        self, deliveries: Sequence[DeliveryId], *, attempt: int, countdown_seconds: float, account: AccountId | None
+        self, deliveries: Sequence[tuple[AccountId, DeliveryId]], *, attempt: int, countdown_seconds: float
     ) -> None:
         """Have these deliveries tried when the countdown is over."""
         ...
@@ -71,7 +77,9 @@ class Accept:
         self._clock = clock
         self._first_delay = first_delay
         self._is_rung_at_once = first_delay <= horizon
-        self._store = Grouped[Event, Stored | None](self._commit, most=MOST_IN_ONE_COMMIT, lanes=2, linger=LINGER)
+        self._expected = FanOutEstimate()
+        self._store_light = self._grouped(lanes=2)
+        self._store_heavy = self._grouped(lanes=1)
 
     async def __call__(
         self,
@@ -86,34 +94,40 @@ class Accept:
         Data that came as JSON text is stored in these very words, data that came as objects is written once.
 
         Raises:
-            InvalidRequest: the type, the data or the key is not what it must be; nothing is stored.
+            InvalidRequest: the account's id, the type, the data or the key is not what it must be; nothing is stored.
             NotFound: there is no such account.
             IdempotencyConflict: the key was used with another type or other data.
             Unavailable: the database is away; whether the event is stored is not known, so send it again with its key.
         """
-        _check_key(idempotency_key)
-        event = _new_event(await self._clock.now(), account, check_type(event_type), _as_text(data), idempotency_key)
-        stored = await self._store(event)
+        _check(account, event_type, data, idempotency_key)
+        event = _new_event(await self._clock.now(), account, event_type, _as_text(data), idempotency_key)
+        is_heavy = self._expected.deliveries_of(event) > HEAVY_FROM
+        stored = await (self._store_heavy(event) if is_heavy else self._store_light(event))
         if stored is None:
             message = f"There is no account {account}."
             raise NotFound(message)
         if stored.is_earlier:
             _check_same(stored.event, event)
-        return Accepted(stored.event, len(stored.deliveries), stored.is_earlier)
+        return Accepted(stored.event, stored.webhooks, stored.is_earlier)
+
+    def _grouped(self, lanes: int) -> Grouped[Event, Stored | None]:
+        queue = InTurn[Call[Event, Stored | None]](
+            lambda call: call[0].account, lambda call: self._expected.deliveries_of(call[0]), MOST_DELIVERIES
+        )
+        return Grouped(self._commit, most=MOST_IN_ONE_COMMIT, lanes=lanes, linger=LINGER, queue=queue)
 
     async def _commit(self, events: list[Event]) -> list[Stored | None]:
         failpoint.reach("before_accept")
         stored = await self._events.add(events, first_delay=self._first_delay)
         failpoint.reach("after_accept")
+        self._expected.note(stored)
         if self._is_rung_at_once:
             self._ring([each for each in stored if each and not each.is_earlier])
         return stored
 
     def _ring(self, fresh: list[Stored]) -> None:
-        owed = ((each.event.account, delivery) for each in fresh for delivery in each.deliveries)
-        countdown_seconds = self._first_delay.total_seconds()
-        for account, deliveries in apart(owed).items():
-            self._bell.deliver(deliveries, attempt=1, countdown_seconds=countdown_seconds, account=account)
+        owed = [(each.event.account, delivery) for each in fresh for delivery in each.deliveries]
+        self._bell.deliver(owed, attempt=1, countdown_seconds=self._first_delay.total_seconds())
 
 
 def _as_text(data: EventData | dict[str, Any]) -> EventData:
@@ -126,8 +140,28 @@ def _new_event(created_at: datetime, account: AccountId, event_type: str, data: 
     return Event(event_id, account, event_type, created_at, body, key)
 
 
-def _check_key(key: str | None) -> None:
-    if key is not None and not (0 < len(key) <= LONGEST_IDEMPOTENCY_KEY and key.isascii() and key.isprintable()):
+def _check(account: object, event_type: object, data: object, key: object) -> None:
+    """Check everything that can be wrong with one event by itself, before it joins others in a commit.
+
+    What comes through Celery has passed no other check, so nothing is taken for granted, its types least of all.
+    """
+    if not isinstance(account, str):
+        raise MalformedId(Prefix.ACCOUNT, repr(account))
+    uuid_hex(Prefix.ACCOUNT, account)
+    if not isinstance(event_type, str):
+        raise InvalidRequest("An event type is a text.", param="type", code="invalid_event_type")
+    check_type(event_type)
+    if not isinstance(data, dict | EventData):
+        raise InvalidRequest("The data of an event is a JSON object.", param="data")
+    _check_key(key)
+
+
+def _check_key(key: object) -> None:
+    if key is None:
+        return
+    if not isinstance(key, str) or not (
+        0 < len(key) <= LONGEST_IDEMPOTENCY_KEY and key.isascii() and key.isprintable()
+    ):
         message = f"An idempotency key is 1 to {LONGEST_IDEMPOTENCY_KEY} printable ASCII characters."
         raise InvalidRequest(message, param="Idempotency-Key", code="invalid_idempotency_key")
 

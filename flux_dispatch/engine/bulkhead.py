@@ -9,26 +9,29 @@ from typing import Final
 from flux_dispatch.domain.ids import WebhookId
 
 PATIENCE: Final = timedelta(seconds=1)
-"""How long a delivery may wait in memory for its webhook's turn before it goes back to the database."""
+"""How long a delivery may wait in memory for a place before it is parked in the database."""
 
-SHORTEST_PAUSE: Final = timedelta(seconds=1)
-LONGEST_PAUSE: Final = timedelta(seconds=30)
+AHEAD_SECONDS: Final = 0.5
+"""For so long a webhook's places are provided for when parked deliveries are taken up: longer than until the next
+look, so that a quick endpoint does not stand idle."""
+
+WEIGHT: Final = 1 / 8
+"""Of the last POST in the average time that a place is held: an endpoint that is well again is soon known to be."""
 
 
 @dataclass(slots=True)
 class _Webhook:
     busy: int = 0
-    turned_away: int = 0
     seconds_held: float = 1.0
-    is_jammed: bool = False
     waiting: deque[asyncio.Future[bool]] = field(default_factory=deque)
 
 
 class Bulkhead:
     """Hands out the places of each webhook, first come first served.
 
-    A quick endpoint's deliveries wait here for milliseconds. A webhook whose places all stay taken for
-    the patience is jammed: until one comes free, whoever asks is turned away at once.
+    A quick endpoint's deliveries wait here for milliseconds. Where one would have to wait for longer than the patience,
+    the webhook is saturated: whoever asks then is turned away at once, to be parked, and the webhook stays so until
+    nothing is parked for it any more.
 
     Args:
         places: how many may be in at once, for each webhook.
@@ -37,45 +40,51 @@ class Bulkhead:
 
     def __init__(self, places: int, patience: timedelta = PATIENCE) -> None:
         self._places = places
-        self._patience = patience
+        self._patience_seconds = patience.total_seconds()
         self._webhooks: defaultdict[WebhookId, _Webhook] = defaultdict(_Webhook)
+        self._saturated: set[WebhookId] = set()
         self._is_closed = False
 
+    @property
+    def saturated(self) -> list[WebhookId]:
+        """The webhooks for which nothing more should be claimed."""
+        return list(self._saturated)
+
     async def enter(self, webhook: WebhookId) -> bool:
-        """Return True when a place is taken, False when this delivery should come again after `pause`."""
+        """Return True when a place is taken, False when this delivery should be parked."""
         if self._is_closed:
             return False
         state = self._webhooks[webhook]
         if state.busy < self._places:
             state.busy += 1
             return True
-        if state.is_jammed:
-            return False
-        return await self._wait(state)
+        if self._wait_seconds(state) < self._patience_seconds and await self._wait(state):
+            return True
+        self._saturated.add(webhook)
+        return False
 
     def leave(self, webhook: WebhookId, held_seconds: float) -> None:
         """Give a place back, to the next who waits if there is one."""
         state = self._webhooks[webhook]
-        state.is_jammed = False
-        state.seconds_held += (held_seconds - state.seconds_held) / self._places
+        state.seconds_held += (held_seconds - state.seconds_held) * WEIGHT
         while state.waiting:
             first = state.waiting.popleft()
             if not first.done():
                 first.set_result(True)
                 return
         state.busy -= 1
-        state.turned_away = 0
-        if state.busy == 0:
-            del self._webhooks[webhook]
+        self._forget_if_idle(webhook)
 
-    def pause(self, webhook: WebhookId) -> timedelta:
-        """Return when the delivery that was turned away should come again: about when its turn would be."""
-        if self._is_closed:
-            return timedelta(0)
-        state = self._webhooks[webhook]
-        state.turned_away += 1
-        turn = timedelta(seconds=state.turned_away * state.seconds_held / self._places)
-        return min(max(turn, SHORTEST_PAUSE), LONGEST_PAUSE)
+    def room(self, webhook: WebhookId) -> int:
+        """Return how many of a webhook's parked deliveries can be taken up now."""
+        state = self._webhooks.get(webhook) or _Webhook()
+        coming = self._places / max(state.seconds_held, 0.001) * AHEAD_SECONDS
+        return max(self._places + int(coming) - state.busy - len(state.waiting), 0)
+
+    def clear(self, webhook: WebhookId) -> None:
+        """Take note that nothing is parked for a webhook any more."""
+        self._saturated.discard(webhook)
+        self._forget_if_idle(webhook)
 
     def close(self) -> None:
         """Turn everybody away who waits or will come."""
@@ -85,18 +94,28 @@ class Bulkhead:
                 if not each.done():
                     each.set_result(False)
 
+    def _forget_if_idle(self, webhook: WebhookId) -> None:
+        state = self._webhooks.get(webhook)
+        if state is not None and not state.busy and webhook not in self._saturated:
+            del self._webhooks[webhook]
+
+    def _wait_seconds(self, state: _Webhook) -> float:
+        """Return how long whoever comes now would wait for a place."""
+        return (len(state.waiting) + 1) * state.seconds_held / self._places
+
     async def _wait(self, state: _Webhook) -> bool:
         loop = asyncio.get_running_loop()
         turn: asyncio.Future[bool] = loop.create_future()
         state.waiting.append(turn)
-        alarm = loop.call_later(self._patience.total_seconds(), _turn_away, state, turn)
+        alarm = loop.call_later(self._patience_seconds, self._turn_away, state, turn)
         try:
             return await turn
         finally:
             alarm.cancel()
 
-
-def _turn_away(state: _Webhook, turn: asyncio.Future[bool]) -> None:
-    if not turn.done():
-        state.is_jammed = True
-        turn.set_result(False)
+    def _turn_away(self, state: _Webhook, turn: asyncio.Future[bool]) -> None:
+        """End the waiting for one who has waited for long enough; places are held for longer than was thought."""
+        if not turn.done():
+            state.waiting.remove(turn)
+            state.seconds_held = max(state.seconds_held, self._patience_seconds * self._places)
+            turn.set_result(False)

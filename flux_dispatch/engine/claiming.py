@@ -1,32 +1,41 @@
-"""Claiming: what messages name waits here, and is claimed in groups, account by account, when there is room."""
+"""Claiming: what messages name waits here, and is claimed in groups, account by account, when there is capacity."""
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from typing import Final, Protocol, TypeAlias
 
+import structlog
+
 from flux_dispatch.domain.claim import Claim, Lease
+from flux_dispatch.domain.errors import Unavailable
 from flux_dispatch.domain.ids import AccountId, DeliveryId
 from flux_dispatch.engine import failpoint
 from flux_dispatch.engine.batch import Batch
+from flux_dispatch.engine.fair_queue import FIRSTS_PER_RETRY, AttemptQueue, FairQueue, fair_room
 from flux_dispatch.engine.lease_clock import LeaseClock
-from flux_dispatch.engine.turns import FIRSTS_PER_RETRY, Line
 
 MOST_IN_ONE_CLAIM: Final = 200
-SHARED_LANES: Final = 2
-FLOOD_LANES: Final = 1
-"""How many claims may be under way at once, of those who share messages and of floods, so that neither keeps the other
-out. A flood's claims are large, and share PostgreSQL's cores with the small ones: beside one of them a small claim is
-quick, beside three it is not."""
 
-MOST_OF_ONE_ACCOUNT: Final = 50_000
-MOST_OF_FLOODS: Final = 100_000
-"""What an account has waiting beyond the first, and what all together have beyond the second that came in messages of
-their own, is left to the database: the planner has it rung again when there is room. So memory is bounded, at some 200
-bytes each."""
+HEAVY_FROM: Final = 50
+"""From more waiting deliveries on, an account is heavy, until none waits: by what it has waiting, however it came."""
+
+LIGHT_LANES: Final = 2
+HEAVY_LANES: Final = 1
+"""How many claims may be under way at once, of light accounts and of heavy ones, so that neither keeps the other out.
+The claims of heavy ones are large, and share PostgreSQL's cores with the small ones: beside one of them a small claim
+is quick, beside three it is not."""
+
+MOST_WAITING: Final = 100_000
+"""How many first attempts may wait here, and how many retries. What an account has beyond its fair part is left to the
+database: the planner has it rung again when there is room. So memory is bounded, at some 200 bytes each."""
+
+log = structlog.get_logger("flux.deliver")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +49,21 @@ class _Wanted:
         return self.attempt > 1
 
 
-_Group: TypeAlias = list[tuple[AccountId | None, _Wanted]]
+_Group: TypeAlias = list[tuple[AccountId, _Wanted]]
 
 
-class Room(Protocol):
+class Capacity(Protocol):
     """What claiming must know of sending."""
 
-    def __call__(self, account: AccountId | None, *, is_retry: bool) -> int:
-        """Return how many more may begin, of one account or (None) of several."""
+    def __call__(self, account: AccountId, *, is_retry: bool, is_heavy: bool) -> int:
+        """Return how many more of an account may begin."""
         ...
 
 
 class Begin(Protocol):
     """What becomes of a delivery that is claimed."""
 
-    def __call__(self, claim: Claim, clock: LeaseClock, batch: Batch, *, is_flood: bool) -> None:
+    def __call__(self, claim: Claim, clock: LeaseClock, batch: Batch, *, is_heavy: bool) -> None:
         """Have it sent."""
         ...
 
@@ -65,106 +74,154 @@ class Claiming:
     Args:
         claim: the store's statement.
         begin: takes each delivery that is claimed.
-        room: says how many more can begin, of an account or (None) of several.
+        capacity: says how many more of an account can begin; when it has said none, `resume` makes it be asked again.
     """
 
     def __init__(
         self,
         claim: Callable[[Sequence[DeliveryId]], Awaitable[Lease | None]],
         begin: Begin,
-        room: Room,
+        capacity: Capacity,
     ) -> None:
         self._claim = claim
         self._begin = begin
-        self._room = room
-        self._line = Line[_Wanted]()
-        self._being_claimed = Counter[tuple[AccountId | None, bool]]()
+        self._capacity = capacity
+        self._light = AttemptQueue[_Wanted]()
+        self._heavy = AttemptQueue[_Wanted]()
+        self._being_claimed = Counter[tuple[AccountId, bool]]()
         self._lanes: dict[asyncio.Task[None], bool] = {}
         self._is_closed = False
 
     def waiting(self, *, retries: bool) -> int:
         """Return how many first attempts, or retries, wait to be claimed."""
-        return self._line.of(is_retry=retries).length
+        return sum(queue.length for queue in self._queues(is_retry=retries))
 
-    def add(self, deliveries: Sequence[DeliveryId], batch: Batch, *, account: AccountId | None, attempt: int) -> None:
+    def accounts_with_many(self, count: int, *, retries: bool) -> list[AccountId]:
+        """Return the accounts of which more first attempts, or retries, than this wait to be claimed."""
+        return [account for queue in self._queues(is_retry=retries) for account in queue.longer_than(count)]
+
+    def add(self, deliveries: Iterable[tuple[AccountId, DeliveryId]], batch: Batch, *, attempt: int) -> None:
         """Have deliveries claimed when it is their account's turn, or leave them to the planner if too many wait."""
-        turns = self._line.of(is_retry=attempt > 1)
-        is_too_much = account is not None and turns.length >= MOST_OF_FLOODS
-        if is_too_much or turns.length_of(account) >= MOST_OF_ONE_ACCOUNT:
-            batch.skip(len(deliveries))
-            return
-        turns.add(account, [_Wanted(each, batch, attempt) for each in deliveries])
+        for account, pairs in groupby(deliveries, itemgetter(0)):
+            self._add(account, [_Wanted(delivery, batch, attempt) for _, delivery in pairs], is_retry=attempt > 1)
         self.look()
 
+    def resume(self, account: AccountId | None) -> None:
+        """Claim again of an account, or (None) of all, for which there was no capacity."""
+        for queue in (*self._queues(is_retry=False), *self._queues(is_retry=True)):
+            if account is None:
+                queue.resume_all()
+            else:
+                queue.resume(account)
+
     def look(self) -> None:
-        """Claim as much as there is room for."""
-        while not self._is_closed and (group := self._next_group()):
-            is_flood = group[0][0] is not None
+        """Claim as much as there is capacity for."""
+        while not self._is_closed and (taken := self._next_group()):
+            group, is_heavy = taken
             counts = Counter((account, each.is_retry) for account, each in group)
             self._being_claimed += counts
-            self._lanes[lane := asyncio.create_task(self._claim_group(group, is_flood=is_flood))] = is_flood
+            self._lanes[lane := asyncio.create_task(self._claim_group(group, is_heavy=is_heavy))] = is_heavy
             lane.add_done_callback(partial(self._lane_is_free, counts))
 
-    async def close(self) -> dict[tuple[AccountId | None, int], list[DeliveryId]]:
-        """Claim no more; return what was not claimed, when the claims that are under way have ended.
-
-        Returns:
-            The deliveries by their account and attempt, as `add` was told them.
-        """
+    async def close(self) -> dict[int, list[tuple[AccountId, DeliveryId]]]:
+        """Claim no more; return what was not claimed, by attempt, when the claims that are under way have ended."""
         self._is_closed = True
         if self._lanes:
             await asyncio.wait(set(self._lanes))
-        unclaimed: dict[tuple[AccountId | None, int], list[DeliveryId]] = {}
-        for account, wanted in self._line.firsts.take_all() + self._line.retries.take_all():
-            wanted.batch.skip(1)
-            unclaimed.setdefault((account, wanted.attempt), []).append(wanted.delivery)
+        unclaimed: dict[int, list[tuple[AccountId, DeliveryId]]] = {}
+        for queue in (*self._queues(is_retry=False), *self._queues(is_retry=True)):
+            for account, wanted in queue.take_all():
+                wanted.batch.skip(1)
+                unclaimed.setdefault(wanted.attempt, []).append((account, wanted.delivery))
         return unclaimed
 
-    def _lane_is_free(self, counts: Counter[tuple[AccountId | None, bool]], lane: asyncio.Task[None]) -> None:
+    def _queues(self, *, is_retry: bool) -> tuple[FairQueue[_Wanted], FairQueue[_Wanted]]:
+        return self._light.select(is_retry=is_retry), self._heavy.select(is_retry=is_retry)
+
+    def _add(self, account: AccountId, wanted: list[_Wanted], *, is_retry: bool) -> None:
+        light, heavy = self._queues(is_retry=is_retry)
+        queue = heavy if account in heavy else light
+        room = max(fair_room(MOST_WAITING, light.length + heavy.length, queue.length_of(account)), 0)
+        for left_out in wanted[room:]:
+            left_out.batch.skip(1)
+        if not room:
+            return
+        queue.add(account, wanted[:room])
+        if queue is light and light.length_of(account) > HEAVY_FROM:
+            light.move(account, heavy)
+
+    def _lane_is_free(self, counts: Counter[tuple[AccountId, bool]], lane: asyncio.Task[None]) -> None:
         self._being_claimed -= counts
         del self._lanes[lane]
+        for account, _ in counts:
+            self.resume(account)
         self.look()
 
-    def _next_group(self) -> _Group:
-        """Return what may be claimed together: of those who share messages, or of floods."""
-        floods = sum(self._lanes.values())
-        shared = self._take(is_flood=False) if len(self._lanes) - floods < SHARED_LANES else []
-        return shared or (self._take(is_flood=True) if floods < FLOOD_LANES else [])
+    def _next_group(self) -> tuple[_Group, bool] | None:
+        """Return what may be claimed together: of light accounts, or (True) of heavy ones."""
+        heavy_lanes = sum(self._lanes.values())
+        if len(self._lanes) - heavy_lanes < LIGHT_LANES and (group := self._take(is_heavy=False)):
+            return group, False
+        if heavy_lanes < HEAVY_LANES and (group := self._take(is_heavy=True)):
+            return group, True
+        return None
 
-    def _take(self, *, is_flood: bool) -> _Group:
-        for_retries = MOST_IN_ONE_CLAIM // (FIRSTS_PER_RETRY + 1) if self._line.retries.length else 0
+    def _take(self, *, is_heavy: bool) -> _Group:
+        queues = self._heavy if is_heavy else self._light
+        for_retries = MOST_IN_ONE_CLAIM // (FIRSTS_PER_RETRY + 1) if queues.retries.length else 0
         group: _Group = []
         for is_retry, most in ((False, MOST_IN_ONE_CLAIM - for_retries), (True, MOST_IN_ONE_CLAIM)):
-            room = partial(self._room_left, is_retry=is_retry, is_flood=is_flood)
-            group += self._line.of(is_retry=is_retry).take(most - len(group), room)
+            capacity = partial(self._capacity_left, is_retry=is_retry, is_heavy=is_heavy)
+            group += queues.select(is_retry=is_retry).take(most - len(group), capacity)
         return group
 
-    def _room_left(self, account: AccountId | None, *, is_retry: bool, is_flood: bool) -> int:
-        if is_flood is (account is None):
-            return 0
-        return self._room(account, is_retry=is_retry) - self._being_claimed[account, is_retry]
+    def _capacity_left(self, account: AccountId, *, is_retry: bool, is_heavy: bool) -> int:
+        capacity = self._capacity(account, is_retry=is_retry, is_heavy=is_heavy)
+        return capacity - self._being_claimed[account, is_retry]
 
-    async def _claim_group(self, group: _Group, *, is_flood: bool) -> None:
-        batches: dict[DeliveryId, Batch] = {}
-        for _, each in group:
-            if each.delivery in batches:
+    async def _claim_group(self, group: _Group, *, is_heavy: bool) -> None:
+        wanted: dict[DeliveryId, tuple[AccountId, _Wanted]] = {}
+        for account, each in group:
+            if each.delivery in wanted:
                 each.batch.skip(1)  # a doubled message
             else:
-                batches[each.delivery] = each.batch
+                wanted[each.delivery] = account, each
         failpoint.reach("before_claim")
+        await self._claim_isolating(wanted, is_heavy=is_heavy)
+
+    async def _claim_isolating(self, wanted: dict[DeliveryId, tuple[AccountId, _Wanted]], *, is_heavy: bool) -> None:
+        """Claim these; if that fails for a reason that lies in one of them, it costs that one only."""
+        asked = time.monotonic()
         try:
-            asked = time.monotonic()
-            lease = await self._claim(list(batches))
+            lease = await self._claim(list(wanted))
         except Exception as error:  # noqa: BLE001 - whatever it was, it belongs to those who wait for these batches
-            for batch in batches.values():
-                batch.fail(error)
+            if isinstance(error, Unavailable) or len(wanted) == 1:
+                _fail([each for _, each in wanted.values()], error)
+                return
+            pairs, middle = list(wanted.items()), len(wanted) // 2
+            for half in (pairs[:middle], pairs[middle:]):
+                await self._claim_isolating(dict(half), is_heavy=is_heavy)
             return
         failpoint.reach("after_claim")
         if lease is not None:
-            clock = LeaseClock(lease, asked)
-            for claim in lease.claims:
-                batch = batches.pop(claim.delivery)
-                batch.begin()
-                self._begin(claim, clock, batch, is_flood=is_flood)
-        for batch in batches.values():
-            batch.skip(1)
+            self._begin_all(lease, LeaseClock(lease, asked), wanted, is_heavy=is_heavy)
+        for _, each in wanted.values():
+            each.batch.skip(1)
+
+    def _begin_all(
+        self, lease: Lease, clock: LeaseClock, wanted: dict[DeliveryId, tuple[AccountId, _Wanted]], *, is_heavy: bool
+    ) -> None:
+        for claim in lease.claims:
+            _, each = wanted.pop(claim.delivery)
+            each.batch.begin()
+            self._begin(claim, clock, each.batch, is_heavy=is_heavy)
+        for delivery in lease.left_out:
+            account, each = wanted.pop(delivery)
+            self._add(account, [each], is_retry=each.is_retry)
+
+
+def _fail(wanted: Sequence[_Wanted], error: Exception) -> None:
+    if not isinstance(error, Unavailable):
+        log.error("claim.failed", delivery=wanted[0].delivery, exc_info=error)
+    for each in wanted:
+        each.batch.fail(error)

@@ -1,4 +1,4 @@
-"""Courtesy: how long the flood of one account rests while others, who come a few at a time, are served beside it."""
+"""Courtesy: how long a heavy account rests between its turns while light ones are served beside it."""
 
 import time
 from typing import Final
@@ -31,7 +31,7 @@ class Courtesy:
         self._floods: dict[AccountId, tuple[float, float]] = {}
 
     def note(self, account: AccountId) -> None:
-        """Note that an account has a delivery that came by itself or with a few."""
+        """Note that a light account has a delivery."""
         if account != self._last:
             self._last, self._other_at = account, self._last_at
         self._last_at = time.monotonic()

@@ -3,16 +3,16 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from flux_dispatch.domain.claim import Claim, Lease, Release, Settlement
-from flux_dispatch.domain.ids import AccountId, DeliveryId
+from flux_dispatch.domain.ids import AccountId, DeliveryId, WebhookId
 from flux_dispatch.domain.outcome import Attempt, Outcome
 from flux_dispatch.domain.retry import RetryTable, decide
-from flux_dispatch.engine import failpoint
+from flux_dispatch.engine import failpoint, parked
 from flux_dispatch.engine.attempt_log import AttemptLog
 from flux_dispatch.engine.batch import Batch, WaitingRoom, Word
 from flux_dispatch.engine.bulkhead import Bulkhead
@@ -21,12 +21,18 @@ from flux_dispatch.engine.dispatch import Dispatch
 from flux_dispatch.engine.lease_clock import LeaseClock
 from flux_dispatch.engine.settling import Settling
 
+SETTLE_TIME: Final = timedelta(seconds=2)
+"""What must be left of a lease after the longest POST, so that what came of it can be committed while it holds."""
 
-class Deliveries(Protocol):
+
+class Deliveries(parked.Deliveries, Protocol):
     """What delivering needs of the store, beside settling."""
 
-    async def claim(self, deliveries: Sequence[DeliveryId]) -> Lease | None:
-        """Lease those that are due, unleased and of an enabled webhook; None when none of them is."""
+    async def claim(self, deliveries: Sequence[DeliveryId], saturated: Sequence[WebhookId]) -> Lease | None:
+        """Lease those that are due, unleased and of an enabled webhook; None when none of them is.
+
+        What is due for a saturated webhook is parked instead.
+        """
         ...
 
 
@@ -34,7 +40,7 @@ class Bell(Protocol):
     """What delivering needs of the broker: never waits, never fails."""
 
     def deliver(
-        self, deliveries: Sequence[DeliveryId], *, attempt: int, countdown_seconds: float, account: AccountId | None
+        self, deliveries: Sequence[tuple[AccountId, DeliveryId]], *, attempt: int, countdown_seconds: float
     ) -> None:
         """Have these deliveries tried when the countdown is over."""
         ...
@@ -82,14 +88,16 @@ class Deliver:
     """
 
     def __init__(self, deliveries: Deliveries, sender: Sender, settling: Settling, bell: Bell, rules: Rules) -> None:
+        self._deliveries = deliveries
         self._sender = sender
         self._settling = settling
         self._rules = rules
         self._bell = bell
         self._bulkhead = Bulkhead(rules.endpoint_concurrency)
         self._dispatch = Dispatch[_Work](self._attempt)
-        self._claiming = Claiming(deliveries.claim, self._begin, self._dispatch.room)
-        self._dispatch.made_room = self._claiming.look
+        self._claiming = Claiming(self._claim, self._begin, self._dispatch.capacity)
+        self._parked = parked.Parked(deliveries, self._bulkhead, self._dispatch.capacity, self._begin)
+        self._dispatch.on_capacity = self._on_capacity
         self._waiting_room = WaitingRoom(rules.most_waiting)
         self._log = AttemptLog()
         self._stopping = asyncio.Event()
@@ -98,15 +106,29 @@ class Deliver:
         """Return of how many first attempts, or retries, this worker was told, which it has not claimed yet."""
         return self._claiming.waiting(retries=retries)
 
-    async def __call__(
-        self, deliveries: Sequence[DeliveryId], *, attempt: int = 1, account: AccountId | None = None
-    ) -> Counter[Word]:
+    def accounts_with_many(self, count: int, *, retries: bool) -> list[AccountId]:
+        """Return the accounts of which this worker holds more first attempts, or retries, unclaimed than this."""
+        return self._claiming.accounts_with_many(count, retries=retries)
+
+    async def take_up_parked(self) -> None:
+        """Begin as many parked deliveries as their webhooks have places for in this worker.
+
+        Raises:
+            Unavailable: the database is away.
+        """
+        if not self._stopping.is_set():
+            await self._parked.take_up()
+
+    def clear_parked(self) -> None:
+        """Take note that nothing is parked."""
+        self._parked.clear()
+
+    async def __call__(self, deliveries: Sequence[tuple[AccountId, DeliveryId]], *, attempt: int = 1) -> Counter[Word]:
         """Try these deliveries; return how many ended how, as far as it is known after a short wait.
 
         Args:
-            deliveries: whose next attempt it is.
+            deliveries: whose next attempt it is, each with its account.
             attempt: the number of that attempt, as far as the ringer knew it.
-            account: whose they are, when they are all of one account.
 
         Raises:
             Unavailable: the database is away; nothing was sent.
@@ -114,29 +136,43 @@ class Deliver:
         if self._stopping.is_set():
             return Counter({Word.SKIPPED: len(deliveries)})
         batch = Batch(len(deliveries))
-        self._claiming.add(deliveries, batch, account=account, attempt=attempt)
+        self._claiming.add(deliveries, batch, attempt=attempt)
         return await self._waiting_room.wait_for(batch)
 
     async def stop(self) -> None:
         """Have others told of what was not claimed, give back what was not sent, and settle every POST that began."""
         self._stopping.set()
         self._bulkhead.close()
-        for (account, attempt), deliveries in (await self._claiming.close()).items():
-            self._bell.deliver(deliveries, attempt=attempt, countdown_seconds=0, account=account)
+        for attempt, deliveries in (await self._claiming.close()).items():
+            self._bell.deliver(deliveries, attempt=attempt, countdown_seconds=0)
         await self._dispatch.all_ended()
         await self._settling.all_written()
 
-    def _begin(self, claim: Claim, clock: LeaseClock, batch: Batch, *, is_flood: bool) -> None:
-        self._dispatch.add(claim.account, _Work(claim, clock, batch), is_retry=claim.attempt > 1, is_flood=is_flood)
+    async def _claim(self, deliveries: Sequence[DeliveryId]) -> Lease | None:
+        return await self._deliveries.claim(deliveries, self._bulkhead.saturated)
+
+    def _begin(self, claim: Claim, clock: LeaseClock, batch: Batch, *, is_heavy: bool) -> None:
+        self._dispatch.add(
+            claim.account,
+            _Work(claim, clock, batch),
+            is_retry=claim.attempt > 1,
+            is_heavy=is_heavy,
+            bytes_held=claim.bytes_held,
+        )
+
+    def _on_capacity(self, accounts: Collection[AccountId] | None) -> None:
+        for account in (None,) if accounts is None else accounts:
+            self._claiming.resume(account)
+        self._claiming.look()
 
     async def _attempt(self, work: _Work) -> None:
         claim = work.claim
         if claim.wait_seconds > 0:
             await self._wait(claim.wait_seconds)
         if self._stopping.is_set() or not await self._bulkhead.enter(claim.webhook):
-            return self._put_back(work, self._bulkhead.pause(claim.webhook))
+            return self._put_back(work, timedelta(0) if self._stopping.is_set() else None)
         started = time.monotonic()
-        if work.clock.seconds_left(started) < self._rules.longest_post.total_seconds():
+        if work.clock.seconds_left(started) < (self._rules.longest_post + SETTLE_TIME).total_seconds():
             self._bulkhead.leave(claim.webhook, 0)
             return self._put_back(work, timedelta(0))
         failpoint.reach("before_send", claim.body)
@@ -147,9 +183,11 @@ class Deliver:
         attempt = Attempt(claim.attempt, took_seconds, outcome)
         self._log.note(claim, attempt)
         decision = decide(outcome, claim.attempt, self._rules.table)
-        return self._settling.settle(Settlement(claim.delivery, claim.token, attempt, decision), work.batch.note)
+        return self._settling.settle(
+            Settlement(claim.account, claim.delivery, claim.token, attempt, decision), work.batch.note
+        )
 
-    def _put_back(self, work: _Work, pause: timedelta) -> None:
+    def _put_back(self, work: _Work, pause: timedelta | None) -> None:
         self._settling.release(Release(work.claim.delivery, work.claim.token, pause), work.batch.note)
 
     async def _wait(self, seconds: float) -> None:

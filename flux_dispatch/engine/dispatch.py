@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections import Counter
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -10,19 +11,30 @@ import structlog
 
 from flux_dispatch.domain.ids import AccountId
 from flux_dispatch.engine.courtesy import Courtesy
-from flux_dispatch.engine.turns import Line
+from flux_dispatch.engine.fair_queue import AttemptQueue, fair_room
 
 MOST_QUEUED: Final = 2000
-"""From this many on, no more is claimed: what is claimed must be sent well before its lease ends. First attempts and
-retries count apart, and so do floods, so that none keeps the others out."""
+"""How many that are claimed may wait to begin: they must be sent well before their leases end. First attempts and
+retries count apart, and so do light and heavy accounts, so that none keeps the others out."""
 
 MOST_QUEUED_OF_ONE: Final = 400
 MOST_QUEUED_OF_ONE_BESIDE_OTHERS: Final = 100
-"""The same for one account that sends very much: the others find room. While they are served beside it, its claims are
-small, so that theirs are quick."""
+"""The same for one account. While others are served beside a heavy one, its claims are small, so that theirs are
+quick."""
+
+FEW_QUEUED: Final = 8
+"""So many of a light account may always wait to begin, however many accounts there are."""
 
 MOST_UNDER_WAY: Final = 4096
-"""The same for attempts that wait for their answers: the memory and the sockets of a worker are bounded by it."""
+"""How many may wait for their answers: the memory and the sockets of a worker are bounded by it."""
+
+MOST_BYTES: Final = 128 * 2**20
+"""How much the bodies of all that is claimed may weigh, by the average of the account's last ones before each claim. A
+claim takes no more than a part of it, whatever comes."""
+
+FEW_UNDER_WAY: Final = 64
+"""An account that has no more than so many free among those claims no more: one after the other they would cost more
+than a hundred together."""
 
 STARTS_PER_TURN: Final = 8
 """How many attempts begin before the loop looks at its sockets again. When endpoints are quick, answers are read before
@@ -36,77 +48,114 @@ log = structlog.get_logger("flux.deliver")
 class Dispatch(Generic[Work]):
     """Starts attempts as tasks of this loop, in a fair order.
 
-    Those of a flood rest after each turn while others are served beside it: so the loop, and PostgreSQL, are free most
-    of the time, and who comes by himself is sent at once.
+    Those of heavy accounts rest after each turn while light ones are served beside them: so the loop, and PostgreSQL,
+    are free most of the time, and who comes alone is sent at once.
 
     Args:
         attempt: makes one attempt.
 
-    `made_room` is called when more may be added.
+    `on_capacity` is called with accounts that may have capacity again, or with None when all may have some.
     """
 
-    made_room: Callable[[], None]
+    on_capacity: Callable[[Collection[AccountId] | None], None]
 
     def __init__(self, attempt: Callable[[Work], Coroutine[Any, Any, None]]) -> None:
         self._attempt = attempt
         self._courtesy = Courtesy()
-        self._few = _Starts[Work](self._start, self._turned)
-        self._floods = _Starts[Work](self._start, self._turned, self._courtesy)
+        self._light = _Starts[Work](self._start, self._on_turn)
+        self._heavy = _Starts[Work](self._start, self._on_turn, self._courtesy)
         self._loop = asyncio.get_running_loop()
         self._begun = 0
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._under_way = Counter[AccountId]()
+        self._weights = _Weights()
+        # those that had nothing free among what is under way
+        self._refused: set[AccountId] = set()
+        # whether somebody was refused who has nothing here himself, so that only the end of others' work can help
+        self._is_full = False
         self._is_idle = asyncio.Event()
         self._is_idle.set()
 
-    def room(self, account: AccountId | None, *, is_retry: bool) -> int:
-        """Return how many more may be added, of the flood of one account or (None) of those who come a few at a time.
+    def capacity(self, account: AccountId, *, is_retry: bool, is_heavy: bool) -> int:
+        """Return how many more of an account may be added; when none, `on_capacity` says when to ask again.
 
-        There is none for one that has half of its room taken: a claim of many costs each of them less.
+        There is none for a heavy account that has half of its part taken: a claim of many costs each of them less.
         """
-        if len(self._tasks) >= MOST_UNDER_WAY:
+        under_way = self._under_way[account]
+        free = fair_room(MOST_UNDER_WAY, len(self._tasks), under_way)
+        affordable = self._weights.room(account)
+        if free <= FEW_UNDER_WAY or affordable <= 0:
+            self._refused.add(account)
+            self._is_full |= not under_way
             return 0
-        turns = (self._few if account is None else self._floods).line.of(is_retry=is_retry)
-        room = MOST_QUEUED - turns.length
-        if account is None:
-            return room
-        most = MOST_QUEUED_OF_ONE_BESIDE_OTHERS if self._courtesy.has_company(account) else MOST_QUEUED_OF_ONE
-        own = most - turns.length_of(account)
-        return min(room, own) if own >= most // 2 else 0
+        queue = (self._heavy if is_heavy else self._light).queue.select(is_retry=is_retry)
+        queued = queue.length_of(account)
+        is_beside = is_heavy and self._courtesy.has_company(account)
+        most = MOST_QUEUED_OF_ONE_BESIDE_OTHERS if is_beside else MOST_QUEUED_OF_ONE
+        room = min(most - queued, fair_room(MOST_QUEUED, queue.length, queued), free, affordable)
+        if not is_heavy:
+            return max(room, FEW_QUEUED - queued)
+        self._is_full |= room <= 0 and not queued
+        return 0 if most - queued < most // 2 else room
 
-    def add(self, account: AccountId, work: Work, *, is_retry: bool, is_flood: bool) -> None:
-        """Have an attempt made when it is its account's turn."""
+    def add(self, account: AccountId, work: Work, *, is_retry: bool, is_heavy: bool, bytes_held: int = 0) -> None:
+        """Have an attempt made when it is its account's turn; `bytes_held` are in memory until it has ended."""
         self._is_idle.clear()
-        if is_flood:
-            self._floods.add(account, work, is_retry=is_retry)
+        self._weights.add(account, bytes_held)
+        start = _Start(account, is_retry, bytes_held, work)
+        if is_heavy:
+            self._heavy.add(start)
         else:
             self._courtesy.note(account)
-            self._few.add(account, work, is_retry=is_retry)
+            self._light.add(start)
 
     async def all_ended(self) -> None:
         """Return when nothing waits and nothing is under way."""
         await self._is_idle.wait()
 
-    def _start(self, work: Work) -> None:
+    def _start(self, start: "_Start[Work]") -> None:
         self._begun += 1
-        self._tasks[self._begun] = self._loop.create_task(self._run(self._begun, work))
+        self._under_way[start.account] += 1
+        self._tasks[self._begun] = self._loop.create_task(self._run(self._begun, start))
 
-    def _turned(self) -> None:
+    def _on_turn(self, accounts: Collection[AccountId]) -> None:
         self._say_if_idle()
-        self.made_room()
+        self._say_who_has_capacity(accounts)
 
-    async def _run(self, number: int, work: Work) -> None:
+    async def _run(self, number: int, start: "_Start[Work]") -> None:
+        account = start.account
         try:
-            await self._attempt(work)
+            await self._attempt(start.work)
         except Exception:
             log.exception("attempt.broke", consequence="it is made again when its lease ends")
         finally:
             del self._tasks[number]
+            self._weights.remove(account, start.bytes_held)
+            self._under_way[account] -= 1
+            if not self._under_way[account]:
+                del self._under_way[account]
             self._say_if_idle()
-            if len(self._tasks) == MOST_UNDER_WAY - 1:
-                self.made_room()
+            if account in self._refused or self._is_full:
+                self._say_who_has_capacity((account,))
+
+    def _say_who_has_capacity(self, accounts: Collection[AccountId]) -> None:
+        if self._is_full and self._has_room_for_anybody():
+            self._is_full = False
+            self._refused.clear()
+            self.on_capacity(None)
+            return
+        self._refused.difference_update(accounts)
+        self.on_capacity(accounts)
+
+    def _has_room_for_anybody(self) -> bool:
+        """Say whether somebody who has nothing here finds room; for more than one, or all would be asked too often."""
+        queues = (each.queue.select(is_retry=retry) for each in (self._light, self._heavy) for retry in (False, True))
+        return fair_room(MOST_UNDER_WAY, len(self._tasks), 0) >= 2 * FEW_UNDER_WAY and all(
+            fair_room(MOST_QUEUED, queue.length, 0) >= FEW_UNDER_WAY for queue in queues
+        )
 
     def _say_if_idle(self) -> None:
-        if not self._tasks and not self._few.is_turning and not self._floods.is_turning:
+        if not self._tasks and not self._light.is_turning and not self._heavy.is_turning:
             self._is_idle.set()
 
 
@@ -115,37 +164,42 @@ class _Starts(Generic[Work]):
 
     Args:
         start: begins one.
-        turned: called after each turn.
+        on_turn: called after each turn with the accounts that it began some of.
         courtesy: says how long to rest between turns; without it, there are no rests.
     """
 
     def __init__(
-        self, start: Callable[[Work], None], turned: Callable[[], None], courtesy: Courtesy | None = None
+        self,
+        start: Callable[["_Start[Work]"], None],
+        on_turn: Callable[[Collection[AccountId]], None],
+        courtesy: Courtesy | None = None,
     ) -> None:
-        self.line = Line[_Start[Work]]()
+        self.queue = AttemptQueue[_Start[Work]]()
         self.is_turning = False
         self._start = start
-        self._turned = turned
+        self._on_turn = on_turn
         self._courtesy = courtesy
         self._loop = asyncio.get_running_loop()
 
-    def add(self, account: AccountId, work: Work, *, is_retry: bool) -> None:
-        self.line.of(is_retry=is_retry).add(account, [_Start(account, is_retry, work)])
+    def add(self, start: "_Start[Work]") -> None:
+        self.queue.select(is_retry=start.is_retry).add(start.account, (start,))
         if not self.is_turning:
             self.is_turning = True
             self._loop.call_soon(self._turn)
 
     def _turn(self) -> None:
         began = time.monotonic()
+        accounts = set[AccountId]()
         for number in range(1, STARTS_PER_TURN + 1):
-            following = self.line.next()
+            following = self.queue.next()
             if following is None:
                 self.is_turning = False
                 break
-            self._start(following.work)
+            accounts.add(following.account)
+            self._start(following)
             if number == STARTS_PER_TURN:
                 self._loop.call_soon(self._after_turn, following, began)
-        self._turned()
+        self._on_turn(accounts)
 
     def _after_turn(self, last: "_Start[Work]", began: float) -> None:
         """Go on, or rest: the turn has taken as long as everything that the loop has done since it began."""
@@ -165,4 +219,31 @@ class _Start(Generic[Work]):
 
     account: AccountId
     is_retry: bool
+    bytes_held: int
     work: Work
+
+
+class _Weights:
+    """What the bodies in memory weigh, and how many more of an account there is room for."""
+
+    def __init__(self) -> None:
+        self._total = 0
+        self._held = Counter[AccountId]()
+        self._average: dict[AccountId, float] = {}
+
+    def room(self, account: AccountId) -> int:
+        free = fair_room(MOST_BYTES, self._total, self._held[account])
+        return int(free // max(self._average.get(account, 0.0), 1.0))
+
+    def add(self, account: AccountId, weight: int) -> None:
+        self._total += weight
+        self._held[account] += weight
+        average = self._average.get(account, float(weight))
+        self._average[account] = average + (weight - average) / 8
+
+    def remove(self, account: AccountId, weight: int) -> None:
+        self._total -= weight
+        self._held[account] -= weight
+        if not self._held[account]:
+            del self._held[account]
+            self._average.pop(account, None)

@@ -1,10 +1,14 @@
-"""Grouping: what arrives while a commit is under way shares the next one; what may wait a little waits for company."""
+"""Grouping: what arrives while a commit is under way shares the next one; what may wait a little waits for more."""
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Protocol, TypeAlias, TypeVar
+
+from flux_dispatch.domain.errors import Unavailable
+from flux_dispatch.domain.ids import AccountId
+from flux_dispatch.engine.fair_queue import FairQueue
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -30,6 +34,92 @@ class Linger:
 NO_LINGER: Final = Linger(0, 0, 0)
 
 
+class Queue(Protocol[Item]):
+    """What waits for the next group."""
+
+    def append(self, item: Item) -> None:
+        """Put an item in."""
+        ...
+
+    def take(self, most: int) -> list[Item]:
+        """Take the next group out, of up to so many items."""
+        ...
+
+    def __len__(self) -> int: ...
+
+
+class FirstCome(Generic[Item]):
+    """Whoever came first goes first."""
+
+    def __init__(self) -> None:
+        self._items = deque[Item]()
+
+    def append(self, item: Item) -> None:
+        """Put an item in."""
+        self._items.append(item)
+
+    def take(self, most: int) -> list[Item]:
+        """Take the next group out, of up to so many items."""
+        return [self._items.popleft() for _ in range(min(most, len(self._items)))]
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+
+class InTurn(Generic[Item]):
+    """Accounts go in turn, and a group that weighs enough takes no more.
+
+    Args:
+        account_of: whose an item is.
+        weigh: what an item weighs.
+        most_weight: from this weight on, a group is closed.
+    """
+
+    def __init__(self, account_of: Callable[[Item], AccountId], weigh: Callable[[Item], int], most_weight: int) -> None:
+        self._account_of = account_of
+        self._weigh = weigh
+        self._most_weight = most_weight
+        self._items = FairQueue[Item]()
+
+    def append(self, item: Item) -> None:
+        """Put an item in."""
+        self._items.add(self._account_of(item), (item,))
+
+    def take(self, most: int) -> list[Item]:
+        """Take the next group out, of up to so many items."""
+        group: list[Item] = []
+        weight = 0
+        while len(group) < most and weight < self._most_weight and (item := self._items.next()) is not None:
+            weight += self._weigh(item)
+            group.append(item)
+        return group
+
+    def __len__(self) -> int:
+        return self._items.length
+
+
+CommitMany: TypeAlias = Callable[[list[Item]], Awaitable[Sequence[Result]]]
+"""Stores a group, all or nothing, and returns one result for each item, in order."""
+
+
+async def commit_isolating(commit: CommitMany[Item, Result], items: list[Item]) -> list[Result | Exception]:
+    """Commit a group so that an item that cannot be stored costs itself only; return a result or an error for each.
+
+    A group that fails is committed in halves, and those in halves again, until each item that fails stands alone. Only
+    `Unavailable` is not looked into: that is a trouble of the moment, and the same for all.
+    """
+    try:
+        return list(await commit(items))
+    except Unavailable as error:
+        return [error] * len(items)
+    except Exception as error:  # noqa: BLE001 - whatever it was, it belongs to the item that it stays with
+        if len(items) == 1:
+            return [error]
+        middle = len(items) // 2
+        halves = [await commit_isolating(commit, half) for half in (items[:middle], items[middle:])]
+        return halves[0] + halves[1]
+
+
 class Groups(Generic[Item]):
     """Commits items in groups; who puts one in does not wait for it.
 
@@ -37,7 +127,8 @@ class Groups(Generic[Item]):
         commit: stores a group; it sees to its own errors.
         most: how many items one group may have.
         lanes: how many commits may be under way at once.
-        linger: how long a group that is not full waits for company.
+        linger: how long a group that is not full waits for more items.
+        queue: what waits, and which of it is next.
     """
 
     def __init__(
@@ -47,13 +138,14 @@ class Groups(Generic[Item]):
         most: int,
         lanes: int,
         linger: Linger = NO_LINGER,
+        queue: Queue[Item] | None = None,
     ) -> None:
         self._commit = commit
         self._most = most
         self._linger = linger
         self._last = 0
         self._free_lanes = lanes
-        self._waiting: deque[Item] = deque()
+        self._waiting: Queue[Item] = FirstCome() if queue is None else queue
         self._lanes: set[asyncio.Task[None]] = set()
 
     def put(self, item: Item) -> None:
@@ -75,12 +167,15 @@ class Groups(Generic[Item]):
             while self._waiting:
                 if len(self._waiting) < self._most and (seconds := self._linger.seconds_after(self._last)):
                     await asyncio.sleep(seconds)
-                group = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
-                if group:
+                if group := self._waiting.take(self._most):
                     self._last = len(group)
                     await self._commit(group)
         finally:
             self._free_lanes += 1
+
+
+Call: TypeAlias = tuple[Item, asyncio.Future[Result]]
+"""An item, and where its result is waited for."""
 
 
 class Grouped(Generic[Item, Result]):
@@ -90,23 +185,25 @@ class Grouped(Generic[Item, Result]):
         commit: stores a group and returns one result for each item, in order.
         most: how many items one group may have.
         lanes: how many commits may be under way at once.
-        linger: how long a group that is not full waits for company.
+        linger: how long a group that is not full waits for more items.
+        queue: which calls wait, and which of them are next.
 
-    A call raises what its group's commit raised.
+    A call raises what the commit raised for its item, or `Unavailable` with its group.
     """
 
     def __init__(
         self,
-        commit: Callable[[list[Item]], Awaitable[Sequence[Result]]],
+        commit: CommitMany[Item, Result],
         *,
         most: int,
         lanes: int,
         linger: Linger = NO_LINGER,
+        queue: Queue[Call[Item, Result]] | None = None,
     ) -> None:
         self._commit = commit
         self._loop = asyncio.get_running_loop()
-        self._groups = Groups[tuple[Item, asyncio.Future[Result]]](
-            self._commit_group, most=most, lanes=lanes, linger=linger
+        self._groups = Groups[Call[Item, Result]](
+            self._commit_group, most=most, lanes=lanes, linger=linger, queue=queue
         )
 
     async def __call__(self, item: Item) -> Result:
@@ -115,14 +212,12 @@ class Grouped(Generic[Item, Result]):
         self._groups.put((item, future))
         return await future
 
-    async def _commit_group(self, group: list[tuple[Item, asyncio.Future[Result]]]) -> None:
-        try:
-            results = await self._commit([item for item, _ in group])
-        except Exception as error:  # noqa: BLE001 - whatever it was, it belongs to the callers of this group
-            for _, future in group:
-                if not future.done():
-                    future.set_exception(error)
-            return
+    async def _commit_group(self, group: list[Call[Item, Result]]) -> None:
+        results = await commit_isolating(self._commit, [item for item, _ in group])
         for (_, future), result in zip(group, results, strict=True):
-            if not future.done():
+            if future.done():  # its caller gave up
+                continue
+            if isinstance(result, Exception):
+                future.set_exception(result)
+            else:
                 future.set_result(result)

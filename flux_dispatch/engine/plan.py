@@ -1,34 +1,58 @@
 """Plan: find what is due soon or was forgotten, and have it rung; every worker plans, and none relies on another."""
 
-from collections.abc import Sequence
-from typing import Final, Protocol
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, Protocol, cast
 
 import structlog
 
 from flux_dispatch.domain.claim import Settlement
-from flux_dispatch.domain.finding import Finding, Found, Horizon
-from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId
+from flux_dispatch.domain.finding import BEGINNING, DueGroup, Finding, Found, NextDue, share_out
+from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId, Prefix, public_id
 from flux_dispatch.domain.outcome import Attempt, ErrorClass, Unanswered
 from flux_dispatch.domain.retry import RetryTable, decide
 from flux_dispatch.engine.settling import Settling
-from flux_dispatch.engine.turns import apart
 
 LONGEST_SLEEP_SECONDS: Final = 5.0
 SHORTEST_SLEEP_SECONDS: Final = 0.05
-BUSY_SLEEP_SECONDS: Final = 1.0
-"""The pause while a backlog is worked off: there is nothing to hurry for."""
+BUSY_SLEEP_SECONDS: Final = 0.25
+"""The pause while messages wait in the broker, or while all that is due waits in this worker: there is no hurry."""
+
+PARKED_SLEEP_SECONDS: Final = 0.25
+"""The pause while deliveries wait for places of their webhooks."""
 
 MOST_IN_ONE_LOOK: Final = 250
 """A look at many would keep the loop, and whoever is being sent to, waiting. This much every 50 milliseconds is 5,000 a
 second, by each worker."""
 
+MOST_WHILE_BUSY: Final = 100
+"""While messages wait in the broker: enough for whoever has a few, and no food for the backlog of whoever has many."""
+
+MOST_GROUPS: Final = 250
+"""How many pairs of second and account one look goes through."""
+
+MOST_IN_ONE_PAGE: Final = 2000
+"""How many deliveries one look goes through in search of those that a dead worker left among what waits."""
+
 BACKLOG_MESSAGES: Final = 50
-BACKLOG_DELIVERIES: Final = 5000
-"""From this many waiting messages on, or of deliveries that this worker holds unclaimed, what was rung and not claimed
-is late, not lost: ringing it again would feed the backlog."""
+"""From this many waiting messages on, what was rung and not claimed is late, not lost."""
+
+HELD_FROM: Final = 2500
+"""What an account has due is left alone while this worker holds more than so much of it unclaimed: it is late, not
+lost, and ringing it again would feed its backlog. Sending so much takes half a second, longer than until the next
+look."""
 
 COUNTDOWN_STEP_SECONDS: Final = 0.05
 """Retries due within one step share a message, which comes at the step's end: none is early, none 50 ms late."""
+
+MARGIN: Final = timedelta(seconds=5)
+WHOLE_LOOK_SECONDS: Final = 60.0
+"""A look begins a margin before where the last one found the first. What appears before that, because its transaction
+took longer to commit, is found by the look at the whole, once in so many seconds."""
+
+_FIRST_DELIVERY: Final = cast(DeliveryId, public_id(Prefix.DELIVERY, "0" * 32))
 
 log = structlog.get_logger("flux.plan")
 
@@ -36,12 +60,22 @@ log = structlog.get_logger("flux.plan")
 class Deliveries(Protocol):
     """What planning needs of the store."""
 
-    async def peek(self) -> Horizon:
-        """Say when there is something to look at; changes nothing."""
+    async def peek(self, *, first_attempts_since: datetime, retries_since: datetime) -> NextDue:
+        """Say when there is something to look at since then; changes nothing."""
         ...
 
-    async def wake(self, *, retries: bool, may_ring: bool, limit: int) -> list[Found]:
-        """Look at those whose time to be looked at has come, in one transaction, skipping what others look at."""
+    async def due_groups(self, *, retries: bool, after: DueGroup, limit: int) -> list[DueGroup]:
+        """Return up to `limit` groups whose time to be looked at has come, the longest overdue first."""
+        ...
+
+    async def wake(self, shares: Sequence[tuple[DueGroup, int]], *, retries: bool) -> list[Found]:
+        """Look at so many of each group, in one transaction, skipping what others look at."""
+        ...
+
+    async def wake_stranded(
+        self, *, retries: bool, after: tuple[DueGroup, DeliveryId], limit: int
+    ) -> tuple[list[Found], tuple[DueGroup, DeliveryId] | None]:
+        """Look only at what is leased or exhausted among up to `limit` due deliveries; say where that page ended."""
         ...
 
     async def unsent_alerts(self) -> list[AlertId]:
@@ -53,7 +87,7 @@ class Bell(Protocol):
     """What planning needs of the broker: never waits, never fails."""
 
     def deliver(
-        self, deliveries: Sequence[DeliveryId], *, attempt: int, countdown_seconds: float, account: AccountId | None
+        self, deliveries: Sequence[tuple[AccountId, DeliveryId]], *, attempt: int, countdown_seconds: float
     ) -> None:
         """Have these deliveries tried when the countdown is over."""
         ...
@@ -71,12 +105,44 @@ class Bell(Protocol):
         ...
 
 
-class Backlog(Protocol):
-    """What planning needs to know of delivering."""
+class Delivering(Protocol):
+    """What planning needs of delivering in this worker."""
 
-    def waiting(self, *, retries: bool) -> int:
-        """Return of how many first attempts, or retries, this worker was told, which it has not claimed yet."""
+    def accounts_with_many(self, count: int, *, retries: bool) -> list[AccountId]:
+        """Return the accounts of which this worker holds more first attempts, or retries, unclaimed than this."""
         ...
+
+    async def take_up_parked(self) -> None:
+        """Begin as many parked deliveries as their webhooks have places for in this worker."""
+        ...
+
+    def clear_parked(self) -> None:
+        """Take note that nothing is parked."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a look may find to be done in this worker, without a message."""
+
+    delivering: Delivering
+    fan_out: Callable[[], Awaitable[int]]
+
+
+@dataclass
+class _Lane:
+    """First attempts or retries, and how far the looks have come in them.
+
+    Attributes:
+        since: nothing is due before this.
+        after: the group that the last look ended with; None when it came to the end of all that is due.
+        page: where the last search for what is stranded ended; None as above.
+    """
+
+    retries: bool
+    since: datetime = BEGINNING.second
+    after: DueGroup | None = None
+    page: tuple[DueGroup, DeliveryId] | None = None
 
 
 class Plan:
@@ -87,7 +153,7 @@ class Plan:
         bell: rung for what is found.
         settling: takes the attempts whose workers died once too often.
         table: decides what follows those.
-        backlog: what this worker holds unclaimed.
+        work: what is done in this worker.
     """
 
     def __init__(
@@ -96,13 +162,17 @@ class Plan:
         bell: Bell,
         settling: Settling,
         table: RetryTable,
-        backlog: Backlog,
+        work: Work,
     ) -> None:
         self._deliveries = deliveries
         self._bell = bell
         self._settling = settling
         self._table = table
-        self._backlog = backlog
+        self._delivering = work.delivering
+        self._fan_out = work.fan_out
+        self._first_attempts = _Lane(retries=False)
+        self._retries = _Lane(retries=True)
+        self._whole_look_at = 0.0
 
     async def look(self) -> float:
         """Look once, act on what is found, and return after how many seconds to look again.
@@ -110,29 +180,70 @@ class Plan:
         Raises:
             Unavailable: the database is away.
         """
-        horizon = await self._deliveries.peek()
-        if horizon.unsent_alerts:
+        next_due = await self._deliveries.peek(
+            first_attempts_since=self._first_attempts.since, retries_since=self._retries.since
+        )
+        if next_due.unsent_alerts:
             self._bell.alert(await self._deliveries.unsent_alerts())
-        is_busy = False
-        for retries, seconds in ((False, horizon.first_attempts), (True, horizon.retries)):
-            if seconds is not None and seconds <= 0:
-                may_ring = await self._may_ring(retries=retries)
-                await self._wake(retries=retries, may_ring=may_ring)
-                is_busy |= not may_ring
-        return BUSY_SLEEP_SECONDS if is_busy else _pause(horizon)
+        pauses = [await self._look_at(lane, next_due) for lane in (self._first_attempts, self._retries)]
+        self._begin_next_look(next_due)
+        if next_due.has_fan_outs:
+            await self._fan_out()
+            pauses.append(SHORTEST_SLEEP_SECONDS)
+        if next_due.has_parked:
+            await self._delivering.take_up_parked()
+            pauses.append(PARKED_SLEEP_SECONDS)
+        else:
+            self._delivering.clear_parked()
+        return min(pauses)
 
-    async def _may_ring(self, *, retries: bool) -> bool:
-        if self._backlog.waiting(retries=retries) >= BACKLOG_DELIVERIES:
-            return False
-        return await self._bell.waiting_messages(retries=retries) < BACKLOG_MESSAGES
+    async def _look_at(self, lane: _Lane, next_due: NextDue) -> float:
+        first = next_due.of(retries=lane.retries)
+        if first is None:
+            return LONGEST_SLEEP_SECONDS
+        if first > next_due.now:
+            return min(max((first - next_due.now).total_seconds(), SHORTEST_SLEEP_SECONDS), LONGEST_SLEEP_SECONDS)
+        is_busy = await self._bell.waiting_messages(retries=lane.retries) >= BACKLOG_MESSAGES
+        found = await self._wake_next(lane, MOST_WHILE_BUSY if is_busy else MOST_IN_ONE_LOOK)
+        return BUSY_SLEEP_SECONDS if is_busy or not found else SHORTEST_SLEEP_SECONDS
 
-    async def _wake(self, *, retries: bool, may_ring: bool) -> None:
-        found = await self._deliveries.wake(retries=retries, may_ring=may_ring, limit=MOST_IN_ONE_LOOK)
+    async def _wake_next(self, lane: _Lane, most: int) -> int:
+        """Look at the next groups, in turns of their accounts, but not at those of which enough waits here."""
+        held = set(self._delivering.accounts_with_many(HELD_FROM, retries=lane.retries))
+        after = lane.after or replace(BEGINNING, second=lane.since)
+        groups = await self._deliveries.due_groups(retries=lane.retries, after=after, limit=MOST_GROUPS)
+        lane.after = groups[-1] if len(groups) == MOST_GROUPS else None
+        found = []
+        if shares := share_out([group for group in groups if group.account not in held], most):
+            found = await self._deliveries.wake(shares, retries=lane.retries)
+        if held:
+            found += await self._wake_stranded(lane)
+        self._act_on(found)
+        return len(found)
+
+    async def _wake_stranded(self, lane: _Lane) -> list[Found]:
+        """Look for what dead workers left behind, page by page through all that is due."""
+        after = lane.page or (replace(BEGINNING, second=lane.since), _FIRST_DELIVERY)
+        found, lane.page = await self._deliveries.wake_stranded(
+            retries=lane.retries, after=after, limit=MOST_IN_ONE_PAGE
+        )
+        return found
+
+    def _begin_next_look(self, next_due: NextDue) -> None:
+        """Set where the next look begins."""
+        # by this process's clock: the database's may jump, when another server takes over
+        is_whole = time.monotonic() >= self._whole_look_at
+        if is_whole:
+            self._whole_look_at = time.monotonic() + WHOLE_LOOK_SECONDS
+        for lane in (self._first_attempts, self._retries):
+            first = next_due.of(retries=lane.retries) or next_due.now
+            lane.since = BEGINNING.second if is_whole else min(first, next_due.now) - MARGIN
+
+    def _act_on(self, found: Sequence[Found]) -> None:
         _log(found)
         self._bell.fail([each.delivery for each in found if each.finding is Finding.EXHAUSTED])
         for (attempt, countdown_seconds), theirs in _messages(found).items():
-            for account, deliveries in apart(theirs).items():
-                self._bell.deliver(deliveries, attempt=attempt, countdown_seconds=countdown_seconds, account=account)
+            self._bell.deliver(theirs, attempt=attempt, countdown_seconds=countdown_seconds)
         for each in found:
             if each.finding is Finding.LOST:
                 self._settling.settle(self._lost(each), note=_nobody_waits)
@@ -140,16 +251,13 @@ class Plan:
     def _lost(self, found: Found) -> Settlement:
         outcome = Unanswered(ErrorClass.WORKER_LOST, "The worker that sent it died, several times over.")
         attempt = Attempt(found.attempt, 0, outcome)
-        return Settlement(found.delivery, found.token or "", attempt, decide(outcome, found.attempt, self._table))
+        return Settlement(
+            found.account, found.delivery, found.token or "", attempt, decide(outcome, found.attempt, self._table)
+        )
 
 
 def _nobody_waits(_: object) -> None:
     """Nobody waits for the end of an attempt whose worker is dead."""
-
-
-def _pause(horizon: Horizon) -> float:
-    coming = [each for each in (horizon.first_attempts, horizon.retries) if each is not None]
-    return min(max(min(coming, default=LONGEST_SLEEP_SECONDS), SHORTEST_SLEEP_SECONDS), LONGEST_SLEEP_SECONDS)
 
 
 def _messages(found: Sequence[Found]) -> dict[tuple[int, float], list[tuple[AccountId, DeliveryId]]]:

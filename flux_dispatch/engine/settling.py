@@ -1,9 +1,9 @@
 """Settling: what came of attempts is committed in groups, fenced by their leases; then what follows from it is rung."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Final, Protocol, TypeAlias, assert_never
+from typing import Final, Protocol, TypeAlias, TypeVar, assert_never
 
 import structlog
 
@@ -13,7 +13,7 @@ from flux_dispatch.domain.ids import AccountId, DeliveryId
 from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter
 from flux_dispatch.engine import failpoint
 from flux_dispatch.engine.batch import Word
-from flux_dispatch.engine.grouping import Groups, Linger
+from flux_dispatch.engine.grouping import CommitMany, Groups, Linger, commit_isolating
 
 MOST_IN_ONE_COMMIT: Final = 500
 WRITE_TRIES: Final = 20
@@ -22,6 +22,8 @@ WRITE_PAUSE_SECONDS: Final = 0.5
 
 Note: TypeAlias = Callable[[Word], None]
 """Called with what became of a delivery, once that is committed."""
+
+Ending = TypeVar("Ending", Settlement, Release)
 
 log = structlog.get_logger("flux.deliver")
 
@@ -42,7 +44,7 @@ class Bell(Protocol):
     """What settling needs of the broker: never waits, never fails."""
 
     def deliver(
-        self, deliveries: Sequence[DeliveryId], *, attempt: int, countdown_seconds: float, account: AccountId | None
+        self, deliveries: Sequence[tuple[AccountId, DeliveryId]], *, attempt: int, countdown_seconds: float
     ) -> None:
         """Have these deliveries tried when the countdown is over."""
         ...
@@ -85,45 +87,69 @@ class Settling:
         await asyncio.gather(self._settled.all_committed(), self._released.all_committed())
 
     async def _settle_group(self, group: list[tuple[Settlement, Note]]) -> None:
-        settlements = [settlement for settlement, _ in group]
-        held = await _written(lambda: self._deliveries.settle(settlements))
+        held = await _written(self._settle, [settlement for settlement, _ in group])
         failpoint.reach("after_commit")
-        self._ring([each for each in settlements if each.delivery in held])
-        for settlement, note in group:
-            note(_word(settlement.decision) if settlement.delivery in held else Word.LEASE_LOST)
+        self._ring([settlement for (settlement, _), is_held in zip(group, held, strict=True) if is_held])
+        for (settlement, note), is_held in zip(group, held, strict=True):
+            note(_word(settlement.decision) if is_held else Word.LEASE_LOST)
 
     async def _release_group(self, group: list[tuple[Release, Note]]) -> None:
-        await _written(lambda: self._deliveries.release([release for release, _ in group]))
+        await _written(self._release, [release for release, _ in group])
         for _, note in group:
             note(Word.PUT_BACK)
 
+    async def _settle(self, settlements: list[Settlement]) -> list[bool]:
+        held = await self._deliveries.settle(settlements)
+        return [each.delivery in held for each in settlements]
+
+    async def _release(self, releases: list[Release]) -> list[bool]:
+        held = await self._deliveries.release(releases)
+        return [each.delivery in held for each in releases]
+
     def _ring(self, settlements: list[Settlement]) -> None:
         exhausted = []
-        soon: dict[tuple[int, timedelta], list[DeliveryId]] = {}
+        soon: dict[tuple[int, timedelta], list[tuple[AccountId, DeliveryId]]] = {}
         for each in settlements:
             match each.decision:
                 case GiveUp():
                     exhausted.append(each.delivery)
                 case RetryAfter(delay) if delay <= self._horizon:
-                    soon.setdefault((each.attempt.number + 1, delay), []).append(each.delivery)
+                    soon.setdefault((each.attempt.number + 1, delay), []).append((each.account, each.delivery))
         if exhausted:
             self._bell.fail(exhausted)
         for (attempt, delay), deliveries in soon.items():
-            self._bell.deliver(deliveries, attempt=attempt, countdown_seconds=delay.total_seconds(), account=None)
+            self._bell.deliver(deliveries, attempt=attempt, countdown_seconds=delay.total_seconds())
 
 
-async def _written(write: Callable[[], Awaitable[Collection[DeliveryId]]]) -> Collection[DeliveryId]:
-    """Write, patiently; return what held its lease, nothing if the database stays away until no lease does."""
+async def _written(write: CommitMany[Ending, bool], endings: list[Ending]) -> list[bool]:
+    """Write, patiently; say of each whether its lease held, which none does if the database stays away for too long."""
+    held = [False] * len(endings)
+    waiting = list(range(len(endings)))
     for _ in range(WRITE_TRIES):
-        try:
-            return await write()
-        except Unavailable:
-            await asyncio.sleep(WRITE_PAUSE_SECONDS)
-        except Exception:
-            log.exception("write.failed", consequence="attempts were made that could not be noted")
-            return []
-    log.error("database.away", consequence="attempts were made that could not be noted, and will be made again")
-    return []
+        results = await commit_isolating(write, [endings[number] for number in waiting])
+        again = []
+        for number, result in zip(waiting, results, strict=True):
+            if isinstance(result, Unavailable):
+                again.append(number)
+            elif isinstance(result, Exception):
+                _log_unwritten(endings[number], result)
+            else:
+                held[number] = result
+        if not again:
+            return held
+        waiting = again
+        await asyncio.sleep(WRITE_PAUSE_SECONDS)
+    log.error("database.away", count=len(waiting), consequence="attempts were made that could not be noted: made again")
+    return held
+
+
+def _log_unwritten(ending: Settlement | Release, error: Exception) -> None:
+    log.error(
+        "write.failed",
+        delivery=ending.delivery,
+        consequence="an attempt was made that could not be noted: it is made again when its lease ends",
+        exc_info=error,
+    )
 
 
 def _word(decision: Decision) -> Word:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any, Final, cast
+from uuid import UUID
 
 import asyncpg
 from sqlalchemy import Row, text
@@ -13,6 +14,10 @@ from flux_dispatch.domain.event import Event, Stored, patterns_that_match
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, public_id, uuid_hex
 from flux_dispatch.store.connect import HotStatement, statement
 from flux_dispatch.store.timing import Timing
+
+FAN_OUT_AT_ONCE: Final = 1000
+"""How many deliveries of one event are stored with it. Where more webhooks want it, the others get theirs in steps of
+as many, from a note that is stored with the event: one event must not keep everybody's waiting."""
 
 _ADD = HotStatement("""
     WITH given AS (
@@ -28,15 +33,65 @@ _ADD = HotStatement("""
         RETURNING id
     ), owed AS (
         INSERT INTO deliveries (event_id, webhook_id, account_id, state, due_at, wake_at)
-        SELECT DISTINCT given.id, subscriptions.webhook_id, subscriptions.account_id, :pending,
-               flux_now() + :first_delay, flux_now() + :wake_after
+        SELECT given.id, matching.webhook_id, given.account_id, :pending,
+               flux_now() + :first_delay, flux_second(flux_now() + :wake_after)
         FROM fresh
         JOIN given USING (id)
-        CROSS JOIN unnest(string_to_array(given.patterns, E'\\n')) AS matching (pattern)
-        JOIN subscriptions ON subscriptions.account_id = given.account_id AND subscriptions.pattern = matching.pattern
-        RETURNING id, event_id
+        CROSS JOIN LATERAL (
+            SELECT DISTINCT webhook_id FROM subscriptions
+            WHERE account_id = given.account_id AND pattern = ANY(string_to_array(given.patterns, E'\\n'))
+            ORDER BY webhook_id LIMIT CAST(:most AS int)
+        ) AS matching
+        RETURNING id, event_id, webhook_id
+    ), begun AS (
+        INSERT INTO fan_outs (account_id, event_id, patterns, after, webhooks)
+        SELECT given.account_id, given.id, string_to_array(given.patterns, E'\\n'),
+               first.webhooks[CAST(:most AS int)], (
+            SELECT count(DISTINCT webhook_id) FROM subscriptions
+            WHERE account_id = given.account_id AND pattern = ANY(string_to_array(given.patterns, E'\\n'))
+        )
+        FROM (
+            SELECT event_id, array_agg(webhook_id ORDER BY webhook_id) AS webhooks
+            FROM owed GROUP BY event_id HAVING count(*) = CAST(:most AS int)
+        ) AS first
+        JOIN given ON given.id = first.event_id
+        RETURNING event_id, webhooks
     )
-    SELECT fresh.id AS event_id, owed.id AS delivery_id FROM fresh LEFT JOIN owed ON owed.event_id = fresh.id
+    SELECT fresh.id AS event_id, owed.id AS delivery_id, begun.webhooks
+    FROM fresh LEFT JOIN owed ON owed.event_id = fresh.id LEFT JOIN begun ON begun.event_id = fresh.id
+""")
+
+# The next of those that very many webhooks want: the deliveries of the next of these, and how far it has come.
+_FAN_OUT = HotStatement("""
+    WITH begun AS (
+        SELECT account_id, event_id, patterns, after FROM fan_outs
+        WHERE account_id > CAST(:after AS uuid)
+        ORDER BY account_id, event_id LIMIT 1
+        FOR UPDATE SKIP LOCKED
+    ), matching AS (
+        SELECT DISTINCT subscriptions.webhook_id, begun.account_id, begun.event_id
+        FROM begun
+        JOIN subscriptions ON subscriptions.account_id = begun.account_id
+             AND subscriptions.pattern = ANY(begun.patterns) AND subscriptions.webhook_id > begun.after
+        ORDER BY webhook_id LIMIT CAST(:most AS int)
+    ), owed AS (
+        INSERT INTO deliveries (event_id, webhook_id, account_id, state, due_at, wake_at)
+        SELECT matching.event_id, matching.webhook_id, matching.account_id, :pending,
+               flux_now() + :first_delay, flux_second(flux_now() + :wake_after)
+        FROM matching
+        JOIN events ON events.id = matching.event_id
+        JOIN webhooks ON webhooks.id = matching.webhook_id
+        -- who subscribed after it was published does not get it; clocks may differ a little
+        WHERE webhooks.created_at <= events.created_at + interval '1 second'
+        RETURNING id
+    ), ended AS (
+        DELETE FROM fan_outs USING begun
+        WHERE fan_outs.event_id = begun.event_id AND (SELECT count(*) FROM matching) < CAST(:most AS int)
+    ), moved AS (
+        UPDATE fan_outs SET after = (SELECT webhook_id FROM matching ORDER BY webhook_id DESC LIMIT 1) FROM begun
+        WHERE fan_outs.event_id = begun.event_id AND (SELECT count(*) FROM matching) = CAST(:most AS int)
+    )
+    SELECT begun.account_id, owed.id AS delivery_id FROM begun LEFT JOIN owed ON true
 """)
 
 _EARLIER = text("""
@@ -64,10 +119,11 @@ class EventStore:
         in_order = sorted(events, key=lambda event: (event.account, event.idempotency_key or ""))
         rows = await _ADD.rows(self._database, self._parameters(in_order, first_delay))
         fresh = _deliveries_by_event(rows)
+        webhooks = {_event_id(row["event_id"]): row["webhooks"] for row in rows if row["webhooks"] is not None}
         doubled = [event for event in events if event.id not in fresh]
         earlier = await self._earlier(doubled) if doubled else {}
         return [
-            Stored(event, tuple(fresh[event.id]), is_earlier=False)
+            Stored(event, tuple(fresh[event.id]), webhooks.get(event.id, len(fresh[event.id])), is_earlier=False)
             if event.id in fresh
             else earlier.get((event.account, event.idempotency_key))
             for event in events
@@ -85,7 +141,28 @@ class EventStore:
             "pending": State.PENDING,
             "first_delay": first_delay,
             "wake_after": self._timing.wake_after(first_delay),
+            "most": FAN_OUT_AT_ONCE,
         }
+
+    async def fan_out(self, after: AccountId, *, first_delay: timedelta) -> tuple[AccountId, list[DeliveryId]] | None:
+        """Store the next deliveries of an event that more webhooks want than were served at once.
+
+        Returns:
+            Whose event it was, of an account after this one, and the new deliveries; None when there is none.
+        """
+        parameters = {
+            "after": uuid_hex(Prefix.ACCOUNT, after),
+            "most": FAN_OUT_AT_ONCE,
+            "pending": State.PENDING,
+            "first_delay": first_delay,
+            "wake_after": self._timing.wake_after(first_delay),
+        }
+        rows = await _FAN_OUT.rows(self._database, parameters)
+        if not rows:
+            return None
+        account = cast(AccountId, public_id(Prefix.ACCOUNT, rows[0]["account_id"].hex))
+        made = [row["delivery_id"] for row in rows if row["delivery_id"] is not None]
+        return account, [cast(DeliveryId, public_id(Prefix.DELIVERY, each.hex)) for each in made]
 
     async def _earlier(self, events: Sequence[Event]) -> dict[tuple[AccountId, str | None], Stored]:
         async with statement(self._database) as connection:
@@ -100,10 +177,14 @@ class EventStore:
         return {(each.event.account, each.event.idempotency_key): each for each in found}
 
 
+def _event_id(value: UUID) -> EventId:
+    return cast(EventId, public_id(Prefix.EVENT, value.hex))
+
+
 def _deliveries_by_event(rows: Iterable[asyncpg.Record]) -> dict[EventId, list[DeliveryId]]:
     fresh: dict[EventId, list[DeliveryId]] = {}
-    for event, delivery in rows:
-        deliveries = fresh.setdefault(cast(EventId, public_id(Prefix.EVENT, event.hex)), [])
+    for event, delivery, _ in rows:
+        deliveries = fresh.setdefault(_event_id(event), [])
         if delivery is not None:
             deliveries.append(cast(DeliveryId, public_id(Prefix.DELIVERY, delivery.hex)))
     return fresh
@@ -119,4 +200,4 @@ def _stored(row: Row[Any]) -> Stored:
         idempotency_key=row.idempotency_key,
     )
     deliveries = tuple(cast(DeliveryId, public_id(Prefix.DELIVERY, each.hex)) for each in row.deliveries)
-    return Stored(event, deliveries, is_earlier=True)
+    return Stored(event, deliveries, len(deliveries), is_earlier=True)

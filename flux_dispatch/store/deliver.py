@@ -1,16 +1,17 @@
 """The statements behind deliver: claim, settle, release; one each, fenced by the token."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, assert_never, cast
-from uuid import uuid4
+from typing import Any, Final, assert_never, cast
+from uuid import UUID, uuid4
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from flux_dispatch.domain.claim import Claim, Lease, Release, Settlement
+from flux_dispatch.domain.claim import Claim, Lease, ParkedWebhook, Release, Settlement
 from flux_dispatch.domain.delivery import Move, State, sources, target
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, WebhookId, public_id, uuid_hex
 from flux_dispatch.domain.outcome import recorded
@@ -18,24 +19,105 @@ from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter
 from flux_dispatch.store.connect import HotStatement
 from flux_dispatch.store.timing import Timing
 
-_CLAIM = HotStatement("""
-    WITH mine AS (
-        SELECT deliveries.id, webhooks.url, webhooks.secrets, webhooks.headers
+MOST_BYTES_IN_ONE_CLAIM: Final = 16 * 2**20
+"""Of bodies, each counted once, however many webhooks its event goes to; the first one is claimed whatever it weighs.
+"""
+
+_DUE = """
+        SELECT deliveries.id, deliveries.event_id, webhooks.url, webhooks.secrets, webhooks.headers, events.body,
+               deliveries.webhook_id = ANY(CAST(:saturated AS uuid[])) AS is_parked
         FROM deliveries
         JOIN webhooks ON webhooks.id = deliveries.webhook_id
+        JOIN events ON events.id = deliveries.event_id
         WHERE deliveries.id = ANY(CAST(:ids AS uuid[]))
           AND deliveries.state = ANY(CAST(:from AS text[]))
           AND deliveries.due_at <= flux_now() + :slack
+          AND deliveries.wake_at < 'infinity'
           AND webhooks.status = 'enabled' AND webhooks.deleted_at IS NULL
         FOR NO KEY UPDATE OF deliveries SKIP LOCKED
+"""
+
+_PARKED = """
+        SELECT parked.id, parked.event_id, webhooks.url, webhooks.secrets, webhooks.headers, events.body,
+               false AS is_parked
+        FROM unnest(CAST(:webhooks AS uuid[]), CAST(:places AS int[])) AS wanted (webhook, places)
+        JOIN webhooks ON webhooks.id = wanted.webhook
+        CROSS JOIN LATERAL (
+            SELECT id, event_id FROM deliveries
+            WHERE wake_at = 'infinity' AND webhook_id = wanted.webhook
+              AND coalesce(state = ANY(CAST(:from AS text[])), false)
+            ORDER BY due_at, id
+            LIMIT wanted.places
+            FOR NO KEY UPDATE SKIP LOCKED
+        ) AS parked
+        JOIN events ON events.id = parked.event_id
+        WHERE webhooks.status = 'enabled' AND webhooks.deleted_at IS NULL
+"""
+
+# Of several deliveries of one event only the first copy carries the body, and once the bodies weigh enough the rest is
+# left out: it is returned as it was. What its webhook has no place for is parked in the same statement.
+_TAKE = """
+    WITH mine AS (
+        :mine:
+    ), numbered AS (
+        SELECT mine.*, row_number() OVER (PARTITION BY event_id ORDER BY id) AS copy FROM mine
+    ), weighed AS (
+        SELECT numbered.*,
+               coalesce(sum(CASE WHEN copy = 1 THEN octet_length(body) ELSE 0 END) OVER (
+                   ORDER BY event_id, copy ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+               ), 0) < :most_bytes AND NOT is_parked AS is_taken
+        FROM numbered
+    ), taken AS (
+        UPDATE deliveries
+        SET state = CASE WHEN is_taken THEN :to ELSE deliveries.state END,
+            token = CASE WHEN is_taken THEN CAST(:token AS uuid) END,
+            leased_until = CASE WHEN is_taken THEN flux_now() + :lease END,
+            wake_at = CASE
+                WHEN is_parked THEN 'infinity'
+                WHEN is_taken AND deliveries.wake_at = 'infinity'
+                    THEN flux_second(flux_now() + :lease + interval '0.999999 seconds')
+                ELSE deliveries.wake_at
+            END
+        FROM weighed
+        WHERE deliveries.id = weighed.id
+        RETURNING deliveries.id, deliveries.event_id, deliveries.webhook_id, deliveries.account_id, deliveries.attempts,
+                  extract(epoch FROM deliveries.due_at - flux_now())::float8 AS wait_seconds,
+                  weighed.url, weighed.secrets, weighed.headers::text,
+                  CASE WHEN is_taken AND copy = 1 THEN weighed.body END AS body, is_taken, is_parked
     )
-    UPDATE deliveries
-    SET state = :to, token = CAST(:token AS uuid), leased_until = flux_now() + :lease
-    FROM mine, events
-    WHERE deliveries.id = mine.id AND events.id = deliveries.event_id
-    RETURNING deliveries.id, deliveries.event_id, deliveries.webhook_id, deliveries.account_id, deliveries.attempts,
-              extract(epoch FROM deliveries.due_at - flux_now())::float8 AS wait_seconds,
-              mine.url, mine.secrets, mine.headers::text, events.body, flux_now() AS at
+    SELECT taken.*, flux_now() AS at FROM taken WHERE NOT is_parked
+"""
+_CLAIM = HotStatement(_TAKE.replace(":mine:", _DUE))
+_CLAIM_PARKED = HotStatement(_TAKE.replace(":mine:", _PARKED))
+
+_PARKED_WEBHOOKS = HotStatement("""
+    WITH RECURSIVE parked AS (
+        (
+            SELECT webhook_id, 1 AS number FROM deliveries
+            WHERE wake_at = 'infinity' AND webhook_id > CAST(:after AS uuid)
+            ORDER BY webhook_id LIMIT 1
+        )
+        UNION ALL
+        SELECT following.webhook_id, parked.number + 1
+        FROM parked CROSS JOIN LATERAL (
+            SELECT webhook_id FROM deliveries
+            WHERE wake_at = 'infinity' AND webhook_id > parked.webhook_id
+            ORDER BY webhook_id LIMIT 1
+        ) AS following
+        WHERE parked.number < :most
+    )
+    SELECT webhooks.id, webhooks.account_id, webhooks.status = 'enabled' AND webhooks.deleted_at IS NULL AS is_enabled
+    FROM parked JOIN webhooks ON webhooks.id = parked.webhook_id
+    ORDER BY webhooks.id
+""")
+
+# For the planner to cancel.
+_UNPARK = HotStatement("""
+    UPDATE deliveries SET wake_at = flux_second(flux_now())
+    WHERE id IN (
+        SELECT id FROM deliveries WHERE wake_at = 'infinity' AND webhook_id = ANY(CAST(:webhooks AS uuid[]))
+        LIMIT :most FOR NO KEY UPDATE SKIP LOCKED
+    )
 """)
 
 # The ids stand beside the join, and the state inside coalesce, for the planner's sake. Its statistics say that hardly
@@ -53,7 +135,7 @@ _SETTLE = HotStatement("""
         SET state = result.state, reason = result.reason, attempts = result.number, rescues = 0,
             token = NULL, leased_until = NULL,
             due_at = flux_now() + result.delay,
-            wake_at = flux_now() + result.wake,
+            wake_at = flux_second(flux_now() + result.wake),
             ended_at = CASE WHEN result.state = :delivered THEN flux_now() END
         FROM result
         WHERE deliveries.id = ANY(CAST(:ids AS uuid[]))
@@ -71,7 +153,8 @@ _SETTLE = HotStatement("""
 _RELEASE = HotStatement("""
     UPDATE deliveries
     SET state = :to, token = NULL, leased_until = NULL,
-        due_at = flux_now() + released.pause, wake_at = flux_now() + released.pause
+        due_at = coalesce(flux_now() + released.pause, deliveries.due_at),
+        wake_at = coalesce(flux_second(flux_now() + released.pause), 'infinity')
     FROM unnest(CAST(:ids AS uuid[]), CAST(:tokens AS uuid[]), CAST(:pauses AS interval[]))
         AS released (id, token, pause)
     WHERE deliveries.id = ANY(CAST(:ids AS uuid[]))
@@ -98,24 +181,61 @@ class DeliveryStore:
         self._database = database
         self._timing = timing
 
-    async def claim(self, deliveries: Sequence[DeliveryId]) -> Lease | None:
+    async def claim(self, deliveries: Sequence[DeliveryId], saturated: Sequence[WebhookId] = ()) -> Lease | None:
         """Lease those that are due, unleased and of an enabled webhook; None when none of them is.
 
-        What another claims at the same moment is skipped, never waited for.
+        What another claims at the same moment is skipped, never waited for. What is due for a saturated webhook is
+        parked.
         """
         token = uuid4().hex
         parameters = {
             "ids": [uuid_hex(Prefix.DELIVERY, each) for each in deliveries],
+            "saturated": [uuid_hex(Prefix.WEBHOOK, each) for each in saturated],
             "from": sources(Move.CLAIM),
             "to": target(Move.CLAIM),
             "token": token,
             "slack": self._timing.slack,
             "lease": self._timing.lease,
+            "most_bytes": MOST_BYTES_IN_ONE_CLAIM,
         }
-        rows = await _CLAIM.rows(self._database, parameters)
+        return self._leased(await _CLAIM.rows(self._database, parameters), token)
+
+    async def parked_webhooks(self, after: WebhookId, limit: int) -> list[ParkedWebhook]:
+        """Return up to `limit` webhooks for which deliveries are parked, in the order of their ids."""
+        parameters = {"after": uuid_hex(Prefix.WEBHOOK, after), "most": limit}
+        return [_parked_webhook(row) for row in await _PARKED_WEBHOOKS.rows(self._database, parameters)]
+
+    async def claim_parked(self, places: Mapping[WebhookId, int]) -> Lease | None:
+        """Lease up to so many of the deliveries that are parked for each webhook, the longest due first."""
+        token = uuid4().hex
+        parameters = {
+            "webhooks": [uuid_hex(Prefix.WEBHOOK, each) for each in places],
+            "places": list(places.values()),
+            "from": sources(Move.CLAIM),
+            "to": target(Move.CLAIM),
+            "token": token,
+            "lease": self._timing.lease,
+            "most_bytes": MOST_BYTES_IN_ONE_CLAIM,
+        }
+        return self._leased(await _CLAIM_PARKED.rows(self._database, parameters), token)
+
+    async def unpark(self, webhooks: Sequence[WebhookId], limit: int) -> None:
+        """Have the planner look at up to `limit` of the deliveries that are parked for these webhooks."""
+        parameters = {"webhooks": [uuid_hex(Prefix.WEBHOOK, each) for each in webhooks], "most": limit}
+        await _UNPARK.rows(self._database, parameters)
+
+    def _leased(self, rows: list[asyncpg.Record], token: str) -> Lease | None:
         if not rows:
             return None
-        return Lease(rows[0]["at"], self._timing.lease.total_seconds(), tuple(_claim(row, token) for row in rows))
+        taken = [row for row in rows if row["is_taken"]]
+        copies = Counter(row["event_id"] for row in taken)
+        bodies = {row["event_id"]: row["body"] for row in taken if row["body"] is not None}
+        return Lease(
+            rows[0]["at"],
+            self._timing.lease.total_seconds(),
+            tuple(_claim(row, token, bodies[row["event_id"]], copies[row["event_id"]]) for row in taken),
+            tuple(_delivery_id(row["id"]) for row in rows if not row["is_taken"]),
+        )
 
     async def settle(self, settlements: Sequence[Settlement]) -> set[DeliveryId]:
         """Write the ends of attempts; return those whose token still held. The others changed nothing."""
@@ -166,10 +286,10 @@ class DeliveryStore:
         return _delivery_ids(await _RELEASE.rows(self._database, parameters))
 
 
-def _claim(row: asyncpg.Record, token: str) -> Claim:
-    delivery, event, webhook, account, attempts, wait_seconds, url, secrets, headers, body, _ = row
+def _claim(row: asyncpg.Record, token: str, body: bytes, copies: int) -> Claim:
+    delivery, event, webhook, account, attempts, wait_seconds, url, secrets, headers, *_ = row
     return Claim(
-        delivery=cast(DeliveryId, public_id(Prefix.DELIVERY, delivery.hex)),
+        delivery=_delivery_id(delivery),
         event=cast(EventId, public_id(Prefix.EVENT, event.hex)),
         webhook=cast(WebhookId, public_id(Prefix.WEBHOOK, webhook.hex)),
         account=cast(AccountId, public_id(Prefix.ACCOUNT, account.hex)),
@@ -180,11 +300,25 @@ def _claim(row: asyncpg.Record, token: str) -> Claim:
         secrets=tuple(secrets),
         headers=_NO_HEADERS if headers == "{}" else json.loads(headers),
         body=body,
+        bytes_held=len(body) // copies,
+    )
+
+
+def _delivery_id(value: UUID) -> DeliveryId:
+    return cast(DeliveryId, public_id(Prefix.DELIVERY, value.hex))
+
+
+def _parked_webhook(row: asyncpg.Record) -> ParkedWebhook:
+    webhook, account, is_enabled = row
+    return ParkedWebhook(
+        cast(WebhookId, public_id(Prefix.WEBHOOK, webhook.hex)),
+        cast(AccountId, public_id(Prefix.ACCOUNT, account.hex)),
+        is_enabled=is_enabled,
     )
 
 
 def _delivery_ids(moved: Iterable[asyncpg.Record]) -> set[DeliveryId]:
-    return {cast(DeliveryId, public_id(Prefix.DELIVERY, each["id"].hex)) for each in moved}
+    return {_delivery_id(each["id"]) for each in moved}
 
 
 _NO_HEADERS: Mapping[str, str] = {}

@@ -1,48 +1,115 @@
 """The statements behind plan: when to look, and one look that finds and moves in the same transaction."""
 
-from typing import cast
-from uuid import uuid4
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID, uuid4
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.delivery import Move, State, target
-from flux_dispatch.domain.finding import Finding, Found, Horizon
-from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId, Prefix, public_id
+from flux_dispatch.domain.finding import BEGINNING, DueGroup, Finding, Found, NextDue
+from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId, Prefix, public_id, uuid_hex
 from flux_dispatch.store.connect import HotStatement
 from flux_dispatch.store.timing import Timing
 
 # The booleans are hidden in sub-selects: PostgreSQL would turn `(attempts > 0) = false` into `attempts <= 0`, which the
 # index on `(attempts > 0)` does not know, and read all that is parked.
+#
+# Nothing was found before …_since by the last look. Where an old snapshot is open (a dump, a report), no vacuum may
+# remove from the front of the index what was delivered meanwhile, and each look would go through it.
 _PEEK = HotStatement("""
     SELECT
-        (SELECT extract(epoch FROM min(wake_at) - flux_now())::float8 FROM deliveries
-         WHERE (attempts > 0) = (SELECT false) AND wake_at IS NOT NULL) AS first_attempts,
-        (SELECT extract(epoch FROM min(wake_at) - flux_now())::float8 FROM deliveries
-         WHERE (attempts > 0) = (SELECT true) AND wake_at IS NOT NULL) AS retries,
+        flux_now() AS now,
+        (SELECT min(wake_at) FROM deliveries
+         WHERE (attempts > 0) = (SELECT false) AND wake_at >= CAST(:first_attempts_since AS timestamptz)
+           AND wake_at < 'infinity') AS first_attempts,
+        (SELECT min(wake_at) FROM deliveries
+         WHERE (attempts > 0) = (SELECT true) AND wake_at >= CAST(:retries_since AS timestamptz)
+           AND wake_at < 'infinity') AS retries,
+        EXISTS (SELECT FROM deliveries WHERE wake_at = 'infinity') AS has_parked,
+        EXISTS (SELECT FROM fan_outs) AS has_fan_outs,
         EXISTS (
             SELECT FROM alerts WHERE sent_at IS NULL AND created_at < flux_now() - CAST(:grace AS interval)
         ) AS unsent_alerts
 """)
 
-# What is found is decided in `woken` and written by the UPDATE; what others look at is skipped. A first attempt that
-# merely waits in a backlog is left untouched (:may_ring): the front of the index then holds those that were claimed
-# first, so expired leases are still found behind no more than :limit of them.
+# A loose index scan: from each pair of second and account straight to the next, however many deliveries it has.
+_DUE_GROUPS = HotStatement("""
+    WITH RECURSIVE due AS (
+        (
+            SELECT wake_at, account_id, 1 AS number
+            FROM deliveries
+            WHERE (attempts > 0) = (SELECT CAST(:retries AS boolean)) AND wake_at <= flux_now()
+              AND (wake_at, account_id) > (CAST(:after_second AS timestamptz), CAST(:after_account AS uuid))
+            ORDER BY wake_at, account_id
+            LIMIT 1
+        )
+        UNION ALL
+        SELECT following.wake_at, following.account_id, due.number + 1
+        FROM due CROSS JOIN LATERAL (
+            SELECT wake_at, account_id
+            FROM deliveries
+            WHERE (attempts > 0) = (SELECT CAST(:retries AS boolean)) AND wake_at <= flux_now()
+              AND (wake_at, account_id) > (due.wake_at, due.account_id)
+            ORDER BY wake_at, account_id
+            LIMIT 1
+        ) AS following
+        WHERE due.number < :most
+    )
+    SELECT wake_at, account_id FROM due ORDER BY number
+""")
+
+# A page of the lane, of which only what is leased or exhausted matters: what waits for its turn is left alone.
+_STRANDED = HotStatement(f"""
+    WITH page AS (
+        SELECT wake_at, account_id, id, state
+        FROM deliveries
+        WHERE (attempts > 0) = (SELECT CAST(:retries AS boolean)) AND wake_at <= flux_now()
+          AND (wake_at, account_id, id)
+              > (CAST(:after_second AS timestamptz), CAST(:after_account AS uuid), CAST(:after_id AS uuid))
+        ORDER BY wake_at, account_id, id
+        LIMIT :most
+    )
+    SELECT wake_at, account_id, id,
+           ARRAY(SELECT id FROM page WHERE state IN ('{State.SENDING}', '{State.EXHAUSTED}')) AS stranded,
+           (SELECT count(*) FROM page) AS length
+    FROM page ORDER BY wake_at DESC, account_id DESC, id DESC LIMIT 1
+""")
+
+_FRONT_BY_GROUP = """
+    SELECT due.deliveries
+    FROM unnest(CAST(:seconds AS timestamptz[]), CAST(:accounts AS uuid[]), CAST(:shares AS int[]))
+        AS wanted (second, account, share)
+    CROSS JOIN LATERAL (
+        SELECT deliveries
+        FROM deliveries
+        WHERE (attempts > 0) = (SELECT CAST(:retries AS boolean))
+          AND wake_at = wanted.second AND account_id = wanted.account
+        ORDER BY wake_at, account_id, id
+        LIMIT wanted.share
+        FOR NO KEY UPDATE SKIP LOCKED
+    ) AS due
+"""
+
+_FRONT_BY_ID = f"""
+    SELECT deliveries
+    FROM deliveries
+    WHERE id = ANY(CAST(:ids AS uuid[])) AND wake_at <= flux_now()
+      AND coalesce(state IN ('{State.SENDING}', '{State.EXHAUSTED}'), false)
+    FOR NO KEY UPDATE SKIP LOCKED
+"""
+
+# What is found is decided in `woken` and written by the UPDATE; what others look at is skipped.
 #
 # The front goes through an array for the planner's sake, and its ids stand beside the join. Statistics are old when
 # very much comes due at once: they say that nothing is due, and PostgreSQL would compare each of the front with each;
-# or they say that much is, and as it plans before it knows :limit, it would read the whole table. Of an array it
-# expects ten rows, and a left join keeps them.
-_WAKE = HotStatement(f"""
+# or they say that much is, and it would read the whole table. Of an array it expects ten rows, and a left join keeps
+# them.
+_WAKE = f"""
     WITH front AS (
-        SELECT * FROM unnest(ARRAY(
-            SELECT deliveries
-            FROM deliveries
-            WHERE (attempts > 0) = (SELECT CAST(:retries AS boolean)) AND wake_at <= flux_now()
-            ORDER BY wake_at
-            LIMIT :limit
-            FOR NO KEY UPDATE SKIP LOCKED
-        ))
+        SELECT * FROM unnest(ARRAY(:front:))
     ), woken AS (
         SELECT front.id,
             CASE
@@ -83,17 +150,18 @@ _WAKE = HotStatement(f"""
         END,
         wake_at = CASE woken.finding
             WHEN '{Finding.CANCELED}' THEN NULL
-            WHEN '{Finding.BUSY}' THEN deliveries.leased_until
-            WHEN '{Finding.LOST}' THEN flux_now() + :lease
-            WHEN '{Finding.RING}' THEN greatest(deliveries.due_at, flux_now()) + :grace
-            ELSE flux_now() + :grace
+            WHEN '{Finding.BUSY}' THEN flux_second(deliveries.leased_until + interval '0.999999 seconds')
+            WHEN '{Finding.LOST}' THEN flux_second(flux_now() + :lease)
+            WHEN '{Finding.RING}' THEN flux_second(greatest(deliveries.due_at, flux_now()) + :grace)
+            ELSE flux_second(flux_now() + :grace)
         END
     FROM woken
-    WHERE deliveries.id = ANY(ARRAY(SELECT id FROM front))
-      AND deliveries.id = woken.id AND (woken.finding <> '{Finding.RING}' OR :may_ring)
+    WHERE deliveries.id = ANY(ARRAY(SELECT id FROM front)) AND deliveries.id = woken.id
     RETURNING deliveries.id, deliveries.account_id, woken.finding, deliveries.attempts + 1 AS attempt, deliveries.token,
               extract(epoch FROM deliveries.due_at - flux_now())::float8 AS due_in_seconds
-""")
+"""
+_WAKE_GROUPS = HotStatement(_WAKE.replace(":front:", _FRONT_BY_GROUP))
+_WAKE_STRANDED = HotStatement(_WAKE.replace(":front:", _FRONT_BY_ID))
 
 _UNSENT_ALERTS = HotStatement("""
     SELECT id FROM alerts WHERE sent_at IS NULL AND created_at < flux_now() - CAST(:grace AS interval)
@@ -108,29 +176,88 @@ class PlanStore:
         self._database = database
         self._timing = timing
 
-    async def peek(self) -> Horizon:
-        """Say when there is something to look at; one statement over the ends of two indexes."""
-        (row,) = await _PEEK.rows(self._database, {"grace": self._timing.grace})
-        return Horizon(row["first_attempts"], row["retries"], unsent_alerts=row["unsent_alerts"])
-
-    async def wake(self, *, retries: bool, may_ring: bool, limit: int) -> list[Found]:
-        """Look at up to `limit` deliveries whose time to be looked at has come, the longest overdue first."""
+    async def peek(
+        self, *, first_attempts_since: datetime = BEGINNING.second, retries_since: datetime = BEGINNING.second
+    ) -> NextDue:
+        """Say when there is something to look at since then; one statement over the ends of two indexes."""
         parameters = {
+            "grace": self._timing.grace,
+            "first_attempts_since": first_attempts_since,
+            "retries_since": retries_since,
+        }
+        (row,) = await _PEEK.rows(self._database, parameters)
+        return NextDue(
+            row["now"],
+            row["first_attempts"],
+            row["retries"],
+            unsent_alerts=row["unsent_alerts"],
+            has_parked=row["has_parked"],
+            has_fan_outs=row["has_fan_outs"],
+        )
+
+    async def due_groups(self, *, retries: bool, after: DueGroup, limit: int) -> list[DueGroup]:
+        """Return up to `limit` groups whose time to be looked at has come, the longest overdue first."""
+        parameters = {"retries": retries, "most": limit, **_position(after)}
+        rows = await _DUE_GROUPS.rows(self._database, parameters)
+        return [_group(row["wake_at"], row["account_id"]) for row in rows]
+
+    async def wake(self, shares: Sequence[tuple[DueGroup, int]], *, retries: bool) -> list[Found]:
+        """Look at so many of each group, in one transaction, skipping what others look at."""
+        parameters = {
+            **self._intervals(),
             "retries": retries,
-            "may_ring": may_ring,
-            "limit": limit,
+            "seconds": [group.second for group, _ in shares],
+            "accounts": [uuid_hex(Prefix.ACCOUNT, group.account) for group, _ in shares],
+            "shares": [share for _, share in shares],
+        }
+        return [_found(row) for row in await _WAKE_GROUPS.rows(self._database, parameters)]
+
+    async def wake_stranded(
+        self, *, retries: bool, after: tuple[DueGroup, DeliveryId], limit: int
+    ) -> tuple[list[Found], tuple[DueGroup, DeliveryId] | None]:
+        """Look only at what is leased or exhausted among up to `limit` deliveries whose time has come.
+
+        Returns:
+            What was found, and where that page ended; None at the end of all that is due.
+        """
+        group, delivery = after
+        parameters = {"retries": retries, "most": limit, **_position(group)}
+        parameters |= {"after_id": uuid_hex(Prefix.DELIVERY, delivery)}
+        rows = await _STRANDED.rows(self._database, parameters)
+        if not rows:
+            return [], None
+        last = rows[0]
+        found = []
+        if last["stranded"]:
+            parameters = {**self._intervals(), "ids": last["stranded"]}
+            found = [_found(row) for row in await _WAKE_STRANDED.rows(self._database, parameters)]
+        end = (
+            _group(last["wake_at"], last["account_id"]),
+            cast(DeliveryId, public_id(Prefix.DELIVERY, last["id"].hex)),
+        )
+        return found, end if last["length"] == limit else None
+
+    async def unsent_alerts(self) -> list[AlertId]:
+        """Return alerts whose task seems lost, oldest first, at most 1,000."""
+        rows = await _UNSENT_ALERTS.rows(self._database, {"grace": self._timing.grace})
+        return [cast(AlertId, public_id(Prefix.ALERT, row["id"].hex)) for row in rows]
+
+    def _intervals(self) -> dict[str, Any]:
+        return {
             "token": uuid4().hex,
             "lease": self._timing.lease,
             "grace": self._timing.grace,
             "most_rescues": self._timing.most_rescues,
             "rescue_spread": self._timing.rescue_spread,
         }
-        return [_found(row) for row in await _WAKE.rows(self._database, parameters)]
 
-    async def unsent_alerts(self) -> list[AlertId]:
-        """Return alerts whose task seems lost, oldest first, at most 1,000."""
-        rows = await _UNSENT_ALERTS.rows(self._database, {"grace": self._timing.grace})
-        return [cast(AlertId, public_id(Prefix.ALERT, row["id"].hex)) for row in rows]
+
+def _position(after: DueGroup) -> dict[str, Any]:
+    return {"after_second": after.second, "after_account": uuid_hex(Prefix.ACCOUNT, after.account)}
+
+
+def _group(second: datetime, account: UUID) -> DueGroup:
+    return DueGroup(second, cast(AccountId, public_id(Prefix.ACCOUNT, account.hex)))
 
 
 def _found(row: asyncpg.Record) -> Found:

@@ -8,6 +8,7 @@ from sqlalchemy import (
     Computed,
     ForeignKey,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
     SmallInteger,
@@ -97,6 +98,18 @@ events = Table(
         unique=True,
         postgresql_where=text("idempotency_key IS NOT NULL"),
     ),
+    postgresql_with={"autovacuum_vacuum_scale_factor": "0.05", "autovacuum_vacuum_insert_scale_factor": "0.05"},
+)
+
+# Events that more webhooks want than get their deliveries at once, and the last webhook that got one.
+fan_outs = Table(
+    "fan_outs",
+    metadata,
+    Column("account_id", UUID, primary_key=True),
+    Column("event_id", UUID, primary_key=True),
+    Column("patterns", ARRAY(Text), nullable=False),
+    Column("after", UUID, nullable=False),
+    Column("webhooks", Integer, nullable=False),
 )
 
 ENDING = """
@@ -116,7 +129,8 @@ deliveries = Table(
     Column("account_id", UUID, nullable=False),
     # when the next attempt may start; null when none will
     Column("due_at", _INSTANT, nullable=True),
-    # when the planner must look at this row if nothing happens before; null when nothing more is owed
+    # when the planner must look at this row if nothing happens before, in whole seconds; null when nothing more is
+    # owed, infinity while it is parked: due, and waiting for a place of its webhook
     Column("wake_at", _INSTANT, nullable=True),
     Column("leased_until", _INSTANT, nullable=True),
     Column("ended_at", _INSTANT, nullable=True),
@@ -132,14 +146,23 @@ deliveries = Table(
     Index("deliveries_event", "event_id"),
     Index("deliveries_webhook", "ending", "webhook_id", "event_id"),
     Index("deliveries_account", "account_id", "ending", "event_id"),
-    # first attempts and retries apart, so that a backlog of the former never hides a coming retry
+    # first attempts and retries apart, so that a backlog of the former never hides a coming retry; by account within a
+    # second, so that one account's never hides another's
     Index(
         "deliveries_wake",
         text("(attempts > 0)"),
         "wake_at",
+        "account_id",
+        "id",
         postgresql_where=text("wake_at IS NOT NULL"),
     ),
-    postgresql_with={"fillfactor": "70"},
+    Index("deliveries_parked", "webhook_id", "due_at", "id", postgresql_where=text("wake_at = 'infinity'")),
+    # updated in place all the time: by PostgreSQL's own measure (a fifth of the table) vacuum would come too seldom
+    postgresql_with={
+        "fillfactor": "70",
+        "autovacuum_vacuum_scale_factor": "0.02",
+        "autovacuum_analyze_scale_factor": "0.05",
+    },
 )
 
 attempts = Table(
@@ -167,4 +190,5 @@ alerts = Table(
     Column("sent_at", _INSTANT, nullable=True),
     Index("alerts_account", "account_id", "id"),
     Index("alerts_unsent", "created_at", postgresql_where=text("sent_at IS NULL")),
+    postgresql_with={"autovacuum_vacuum_scale_factor": "0.05"},
 )

@@ -64,6 +64,8 @@ FAULTS = [
     Fault("locks time out", postgres.lock_timed_out),
     Fault("rows locked crosswise (deadlocks)", postgres.rows_locked_crosswise),
     Fault("a tenth of the endpoints hangs", endpoints.a_tenth_hangs),
+    Fault("an endpoint hangs, 5,000 waiting", endpoints.hangs_with_5_000_waiting),
+    Fault("worker killed beside another's backlog", endpoints.worker_killed_beside_a_backlog, UNDER_LOAD),
     Fault("an endpoint back, 10,000 due", endpoints.back_with_10_000_due),
     Fault("a delivery that kills its worker", workers.poisoned, POISON),
     Fault("a webhook's URL and secret changed", endpoints.changed),

@@ -5,7 +5,7 @@ from typing import Any
 from config.settings import Settings
 from flux_dispatch.domain.ids import Prefix, public_id, uuid_hex
 from flux_dispatch.domain.signing import secret_from, verify
-from tests.faults.ground import Ground
+from tests.faults.ground import GRACE_SECONDS, LEASE_SECONDS, Ground
 from tests.receiver import HANG
 from tests.waiting import eventually
 
@@ -78,22 +78,30 @@ def a_tenth_hangs(ground: Ground) -> None:
     assert not ground.installation.is_drained(), "what hangs was given up before the others were delivered"
 
 
-OVERDUE = """
+MADE = """
     WITH hook AS (
-        SELECT id, account_id FROM webhooks WHERE url LIKE '%/back'
+        SELECT id, account_id FROM webhooks WHERE url LIKE '%' || $1
     ), made AS (
         INSERT INTO events (id, account_id, type, created_at, body)
-        SELECT id, account_id, 'back.online', now(),
-               convert_to(format('{"id":"%s","type":"back.online","created":"","data":{}}', id), 'UTF8')
-        FROM (SELECT flux_new_id() AS id, account_id FROM hook, generate_series(1, 10000)) AS n
-        RETURNING id
+        SELECT id, account_id, $2, now(),
+               convert_to(format('{"id":"%s","type":"%s","created":"","data":{}}', id, $2::text), 'UTF8')
+        FROM (SELECT flux_new_id() AS id, account_id FROM hook, generate_series(1, $3::int)) AS n
+        RETURNING id, account_id
     ), owed AS (
         INSERT INTO deliveries (event_id, webhook_id, account_id, state, attempts, due_at, wake_at)
-        SELECT made.id, hook.id, hook.account_id, 'scheduled', 1, now(), now() FROM made, hook
+        SELECT made.id, hook.id, hook.account_id, CASE WHEN $4::int > 0 THEN 'scheduled' ELSE 'pending' END, $4::int,
+               now(), flux_second(now())
+        FROM made JOIN hook USING (account_id)
         RETURNING id
     )
     INSERT INTO attempts (delivery_id, number, duration_seconds, ended_at, status)
-    SELECT id, 1, 0, now() - interval '2 hours', 500 FROM owed
+    SELECT id, 1, 0, now() - interval '2 hours', 500 FROM owed WHERE $4::int > 0
+"""
+
+ANOTHER_ACCOUNT = """
+    WITH account AS (INSERT INTO accounts (name) VALUES ('another') RETURNING id)
+    INSERT INTO webhooks (account_id, url, events, description, headers, status, secrets)
+    SELECT id, $1, ARRAY['none'], '', '{}', 'enabled', ARRAY[$2::text] FROM account
 """
 
 
@@ -103,12 +111,68 @@ def back_with_10_000_due(ground: Ground) -> None:
     ground.receiver.work_seconds = lambda request: 0.02 if request.path == "/back" else 0
     ground.wait_for_arrivals(30)
     before = len(ground.publisher.acknowledged)
-    ground.installation.rows(OVERDUE)
-    made = ground.installation.rows("SELECT id FROM events WHERE type = 'back.online'")
-    ground.own_events = {public_id(Prefix.EVENT, row["id"].hex) for row in made}
+    ground.installation.rows(MADE, "/back", "back.online", 10_000, 1)
+    _note_own_events(ground, "back.online")
     eventually(lambda: len(ground.receiver.at("/back")) >= 10_000, "what was due is delivered", 60)
     places = 2 * Settings().endpoint_concurrency
     assert ground.receiver.most_open["/back"] <= places, f"{ground.receiver.most_open} were open at once"
     meanwhile = list(ground.publisher.acknowledged.values())[before:-50]
     arrived = {request.event for request in ground.receiver.at("/hook")}
     assert set(meanwhile) <= arrived, "the others had to wait for the endpoint that came back"
+
+
+def hangs_with_5_000_waiting(ground: Ground) -> None:
+    ground.two_workers()
+    calm = ground.receiver.answer
+    ground.receiver.answer = lambda request: HANG if request.path == "/jammed" else calm(request)
+    ground.webhook("/jammed", "jammed.*")
+    ground.installation.rows(MADE, "/jammed", "jammed.on", 5000, 0)
+    _note_own_events(ground, "jammed.on")
+    parked = "SELECT FROM deliveries WHERE wake_at = 'infinity'"
+    eventually(lambda: len(ground.installation.rows(parked)) > 4500, "what finds no place is parked", 40)
+    before, posts = _versions(ground), len(ground.receiver.at("/jammed"))
+    ground.wait_for_arrivals(300)
+    changed_rows = len(set(_versions(ground)) - set(before))
+    posts = len(ground.receiver.at("/jammed")) - posts + 2 * Settings().endpoint_concurrency
+    assert changed_rows <= 5 * posts, f"{changed_rows} rows were written for {posts} POSTs"
+    ground.receiver.answer = calm
+    ground.note_end_of_fault()
+
+
+def _versions(ground: Ground) -> list[tuple[str, int]]:
+    """Return each delivery that the hanging endpoint is owed with the transaction that wrote it last."""
+    rows = ground.installation.rows(
+        "SELECT deliveries.id, deliveries.xmin::text::bigint AS version FROM deliveries "
+        "JOIN webhooks ON webhooks.id = webhook_id WHERE url LIKE '%/jammed'"
+    )
+    return [(row["id"].hex, row["version"]) for row in rows]
+
+
+def worker_killed_beside_a_backlog(ground: Ground) -> None:
+    """What the dead worker held of one account is found though another has very much waiting."""
+    first, _ = ground.two_workers()
+    secret = secret_from(bytes(range(24)))
+    ground.publisher.secrets.append(secret)
+    ground.receiver.work_seconds = lambda request: 0.05 if request.path == "/many" else 0
+    ground.installation.rows(ANOTHER_ACCOUNT, f"{ground.receiver.url}/many", secret)
+    ground.installation.rows(MADE, "/many", "many.waiting", 30_000, 0)
+    _note_own_events(ground, "many.waiting")
+    ground.wait_for_arrivals(500)
+    first.kill()
+    leased = (
+        "SELECT token FROM deliveries JOIN webhooks ON webhooks.id = webhook_id WHERE token IS NOT NULL AND url LIKE $1"
+    )
+    held = {row["token"] for row in ground.installation.rows(leased, "%/hook")}
+    ground.note_end_of_fault()
+    eventually(
+        lambda: not held & {row["token"] for row in ground.installation.rows(leased, "%/hook")},
+        "what the dead worker held is found as soon as its lease has ended",
+        LEASE_SECONDS + GRACE_SECONDS,
+    )
+    assert not ground.installation.is_drained(), "the backlog was gone before"
+    ground.receiver.work_seconds = lambda _: 0
+
+
+def _note_own_events(ground: Ground, event_type: str) -> None:
+    made = ground.installation.rows("SELECT id FROM events WHERE type = $1", event_type)
+    ground.own_events |= {public_id(Prefix.EVENT, row["id"].hex) for row in made}

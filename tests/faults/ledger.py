@@ -37,9 +37,11 @@ def _unrest(owed: Owed) -> str:
 
 
 def _resting_places(owed: Owed) -> set[State]:
-    """Say where it may: an endpoint that hangs is given up, a closed one canceled, to all others everything comes."""
+    """Say where it may: what hangs is given up, unless it stops to; a closed one is canceled; all others get all."""
     if owed.path == "/hang":
         return {State.FAILED}
+    if owed.path == "/jammed":
+        return {State.DELIVERED, State.FAILED}
     if owed.closed_at is not None:
         return {State.DELIVERED, State.FAILED, State.CANCELED}
     return {State.DELIVERED}

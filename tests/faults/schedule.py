@@ -19,8 +19,8 @@ STRAGGLERS = 0.05
 """That much of the attempts may be later, up to what is allowed after a fault: the machine is busy with other things,
 too. A system that is late is late with more than these."""
 
-MAY_BE_LATE = "/hang"
-"""Its bulkhead is full for as long as it is published to: what waits for a place is late by design."""
+MAY_BE_LATE = {"/hang", "/jammed"}
+"""Their bulkheads are full for as long as they hang: what waits for a place is late by design."""
 
 
 def check_schedule(record: Record, *, over_at: float, calm_since: float | None) -> list[str]:
@@ -37,7 +37,7 @@ def check_schedule(record: Record, *, over_at: float, calm_since: float | None) 
         if request.at < due_at:
             wrong.append(f"attempt {request.attempt} of {owed.id} came {due_at - request.at:.3f} s early")
         late = request.at - max(due_at, over_at)
-        if late > AFTER_A_FAULT_SECONDS and owed.path != MAY_BE_LATE:
+        if late > AFTER_A_FAULT_SECONDS and owed.path not in MAY_BE_LATE:
             wrong.append(f"attempt {request.attempt} of {owed.id} came {late:.1f} s after it was due and could come")
     if calm_since is not None:
         wrong += _in_calm([(request, due_at) for _, request, due_at in latenesses if due_at > calm_since])

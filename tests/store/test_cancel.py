@@ -51,7 +51,9 @@ async def retry_later(store: DeliveryStore, delivery: DeliveryId) -> None:
     lease = await store.claim([delivery])
     assert lease is not None
     attempt = Attempt(1, 0.1, Refused(500))
-    await store.settle([Settlement(delivery, lease.claims[0].token, attempt, RetryAfter(timedelta(hours=2)))])
+    await store.settle(
+        [Settlement(lease.claims[0].account, delivery, lease.claims[0].token, attempt, RetryAfter(timedelta(hours=2)))]
+    )
 
 
 async def test_what_waits_for_a_deleted_webhook_is_canceled_at_once_and_its_event_with_it(
@@ -107,7 +109,9 @@ async def test_what_is_under_way_is_finished_and_what_it_leaves_behind_is_cancel
     assert await clear_all(cancel) == [0]
     assert (await world.state(delivery)).state == "sending"
     attempt = Attempt(1, 0.1, Refused(500))
-    await store.settle([Settlement(delivery, lease.claims[0].token, attempt, RetryAfter(timedelta(hours=2)))])
+    await store.settle(
+        [Settlement(lease.claims[0].account, delivery, lease.claims[0].token, attempt, RetryAfter(timedelta(hours=2)))]
+    )
     await world.pass_time(PAUSE.total_seconds())
     assert await clear_all(cancel) == [1]
     assert (await world.state(delivery)).state == "canceled"
@@ -155,7 +159,13 @@ async def test_a_410_has_the_others_canceled_and_what_ended_is_left_alone(
     other = await world.delivery(account, "other")
     lease = await store.claim([gone])
     assert lease is not None
-    await store.settle([Settlement(gone, lease.claims[0].token, Attempt(1, 0.1, Refused(410)), GiveUp("gone"))])
+    await store.settle(
+        [
+            Settlement(
+                lease.claims[0].account, gone, lease.claims[0].token, Attempt(1, 0.1, Refused(410)), GiveUp("gone")
+            )
+        ]
+    )
     assert len(await FailureStore(world.database).fail([gone])) == 1
     assert await clear_all(cancel) == [1]
     found = [(await world.state(each)).state for each in (gone, waiting, other)]

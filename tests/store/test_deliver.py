@@ -9,8 +9,8 @@ from flux_dispatch.domain.claim import Claim, Release, Settlement
 from flux_dispatch.domain.ids import DeliveryId
 from flux_dispatch.domain.outcome import Accepted, Attempt, Refused
 from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter, RetryTable, decide
-from flux_dispatch.store.deliver import DeliveryStore
-from tests.store.world import SECRET, TIMING, World
+from flux_dispatch.store.deliver import MOST_BYTES_IN_ONE_CLAIM, DeliveryStore
+from tests.store.world import SECRET, TIMING, World, event
 
 DEFAULT_TABLE = RetryTable.from_seconds([0, 60, 300, 1800, 7200])
 
@@ -28,7 +28,9 @@ async def claim(store: DeliveryStore, delivery: DeliveryId) -> Claim:
 
 
 def refused(claim: Claim, decision: Decision) -> Settlement:
-    return Settlement(claim.delivery, claim.token, Attempt(claim.attempt, 0.25, Refused(500, "no")), decision)
+    return Settlement(
+        claim.account, claim.delivery, claim.token, Attempt(claim.attempt, 0.25, Refused(500, "no")), decision
+    )
 
 
 async def test_a_claim_carries_all_that_a_post_needs(world: World, store: DeliveryStore) -> None:
@@ -70,7 +72,7 @@ async def test_a_success_is_final_and_noted(world: World, store: DeliveryStore) 
     await world.webhook(account, "*")
     delivery = await world.delivery(account)
     got = await claim(store, delivery)
-    success = Settlement(delivery, got.token, Attempt(1, 0.125, Accepted(204, "ok")), Done())
+    success = Settlement(got.account, delivery, got.token, Attempt(1, 0.125, Accepted(204, "ok")), Done())
     assert await store.settle([success]) == {delivery}
     row = await world.state(delivery)
     assert (row.state, row.attempts, row.due_at, row.wake_at, row.token) == ("delivered", 1, None, None, None)
@@ -154,3 +156,48 @@ async def test_a_claim_touches_no_index(world: World, store: DeliveryStore) -> N
         "SELECT n_tup_upd AS updated, n_tup_hot_upd AS hot FROM pg_stat_user_tables WHERE relname = 'deliveries'"
     )
     assert (moved.updated, moved.hot) == (20, 20)
+
+
+async def test_the_deliveries_of_an_event_share_one_body(world: World, store: DeliveryStore) -> None:
+    account = await world.account()
+    for _ in range(20):
+        await world.webhook(account, "*")
+    one, other = await world.publish(event(account, data={"n": 1}), event(account, data={"n": 2}))
+    lease = await store.claim([*one.deliveries, *other.deliveries])
+    assert lease is not None
+    assert len(lease.claims) == 40
+    assert {claim.body for claim in lease.claims if claim.event == one.event.id} == {one.event.body}
+    assert len({id(claim.body) for claim in lease.claims}) == 2
+    assert sum(claim.bytes_held for claim in lease.claims) <= len(one.event.body) + len(other.event.body)
+
+
+async def test_a_claim_takes_no_more_once_its_bodies_weigh_enough_and_leaves_the_rest_as_it_was(
+    world: World, store: DeliveryStore
+) -> None:
+    account = await world.account()
+    for _ in range(2):
+        await world.webhook(account, "*")
+    big = {"blob": "x" * (MOST_BYTES_IN_ONE_CLAIM // 4)}
+    stored = await world.publish(*(event(account, data=big) for _ in range(6)))
+    wanted = [each for one in stored for each in one.deliveries]
+    lease = await store.claim(wanted)
+    assert lease is not None
+    assert sum(claim.bytes_held for claim in lease.claims) <= MOST_BYTES_IN_ONE_CLAIM * 5 // 4
+    assert len(lease.claims) >= 6, "both deliveries of an event, whose body weighs once"
+    assert {claim.delivery for claim in lease.claims} | set(lease.left_out) == set(wanted)
+    for each in lease.left_out:
+        row = await world.state(each)
+        assert (row.state, row.token, row.leased_until) == ("pending", None, None)
+    again = await store.claim(lease.left_out)
+    assert again is not None
+    assert len(again.claims) + len(again.left_out) == len(lease.left_out)
+
+
+async def test_a_body_that_weighs_more_than_all_may_is_claimed_alone(world: World, store: DeliveryStore) -> None:
+    account = await world.account()
+    await world.webhook(account, "*")
+    huge = {"blob": "x" * (MOST_BYTES_IN_ONE_CLAIM + 1)}
+    stored = await world.publish(event(account, data=huge), event(account, data=huge))
+    lease = await store.claim([each for one in stored for each in one.deliveries])
+    assert lease is not None
+    assert (len(lease.claims), len(lease.left_out)) == (1, 1)

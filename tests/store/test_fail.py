@@ -23,7 +23,9 @@ async def exhaust(world: World, deliveries: list[DeliveryId], status: int = 500,
     lease = await store.claim(deliveries)
     assert lease is not None
     attempt = Attempt(5, 0.1, Refused(status))
-    await store.settle([Settlement(each.delivery, each.token, attempt, GiveUp(reason)) for each in lease.claims])
+    await store.settle(
+        [Settlement(each.account, each.delivery, each.token, attempt, GiveUp(reason)) for each in lease.claims]
+    )
 
 
 async def test_a_failure_is_written_in_all_three_places(world: World, failures: FailureStore) -> None:

@@ -1,22 +1,24 @@
 """The planner finds what is due, forgotten or orphaned, once, and moves it by the table."""
 
 import asyncio
+from collections import Counter
 from datetime import timedelta
 
 import pytest
 
 from flux_dispatch.domain.claim import Settlement
-from flux_dispatch.domain.finding import Finding, Found
+from flux_dispatch.domain.finding import BEGINNING, DueGroup, Finding, Found, share_out
 from flux_dispatch.domain.ids import AccountId, DeliveryId
 from flux_dispatch.domain.outcome import Attempt, Refused
 from flux_dispatch.domain.retry import GiveUp, RetryAfter
 from flux_dispatch.store.deliver import DeliveryStore
 from flux_dispatch.store.plan import PlanStore
-from tests.store.world import TIMING, World
+from tests.store.world import TIMING, World, event
 
 GRACE = TIMING.grace.total_seconds()
 HORIZON = TIMING.horizon.total_seconds()
 LEASE = TIMING.lease.total_seconds()
+START = BEGINNING, DeliveryId(f"dlv_{'0' * 32}")
 SPREAD = TIMING.rescue_spread.total_seconds()
 
 
@@ -38,8 +40,16 @@ def store(world: World) -> DeliveryStore:
     return DeliveryStore(world.database, TIMING)
 
 
-async def look(plan: PlanStore, *, retries: bool = False, may_ring: bool = True) -> list[Found]:
-    return await plan.wake(retries=retries, may_ring=may_ring, limit=100)
+async def look(plan: PlanStore, *, retries: bool = False, most: int = 100) -> list[Found]:
+    groups = await plan.due_groups(retries=retries, after=BEGINNING, limit=100)
+    return await plan.wake(share_out(groups, most), retries=retries)
+
+
+async def next_due_in(plan: PlanStore, *, retries: bool = False) -> float | None:
+    """Return in how many seconds there is something to look at."""
+    next_due = await plan.peek()
+    first = next_due.of(retries=retries)
+    return (first - next_due.now).total_seconds() if first else None
 
 
 async def claim_token(store: DeliveryStore, delivery: DeliveryId) -> str:
@@ -50,8 +60,8 @@ async def claim_token(store: DeliveryStore, delivery: DeliveryId) -> str:
 
 async def test_nothing_to_do_is_said_as_such(plan: PlanStore, account: AccountId) -> None:
     assert account
-    horizon = await plan.peek()
-    assert (horizon.first_attempts, horizon.retries, horizon.unsent_alerts) == (None, None, False)
+    next_due = await plan.peek()
+    assert (next_due.first_attempts, next_due.retries, next_due.unsent_alerts) == (None, None, False)
     assert await look(plan) == []
 
 
@@ -60,7 +70,7 @@ async def test_a_lost_ring_is_found_after_the_grace_and_not_again_at_once(
 ) -> None:
     delivery = await world.delivery(account)
     assert await look(plan) == []
-    assert (await plan.peek()).first_attempts == GRACE
+    assert await next_due_in(plan) == GRACE
     await world.pass_time(GRACE)
     (found,) = await look(plan)
     assert (found.delivery, found.finding, found.attempt) == (delivery, Finding.RING, 1)
@@ -76,8 +86,8 @@ async def test_a_backlog_is_left_untouched_but_its_orphans_are_found(
     await claim_token(store, orphan)
     await world.pass_time(LEASE)
     before = await world.state(waiting)
-    (found,) = await look(plan, may_ring=False)
-    assert (found.delivery, found.finding) == (orphan, Finding.RESCUED)
+    (found,), end = await plan.wake_stranded(retries=False, after=START, limit=100)
+    assert (found.delivery, found.finding, end) == (orphan, Finding.RESCUED, None)
     assert await world.state(waiting) == before
 
 
@@ -87,8 +97,8 @@ async def test_a_coming_retry_is_handed_over_once_with_its_exact_countdown(
     delivery = await world.delivery(account)
     token = await claim_token(store, delivery)
     retry = RetryAfter(timedelta(seconds=300))
-    await store.settle([Settlement(delivery, token, Attempt(1, 0.1, Refused(500)), retry)])
-    assert (await plan.peek()).retries == 300 - HORIZON
+    await store.settle([Settlement(account, delivery, token, Attempt(1, 0.1, Refused(500)), retry)])
+    assert await next_due_in(plan, retries=True) == 300 - HORIZON
     await world.pass_time(300 - HORIZON - 0.5)
     assert await look(plan, retries=True) == []
     await world.pass_time(0.5)
@@ -109,7 +119,7 @@ async def test_a_lease_that_runs_is_left_and_one_that_ended_is_rescued(
     (busy,) = await look(plan)
     assert busy.finding is Finding.BUSY
     assert (await world.state(delivery)).token.hex == token
-    assert (await plan.peek()).first_attempts == LEASE - GRACE
+    assert await next_due_in(plan) == LEASE - GRACE
     await world.pass_time(LEASE - GRACE)
     (rescued,) = await look(plan)
     assert (rescued.finding, rescued.attempt) == (Finding.RESCUED, 1)
@@ -142,7 +152,9 @@ async def test_the_fourth_death_over_one_attempt_is_given_to_the_planner_to_sett
     (lost,) = await look(plan)
     assert lost.finding is Finding.LOST
     assert lost.token not in {None, dead}
-    settlement = Settlement(delivery, str(lost.token), Attempt(1, 0, Refused(500)), RetryAfter(timedelta(seconds=60)))
+    settlement = Settlement(
+        account, delivery, str(lost.token), Attempt(1, 0, Refused(500)), RetryAfter(timedelta(seconds=60))
+    )
     assert await store.settle([settlement]) == {delivery}
     assert (await world.state(delivery)).rescues == 0
 
@@ -152,7 +164,9 @@ async def test_an_exhausted_delivery_whose_final_task_is_lost_is_found(
 ) -> None:
     delivery = await world.delivery(account)
     token = await claim_token(store, delivery)
-    await store.settle([Settlement(delivery, token, Attempt(5, 0.1, Refused(500)), GiveUp("attempts_exhausted"))])
+    await store.settle(
+        [Settlement(account, delivery, token, Attempt(5, 0.1, Refused(500)), GiveUp("attempts_exhausted"))]
+    )
     await world.pass_time(GRACE)
     assert [each.finding for each in await look(plan, retries=True)] == [Finding.EXHAUSTED]
 
@@ -178,7 +192,50 @@ async def test_deliveries_of_a_webhook_that_is_gone_are_canceled(
 async def test_planners_at_once_share_the_work(world: World, plan: PlanStore, account: AccountId) -> None:
     deliveries = [await world.delivery(account) for _ in range(30)]
     await world.pass_time(GRACE)
-    looks = await asyncio.gather(*(plan.wake(retries=False, may_ring=True, limit=10) for _ in range(6)))
+    looks = await asyncio.gather(*(look(plan, most=10) for _ in range(6)))
     found = [each.delivery for look in looks for each in look]
     assert len(found) == len(set(found))
     assert set(found) <= set(deliveries)
+
+
+async def test_what_dead_workers_left_is_found_behind_any_backlog_page_by_page(
+    world: World, plan: PlanStore, store: DeliveryStore, account: AccountId
+) -> None:
+    (backlog,) = [await world.publish(*(event(account) for _ in range(250)))]
+    orphans = [await world.delivery(account) for _ in range(5)]
+    assert await store.claim(orphans)
+    await world.pass_time(LEASE)
+    found: list[Found] = []
+    end: tuple[DueGroup, DeliveryId] | None = START
+    pages = 0
+    while end:
+        some, end = await plan.wake_stranded(retries=False, after=end, limit=100)
+        found += some
+        pages += 1
+    assert sorted(each.delivery for each in found) == sorted(orphans)
+    assert pages == 3
+    untouched = await world.scalar("SELECT count(*) FROM deliveries WHERE wake_at <= flux_now()")
+    assert untouched == len(backlog)
+
+
+async def test_what_one_account_has_due_hides_nothing_of_another(world: World, plan: PlanStore) -> None:
+    many, few = await world.account(), await world.account()
+    for account in (many, few):
+        await world.webhook(account, "*")
+    await world.pass_time(0)
+    for _ in range(3):  # so that its deliveries come due in three seconds
+        await world.publish(*(event(many) for _ in range(100)))
+        await world.pass_time(1)
+    theirs = [await world.delivery(few) for _ in range(4)]
+    await world.pass_time(GRACE)
+    found = Counter(each.account for each in await look(plan, most=40))
+    assert found == {many: 21, few: len(theirs)}
+
+
+async def test_a_look_does_not_go_through_what_was_before(world: World, plan: PlanStore, account: AccountId) -> None:
+    await world.delivery(account)
+    await world.pass_time(GRACE)
+    next_due = await plan.peek()
+    assert (await plan.peek(first_attempts_since=next_due.now)).first_attempts == next_due.first_attempts
+    later = next_due.now + timedelta(seconds=1)
+    assert (await plan.peek(first_attempts_since=later)).first_attempts is None

@@ -1,7 +1,7 @@
 """At a million deliveries the statements of the engine and of the lists still go by their indexes."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,10 +10,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.delivery import Move, State, sources, target
+from flux_dispatch.domain.finding import BEGINNING, DueGroup
 from flux_dispatch.domain.ids import AccountId, Prefix, uuid_hex
 from flux_dispatch.store import accept, cancel, deliver, plan, reads
 from flux_dispatch.store.accept import EventStore
 from flux_dispatch.store.connect import open_database
+from flux_dispatch.store.plan import PlanStore
 from flux_dispatch.store.reads import EVENT_STATUSES, LONGEST_READ_SECONDS, Page
 from tests.store.world import TIMING, World, event
 
@@ -88,12 +90,14 @@ async def test_what_comes_due_all_at_once_is_found_by_id_whatever_the_statistics
     account = await world.account()
     await world.webhook(account, "*")
     await world.publish(*(event(account) for _ in range(3000)))
-    await world.do("UPDATE deliveries SET attempts = 1, wake_at = now() + interval '1 hour'")
+    await world.do("UPDATE deliveries SET attempts = 1, wake_at = flux_second(now()) + interval '1 hour'")
     await world.do("ANALYZE")  # nothing is due, as far as the planner will know
-    await world.do("UPDATE deliveries SET wake_at = now() - interval '1 second'")
-    sql, parameters = _looks("0" * 32)["wake retries"]
+    await world.do("UPDATE deliveries SET wake_at = flux_second(now()) - interval '1 second'")
+    groups = await PlanStore(hot, TIMING).due_groups(retries=True, after=BEGINNING, limit=10)
+    assert len(groups) <= 2
+    sql, parameters = _looks("0" * 32, [(group, 1000) for group in groups])["wake retries"]
     nodes = await _explained(world, sql, parameters, analyze=True)
-    assert nodes[0]["Actual Rows"] == parameters["limit"]
+    assert 1000 <= nodes[0]["Actual Rows"] <= 2000
     lookups = [
         node for node in nodes if node.get("Relation Name") == "deliveries" and "ANY" in node.get("Index Cond", "")
     ]
@@ -107,7 +111,7 @@ async def test_a_plan_that_was_made_while_the_tables_were_empty_goes_by_their_in
     account = await world.account()
     some = [uuid_hex(Prefix.ACCOUNT, account)] * 3
     published = EventStore(hot, TIMING)._parameters([event(account)], timedelta(0))
-    statements = _ends(some) | _looks(some[0])
+    statements = _ends(some) | _looks(some[0]) | _parked(some[0])
     statements |= {
         "cancel": _cancel(),
         "claim": (deliver._CLAIM.text, _claim(some)),
@@ -130,23 +134,35 @@ def _statements(account: AccountId, some: list[str]) -> dict[str, tuple[str, dic
         "claim": (deliver._CLAIM.text, _claim(some)),
         **_ends(some),
         **_looks(some[0]),
+        **_parked(some[0]),
         "cancel": _cancel(),
         **{name: (query, parameters | theirs) for name, (query, parameters) in LISTS.items()},
     }
 
 
-def _looks(token: str) -> dict[str, tuple[str, dict[str, Any]]]:
+def _looks(token: str, shares: list[tuple[DueGroup, int]] | None = None) -> dict[str, tuple[str, dict[str, Any]]]:
+    shares = shares or [(DueGroup(datetime.now(UTC), BEGINNING.account), 100)] * 100
     intervals = dict.fromkeys(("lease", "grace", "rescue_spread"), timedelta(seconds=5))
-    wake = {"may_ring": True, "limit": 1000, "token": token, "most_rescues": 3, **intervals}
-    return {
-        "peek": _peek(),
-        "wake first attempts": (plan._WAKE.text, wake | {"retries": False}),
-        "wake retries": (plan._WAKE.text, wake | {"retries": True}),
+    wake: dict[str, Any] = {"token": token, "most_rescues": 3, **intervals}
+    wake_groups = wake | {
+        "seconds": [group.second for group, _ in shares],
+        "accounts": [uuid_hex(Prefix.ACCOUNT, group.account) for group, _ in shares],
+        "shares": [share for _, share in shares],
     }
+    page = plan._position(BEGINNING) | {"most": 1000}
+    looks = {"peek": _peek(), "wake stranded": (plan._WAKE_STRANDED.text, wake | {"ids": [token] * 100})}
+    for name, retries in (("first attempts", False), ("retries", True)):
+        looks |= {
+            f"groups of {name}": (plan._DUE_GROUPS.text, page | {"retries": retries}),
+            f"wake {name}": (plan._WAKE_GROUPS.text, wake_groups | {"retries": retries}),
+            f"stranded {name}": (plan._STRANDED.text, page | {"retries": retries, "after_id": token}),
+        }
+    return looks
 
 
 def _peek() -> tuple[str, dict[str, Any]]:
-    return plan._PEEK.text, {"grace": TIMING.grace}
+    since = datetime.now(UTC) - timedelta(seconds=5)
+    return plan._PEEK.text, {"grace": TIMING.grace, "first_attempts_since": since, "retries_since": since}
 
 
 def _cancel() -> tuple[str, dict[str, Any]]:
@@ -158,7 +174,16 @@ def _cancel() -> tuple[str, dict[str, Any]]:
 def _claim(some: list[str]) -> dict[str, Any]:
     interval = timedelta(seconds=5)
     ours = {"ids": some, "from": sources(Move.CLAIM), "to": target(Move.CLAIM), "token": some[0]}
-    return ours | {"slack": interval, "lease": interval}
+    return ours | {"slack": interval, "lease": interval, "saturated": []}
+
+
+def _parked(webhook: str) -> dict[str, tuple[str, dict[str, Any]]]:
+    claim = {name: value for name, value in _claim([webhook]).items() if name not in {"ids", "slack", "saturated"}}
+    return {
+        "parked webhooks": (deliver._PARKED_WEBHOOKS.text, {"after": "0" * 32, "most": 200}),
+        "claim parked": (deliver._CLAIM_PARKED.text, claim | {"webhooks": [webhook] * 200, "places": [32] * 200}),
+        "unpark": (deliver._UNPARK.text, {"webhooks": [webhook] * 200, "most": 1000}),
+    }
 
 
 def _ends(leased: list[str]) -> dict[str, tuple[str, dict[str, Any]]]:

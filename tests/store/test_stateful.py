@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 
 from flux_dispatch.domain.claim import Claim, Release, Settlement
 from flux_dispatch.domain.delivery import State
-from flux_dispatch.domain.finding import Finding
+from flux_dispatch.domain.finding import BEGINNING, Finding, share_out
 from flux_dispatch.domain.ids import DeliveryId
 from flux_dispatch.domain.outcome import Accepted, Attempt, ErrorClass, Outcome, Refused, Unanswered
 from flux_dispatch.domain.retry import RetryTable, decide
@@ -91,7 +91,9 @@ class Life(RuleBasedStateMachine):
         decision = decide(outcome, claim.attempt, TABLE)
         attempt = Attempt(claim.attempt, 0.1, outcome)
         holder = self.run(self.world.state(claim.delivery)).token
-        settled = self.run(self.store.settle([Settlement(claim.delivery, claim.token, attempt, decision)]))
+        settled = self.run(
+            self.store.settle([Settlement(claim.account, claim.delivery, claim.token, attempt, decision)])
+        )
         assert bool(settled) == (holder is not None and holder.hex == claim.token), "only the holder settles"
         if isinstance(outcome, Accepted):
             self.successes[claim.delivery] = self.successes.get(claim.delivery, 0) + len(settled)
@@ -109,22 +111,28 @@ class Life(RuleBasedStateMachine):
         """The lease runs out, the planner finds it, another worker claims; the first knows nothing of it."""
         self.run(self.world.pass_time(_TIMING.lease.total_seconds() + 1))
         for retries in (False, True):
-            self.planner_looks(retries, may_ring=True)
+            self.planner_looks(retries, is_held=False)
         return self.message_comes([claim.delivery])
 
     @rule(seconds=st.sampled_from([0.5, 1, 6, 29, 61, 301]))
     def time_passes(self, seconds: float) -> None:
         self.run(self.world.pass_time(seconds))
 
-    @rule(retries=st.booleans(), may_ring=st.booleans())
-    def planner_looks(self, retries: bool, may_ring: bool) -> None:  # noqa: FBT001 - hypothesis calls it
-        for found in self.run(self.plan.wake(retries=retries, may_ring=may_ring, limit=10)):
-            assert may_ring or found.finding is not Finding.RING
+    @rule(retries=st.booleans(), is_held=st.booleans())
+    def planner_looks(self, retries: bool, is_held: bool) -> None:  # noqa: FBT001 - hypothesis calls it
+        if is_held:
+            after = BEGINNING, DeliveryId(f"dlv_{'0' * 32}")
+            looked, _ = self.run(self.plan.wake_stranded(retries=retries, after=after, limit=10))
+            assert not {Finding.RING, Finding.CANCELED} & {each.finding for each in looked}
+        else:
+            groups = self.run(self.plan.due_groups(retries=retries, after=BEGINNING, limit=10))
+            looked = self.run(self.plan.wake(share_out(groups, 10), retries=retries))
+        for found in looked:
             if found.finding is Finding.LOST:
                 outcome = Unanswered(ErrorClass.WORKER_LOST)
                 decision = decide(outcome, found.attempt, TABLE)
                 attempt = Attempt(found.attempt, 0, outcome)
-                settlement = Settlement(found.delivery, str(found.token), attempt, decision)
+                settlement = Settlement(found.account, found.delivery, str(found.token), attempt, decision)
                 assert self.run(self.store.settle([settlement])) == {found.delivery}
 
     @rule(some=st.lists(deliveries, max_size=6))
@@ -192,7 +200,7 @@ class Life(RuleBasedStateMachine):
         for _ in range(40):
             self.run(self.world.pass_time(120))
             for retries in (False, True):
-                self.planner_looks(retries, may_ring=True)
+                self.planner_looks(retries, is_held=False)
             owed = self.run(self.world.rows("SELECT id, state FROM deliveries WHERE wake_at IS NOT NULL"))
             if not owed:
                 return

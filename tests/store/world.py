@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
@@ -11,7 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.event import Event, Stored, compose_body, serialised
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, WebhookId, new_id, public_id, uuid_hex
+from flux_dispatch.engine.clock import DatabaseClock
 from flux_dispatch.store.accept import EventStore
+from flux_dispatch.store.clock import database_now
 from flux_dispatch.store.timing import Timing
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -86,15 +89,20 @@ class World:
         )
 
     async def pass_time(self, seconds: float) -> None:
-        """Move the database's clock on; it stands still between calls."""
+        """Move the database's clock on; it stands still between calls, and begins at a whole second."""
         await self.do("CREATE TABLE IF NOT EXISTS test_clock (now timestamptz NOT NULL)")
         if await self.scalar("SELECT count(*) FROM test_clock") == 0:
-            await self.do("INSERT INTO test_clock SELECT statement_timestamp()")
+            await self.do("INSERT INTO test_clock SELECT flux_second(statement_timestamp())")
             await self.do(
                 "CREATE OR REPLACE FUNCTION flux_now() RETURNS timestamptz LANGUAGE sql STABLE AS "
                 "'SELECT now FROM test_clock'"
             )
         await self.do("UPDATE test_clock SET now = now + :step", step=timedelta(seconds=seconds))
+
+
+def database_clock(world: World) -> DatabaseClock:
+    """Return what tells the time as the world's database has it."""
+    return DatabaseClock(partial(database_now, world.database))
 
 
 def event(

@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from flux_dispatch.domain.ids import WebhookId
-from flux_dispatch.engine.bulkhead import LONGEST_PAUSE, SHORTEST_PAUSE, Bulkhead
+from flux_dispatch.engine.bulkhead import Bulkhead
 from tests.waiting import let_others_run
 
 SLOW, OTHER = cast(WebhookId, "wh_slow"), cast(WebhookId, "wh_other")
@@ -40,28 +40,46 @@ async def test_whoever_waits_gets_the_place_that_comes_free_in_order() -> None:
         assert entered == list(range(count + 1))
 
 
-async def test_a_jam_turns_away_at_once_until_a_place_comes_free() -> None:
+async def test_who_would_wait_for_too_long_is_turned_away_at_once_and_the_webhook_is_saturated() -> None:
     bulkhead = Bulkhead(1, BRIEF)
     assert await bulkhead.enter(SLOW)
-    assert not await bulkhead.enter(SLOW)
     with pytest.raises(StopIteration) as answer:  # it ends without having waited for anything
         bulkhead.enter(SLOW).send(None)
     assert answer.value.value is False
+    assert bulkhead.saturated == [SLOW]
     bulkhead.leave(SLOW, 0.1)
+    assert bulkhead.saturated == [SLOW], "what is parked goes first"
+    assert bulkhead.room(SLOW) > 0
+    bulkhead.clear(SLOW)
+    assert bulkhead.saturated == []
     assert await bulkhead.enter(SLOW)
 
 
-async def test_the_pause_grows_with_the_queue_and_is_bounded() -> None:
-    bulkhead = Bulkhead(1, BRIEF)
-    assert await bulkhead.enter(SLOW)
-    pauses = [bulkhead.pause(SLOW) for _ in range(100)]
-    assert pauses == sorted(pauses)
-    assert pauses[0] == SHORTEST_PAUSE
-    assert pauses[9] == timedelta(seconds=10)
-    assert pauses[-1] == LONGEST_PAUSE
+async def test_nobody_waits_for_longer_than_the_patience_and_it_is_learnt_that_places_are_held_for_long() -> None:
+    bulkhead = Bulkhead(10, timedelta(milliseconds=200))
+    for _ in range(10):
+        assert await bulkhead.enter(SLOW)
+    assert not await bulkhead.enter(SLOW)
+    assert bulkhead.saturated == [SLOW]
+    with pytest.raises(StopIteration):
+        bulkhead.enter(SLOW).send(None)
 
 
-async def test_closing_turns_everybody_away_without_a_pause() -> None:
+async def test_a_quick_endpoint_has_room_for_what_it_will_have_answered_and_one_that_hangs_has_none() -> None:
+    bulkhead = Bulkhead(4, LONG)
+    for _ in range(4):
+        assert await bulkhead.enter(SLOW)
+    for _ in range(60):
+        bulkhead.leave(SLOW, 15)
+        assert await bulkhead.enter(SLOW)
+    assert bulkhead.room(SLOW) == 0
+    for _ in range(60):
+        bulkhead.leave(SLOW, 0.01)
+        assert await bulkhead.enter(SLOW)
+    assert 100 < bulkhead.room(SLOW) < 250
+
+
+async def test_closing_turns_everybody_away() -> None:
     bulkhead = Bulkhead(1, LONG)
     assert await bulkhead.enter(SLOW)
     waiting = asyncio.create_task(bulkhead.enter(SLOW))
@@ -69,11 +87,20 @@ async def test_closing_turns_everybody_away_without_a_pause() -> None:
     bulkhead.close()
     assert not await waiting
     assert not await bulkhead.enter(OTHER)
-    assert bulkhead.pause(SLOW) == timedelta(0)
 
 
 async def test_a_webhook_that_is_idle_again_is_forgotten() -> None:
     bulkhead = Bulkhead(1, BRIEF)
     assert await bulkhead.enter(SLOW)
     bulkhead.leave(SLOW, 0.1)
+    assert not bulkhead._webhooks
+
+
+async def test_a_webhook_is_remembered_while_it_is_saturated() -> None:
+    bulkhead = Bulkhead(1, BRIEF)
+    assert await bulkhead.enter(SLOW)
+    assert not await bulkhead.enter(SLOW)
+    bulkhead.leave(SLOW, 15)
+    assert bulkhead._webhooks
+    bulkhead.clear(SLOW)
     assert not bulkhead._webhooks

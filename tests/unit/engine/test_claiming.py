@@ -12,17 +12,17 @@ from flux_dispatch.domain.errors import Unavailable
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, WebhookId
 from flux_dispatch.engine.batch import Batch, Word
 from flux_dispatch.engine.claiming import (
-    FLOOD_LANES,
+    HEAVY_FROM,
+    HEAVY_LANES,
+    LIGHT_LANES,
     MOST_IN_ONE_CLAIM,
-    MOST_OF_FLOODS,
-    MOST_OF_ONE_ACCOUNT,
-    SHARED_LANES,
+    MOST_WAITING,
     Claiming,
 )
 from flux_dispatch.engine.lease_clock import LeaseClock
 from tests.waiting import let_others_run
 
-FLOOD = AccountId("acct_flood")
+FLOOD, SMALL = AccountId("acct_flood"), AccountId("acct_small")
 
 
 class Store:
@@ -34,14 +34,21 @@ class Store:
         self.go_on = asyncio.Event()
         self.go_on.set()
         self.error: Exception | None = None
+        self.poison: DeliveryId | None = None
+        self.most_at_once = 10**6
 
     async def claim(self, deliveries: Sequence[DeliveryId]) -> Lease | None:
         self.claims.append(list(deliveries))
         await self.go_on.wait()
         if self.error:
             raise self.error
+        if self.poison in deliveries:
+            raise ValueError(self.poison)
         free = tuple(claim_of(each) for each in deliveries if each not in self.taken)
-        return Lease(datetime.now(UTC), 25, free) if free else None
+        if not free:
+            return None
+        left_out = tuple(each.delivery for each in free[self.most_at_once :])
+        return Lease(datetime.now(UTC), 25, free[: self.most_at_once], left_out)
 
 
 class Sending:
@@ -49,18 +56,18 @@ class Sending:
 
     def __init__(self) -> None:
         self.begun: list[DeliveryId] = []
-        self.begun_of_floods = 0
+        self.begun_heavy = 0
         self.room = 10**6
         self.room_of_flood = 10**6
 
-    def begin(self, claim: Claim, clock: LeaseClock, batch: Batch, *, is_flood: bool) -> None:
+    def begin(self, claim: Claim, clock: LeaseClock, batch: Batch, *, is_heavy: bool) -> None:
         assert clock.seconds_left(0) > 0
         self.begun.append(claim.delivery)
-        self.begun_of_floods += is_flood
+        self.begun_heavy += is_heavy
         self.room -= 1
         batch.note(Word.DELIVERED)
 
-    def room_of(self, account: AccountId | None, *, is_retry: bool) -> int:
+    def capacity(self, account: AccountId, *, is_retry: bool, is_heavy: bool) -> int:  # noqa: ARG002
         return 0 if is_retry else min(self.room, self.room_of_flood if account == FLOOD else self.room)
 
 
@@ -76,7 +83,7 @@ def sending() -> Sending:
 
 @pytest.fixture
 async def claiming(store: Store, sending: Sending) -> Claiming:
-    return Claiming(store.claim, sending.begin, sending.room_of)
+    return Claiming(store.claim, sending.begin, sending.capacity)
 
 
 def ids(count: int, name: str = "a") -> list[DeliveryId]:
@@ -90,10 +97,10 @@ def claim_of(delivery: DeliveryId) -> Claim:
 
 
 async def told(
-    claiming: Claiming, deliveries: list[DeliveryId], account: AccountId | None = None, *, attempt: int = 1
+    claiming: Claiming, deliveries: list[DeliveryId], account: AccountId = SMALL, *, attempt: int = 1
 ) -> Batch:
     batch = Batch(len(deliveries))
-    claiming.add(deliveries, batch, account=account, attempt=attempt)
+    claiming.add([(account, each) for each in deliveries], batch, attempt=attempt)
     await let_others_run(3)
     return batch
 
@@ -107,34 +114,34 @@ async def test_what_comes_alone_is_claimed_at_once(claiming: Claiming, store: St
 
 async def test_what_comes_while_all_lanes_are_busy_shares_the_next_claim(claiming: Claiming, store: Store) -> None:
     store.go_on.clear()
-    for n in range(SHARED_LANES + 3):
+    for n in range(LIGHT_LANES + 3):
         await told(claiming, ids(1, f"lane{n}_"))
-    assert len(store.claims) == SHARED_LANES
+    assert len(store.claims) == LIGHT_LANES
     assert claiming.waiting(retries=False) == 3
     store.go_on.set()
     await let_others_run(5)
-    assert len(store.claims) == SHARED_LANES + 1
+    assert len(store.claims) == LIGHT_LANES + 1
     assert len(store.claims[-1]) == 3
 
 
 async def test_a_flood_keeps_nobody_out_of_the_next_claim(claiming: Claiming, store: Store, sending: Sending) -> None:
     store.go_on.clear()
     await told(claiming, ids(5 * MOST_IN_ONE_CLAIM), FLOOD)
-    assert len(store.claims) == FLOOD_LANES
+    assert len(store.claims) == HEAVY_LANES
     await told(claiming, ids(2, "small"))
-    assert store.claims[FLOOD_LANES:] == [ids(2, "small")]
+    assert store.claims[HEAVY_LANES:] == [ids(2, "small")]
     store.go_on.set()
     await let_others_run(20)
     assert len(store.claims) == 6
-    assert (len(sending.begun), sending.begun_of_floods) == (5 * MOST_IN_ONE_CLAIM + 2, 5 * MOST_IN_ONE_CLAIM)
+    assert (len(sending.begun), sending.begun_heavy) == (5 * MOST_IN_ONE_CLAIM + 2, 5 * MOST_IN_ONE_CLAIM)
 
 
 async def test_those_who_share_messages_keep_no_flood_out(claiming: Claiming, store: Store) -> None:
     store.go_on.clear()
-    for n in range(SHARED_LANES + 3):
+    for n in range(LIGHT_LANES + 3):
         await told(claiming, ids(1, f"lane{n}_"))
-    await told(claiming, ids(30, "flood"), FLOOD)
-    assert store.claims[SHARED_LANES:] == [ids(30, "flood")]
+    await told(claiming, ids(HEAVY_FROM + 1, "flood"), FLOOD)
+    assert store.claims[LIGHT_LANES:] == [ids(HEAVY_FROM + 1, "flood")]
 
 
 async def test_an_account_is_claimed_no_further_than_it_has_room_and_keeps_nobody_out(
@@ -158,6 +165,7 @@ async def test_nothing_is_claimed_without_room_and_all_is_when_there_is_some(
     await told(claiming, ids(5))
     assert (store.claims, claiming.waiting(retries=False)) == ([], 5)
     sending.room = 5
+    claiming.resume(SMALL)
     claiming.look()
     await let_others_run(3)
     assert sending.begun == ids(5)
@@ -170,6 +178,7 @@ async def test_what_another_holds_is_skipped_and_a_doubled_message_does_nothing(
     store.taken = {ids(2)[1]}
     first, again = await told(claiming, ids(2)), await told(claiming, ids(2))
     sending.room = 10
+    claiming.resume(SMALL)
     claiming.look()
     assert await first.over() == Counter({Word.DELIVERED: 1, Word.SKIPPED: 1})
     assert await again.over() == Counter({Word.SKIPPED: 2})
@@ -185,14 +194,71 @@ async def test_a_database_that_is_away_is_said_to_those_who_wait(claiming: Claim
     assert await (await told(claiming, ids(1))).over() == Counter({Word.DELIVERED: 1})
 
 
-async def test_too_much_of_one_account_is_left_to_the_planner(claiming: Claiming, sending: Sending) -> None:
+async def test_nobody_is_left_to_the_planner_for_what_another_has_waiting(claiming: Claiming, sending: Sending) -> None:
     sending.room = 0
-    await told(claiming, ids(MOST_OF_ONE_ACCOUNT), FLOOD)
+    await told(claiming, ids(MOST_WAITING), FLOOD)
+    assert claiming.waiting(retries=False) == MOST_WAITING // 2
     assert await (await told(claiming, ids(7, "more"), FLOOD)).over() == Counter({Word.SKIPPED: 7})
-    await told(claiming, ids(MOST_OF_FLOODS - MOST_OF_ONE_ACCOUNT, "second"), AccountId("acct_2"))
-    assert await (await told(claiming, ids(7, "third"), AccountId("acct_3"))).over() == Counter({Word.SKIPPED: 7})
+    await told(claiming, ids(MOST_WAITING, "second"), AccountId("acct_2"))
     await told(claiming, ids(7, "small"))
-    assert claiming.waiting(retries=False) == MOST_OF_FLOODS + 7
+    assert claiming.waiting(retries=False) == MOST_WAITING // 2 + MOST_WAITING // 4 + 7
+    assert sorted(claiming.accounts_with_many(1000, retries=False)) == ["acct_2", FLOOD]
+
+
+@pytest.mark.parametrize("at_once", [1, 19, HEAVY_FROM, 500])
+async def test_whoever_comes_next_is_claimed_next_whatever_another_has_waiting_and_however_it_came(
+    claiming: Claiming, store: Store, sending: Sending, at_once: int
+) -> None:
+    sending.room = 0
+    for number in range(5000 // at_once):
+        claiming.add([(FLOOD, each) for each in ids(at_once, f"f{number}_")], Batch(at_once), attempt=1)
+    claiming.add([(SMALL, each) for each in ids(1, "small")], Batch(1), attempt=1)
+    sending.room = 10**6
+    claiming.resume(None)
+    claiming.look()
+    await let_others_run(3)
+    assert ids(1, "small")[0] in store.claims[0][:2]
+
+
+async def test_what_cannot_be_claimed_costs_nobody_else(claiming: Claiming, store: Store, sending: Sending) -> None:
+    sending.room = 0
+    good, poison = await told(claiming, ids(20)), await told(claiming, ids(1, "poison"), FLOOD)
+    store.poison = ids(1, "poison")[0]
+    sending.room = 10**6
+    claiming.resume(None)
+    claiming.look()
+    assert await good.over() == Counter({Word.DELIVERED: 20})
+    with pytest.raises(ValueError, match="poison"):
+        await poison.over()
+
+
+async def test_what_a_claim_leaves_out_is_claimed_with_the_next(
+    claiming: Claiming, store: Store, sending: Sending
+) -> None:
+    store.most_at_once = 4
+    batch = await told(claiming, ids(10))
+    assert await batch.over() == Counter({Word.DELIVERED: 10})
+    assert [len(claim) for claim in store.claims] == [10, 6, 2]
+    assert sending.begun == ids(10)
+
+
+async def test_a_look_costs_nothing_for_the_many_that_have_no_capacity(store: Store, sending: Sending) -> None:
+    asked = Counter[AccountId]()
+
+    def capacity(account: AccountId, **_: bool) -> int:
+        asked[account] += 1
+        return 0
+
+    claiming = Claiming(store.claim, sending.begin, capacity)
+    accounts = [AccountId(f"acct_{n}") for n in range(1000)]
+    for account in accounts:
+        claiming.add([(account, each) for each in ids(1, account)], Batch(1), attempt=1)
+    for _ in range(100):
+        claiming.look()
+    assert asked == dict.fromkeys(accounts, 1)
+    claiming.resume(accounts[7])
+    claiming.look()
+    assert asked.total() == 1001
 
 
 async def test_what_is_unclaimed_at_the_end_is_returned_as_it_came(
@@ -202,12 +268,16 @@ async def test_what_is_unclaimed_at_the_end_is_returned_as_it_came(
     batch = await told(claiming, ids(3))
     flood = await told(claiming, ids(4, "flood"), FLOOD)
     retries = await told(claiming, ids(2, "retry"), attempt=3)
-    assert await claiming.close() == {(None, 1): ids(3), (FLOOD, 1): ids(4, "flood"), (None, 3): ids(2, "retry")}
+    assert await claiming.close() == {
+        1: [(SMALL, each) for each in ids(3)] + [(FLOOD, each) for each in ids(4, "flood")],
+        3: [(SMALL, each) for each in ids(2, "retry")],
+    }
     assert await batch.over() == Counter({Word.SKIPPED: 3})
     assert await flood.over() == Counter({Word.SKIPPED: 4})
     assert await retries.over() == Counter({Word.SKIPPED: 2})
     assert claiming.waiting(retries=False) == claiming.waiting(retries=True) == 0
     sending.room = 10
+    claiming.resume(None)
     claiming.look()
     await let_others_run(3)
     assert store.claims == []

@@ -1,14 +1,18 @@
 """Attempts begin a few at a time, and a flood leaves the loop free for those who come beside it."""
 
+import asyncio
 from collections import Counter
+from collections.abc import Collection
 
 import pytest
 
 from flux_dispatch.domain.ids import AccountId
 from flux_dispatch.engine.dispatch import (
+    MOST_BYTES,
     MOST_QUEUED,
     MOST_QUEUED_OF_ONE,
     MOST_QUEUED_OF_ONE_BESIDE_OTHERS,
+    MOST_UNDER_WAY,
     STARTS_PER_TURN,
     Dispatch,
 )
@@ -23,13 +27,13 @@ class Attempts:
 
     def __init__(self) -> None:
         self.begun = Counter[AccountId]()
-        self.times_room = 0
+        self.said: list[Collection[AccountId] | None] = []
 
     async def make(self, account: AccountId) -> None:
         self.begun[account] += 1
 
-    def made_room(self) -> None:
-        self.times_room += 1
+    def on_capacity(self, accounts: Collection[AccountId] | None) -> None:
+        self.said.append(accounts)
 
 
 @pytest.fixture
@@ -40,17 +44,17 @@ def attempts() -> Attempts:
 @pytest.fixture
 async def dispatch(attempts: Attempts) -> Dispatch[AccountId]:
     made = Dispatch[AccountId](attempts.make)
-    made.made_room = attempts.made_room
+    made.on_capacity = attempts.on_capacity
     return made
 
 
 def flood(dispatch: Dispatch[AccountId], count: int) -> None:
     for _ in range(count):
-        dispatch.add(FLOOD, FLOOD, is_retry=False, is_flood=True)
+        dispatch.add(FLOOD, FLOOD, is_retry=False, is_heavy=True)
 
 
 def single(dispatch: Dispatch[AccountId], account: AccountId) -> None:
-    dispatch.add(account, account, is_retry=False, is_flood=False)
+    dispatch.add(account, account, is_retry=False, is_heavy=False)
 
 
 async def test_a_flood_alone_begins_a_few_at_each_turn(dispatch: Dispatch[AccountId], attempts: Attempts) -> None:
@@ -60,7 +64,7 @@ async def test_a_flood_alone_begins_a_few_at_each_turn(dispatch: Dispatch[Accoun
     assert attempts.begun[FLOOD] == STARTS_PER_TURN + 1
     await let_others_run(2 * MANY // STARTS_PER_TURN)
     assert attempts.begun[FLOOD] == MANY + 1
-    assert attempts.times_room >= MANY // STARTS_PER_TURN
+    assert len([each for each in attempts.said if each == {FLOOD}]) >= MANY // STARTS_PER_TURN
 
 
 async def test_a_flood_beside_others_rests_between_its_turns_and_they_do_not(
@@ -79,15 +83,76 @@ async def test_a_flood_beside_others_rests_between_its_turns_and_they_do_not(
     assert attempts.begun == {SMALL: 2, FLOOD: MANY}
 
 
-async def test_a_flood_has_room_of_its_own_again_when_half_of_it_has_begun(dispatch: Dispatch[AccountId]) -> None:
-    assert dispatch.room(FLOOD, is_retry=False) == MOST_QUEUED_OF_ONE
+async def test_a_heavy_account_has_capacity_again_when_half_of_its_part_has_begun(
+    dispatch: Dispatch[AccountId],
+) -> None:
+    def capacity(account: AccountId, *, is_retry: bool = False, is_heavy: bool = True) -> int:
+        return dispatch.capacity(account, is_retry=is_retry, is_heavy=is_heavy)
+
+    assert capacity(FLOOD) == capacity(SMALL, is_heavy=False) == MOST_QUEUED_OF_ONE
     flood(dispatch, MOST_QUEUED_OF_ONE // 2)
-    assert dispatch.room(FLOOD, is_retry=False) == MOST_QUEUED_OF_ONE // 2
+    assert capacity(FLOOD) == MOST_QUEUED_OF_ONE // 2
     flood(dispatch, 1)
-    assert dispatch.room(FLOOD, is_retry=False) == 0
-    assert dispatch.room(FLOOD, is_retry=True) == MOST_QUEUED_OF_ONE
-    assert dispatch.room(None, is_retry=False) == MOST_QUEUED
+    assert capacity(FLOOD) == 0
+    assert capacity(FLOOD, is_retry=True) == MOST_QUEUED_OF_ONE
     single(dispatch, SMALL)
-    assert dispatch.room(None, is_retry=False) == MOST_QUEUED - 1
-    assert dispatch.room(FLOOD, is_retry=True) == MOST_QUEUED_OF_ONE_BESIDE_OTHERS
+    assert capacity(SMALL, is_heavy=False) == MOST_QUEUED_OF_ONE - 1
+    assert capacity(FLOOD, is_retry=True) == MOST_QUEUED_OF_ONE_BESIDE_OTHERS
     await dispatch.all_ended()
+
+
+async def test_however_many_flood_whoever_comes_next_has_capacity(
+    dispatch: Dispatch[AccountId], attempts: Attempts
+) -> None:
+    for n in range(50):
+        account = AccountId(f"acct_{n}")
+        for _ in range(dispatch.capacity(account, is_retry=False, is_heavy=True)):
+            dispatch.add(account, account, is_retry=False, is_heavy=True)
+    assert dispatch._heavy.queue.first_attempts.length <= MOST_QUEUED
+    assert dispatch.capacity(SMALL, is_retry=False, is_heavy=False) == MOST_QUEUED_OF_ONE
+    assert dispatch.capacity(SMALL, is_retry=False, is_heavy=True) == 0
+    await dispatch.all_ended()
+    assert attempts.said.count(None) == 1, "who had nothing here, and no room, is told"
+
+
+async def test_endpoints_that_hang_leave_room_among_what_is_under_way(attempts: Attempts) -> None:
+    go_on = asyncio.Event()
+
+    async def hang(account: AccountId) -> None:
+        await (go_on.wait() if account == FLOOD else attempts.make(account))
+
+    dispatch = Dispatch[AccountId](hang)
+    dispatch.on_capacity = attempts.on_capacity
+    while room := dispatch.capacity(FLOOD, is_retry=False, is_heavy=False):
+        for _ in range(room):
+            single(dispatch, FLOOD)
+        await let_others_run(room // STARTS_PER_TURN + 2)
+    assert len(dispatch._tasks) <= MOST_UNDER_WAY // 2
+    assert dispatch.capacity(SMALL, is_retry=False, is_heavy=False) == MOST_QUEUED_OF_ONE
+    attempts.said.clear()
+    go_on.set()
+    await dispatch.all_ended()
+    assert (FLOOD,) in attempts.said, "who was refused is told that there is room again"
+
+
+async def test_large_bodies_take_their_part_of_the_memory_and_no_more(attempts: Attempts) -> None:
+    go_on = asyncio.Event()
+
+    async def hang(account: AccountId) -> None:
+        await go_on.wait()
+        await attempts.make(account)
+
+    dispatch = Dispatch[AccountId](hang)
+    dispatch.on_capacity = attempts.on_capacity
+    size = MOST_BYTES // 40
+    held = 0
+    while room := dispatch.capacity(FLOOD, is_retry=False, is_heavy=False):
+        for _ in range(min(room, 4)):  # before the first claim nobody knows what an account's bodies weigh
+            dispatch.add(FLOOD, FLOOD, is_retry=False, is_heavy=False, bytes_held=size)
+            held += size
+        await let_others_run(4)
+    assert MOST_BYTES // 3 < held <= MOST_BYTES // 2 + 4 * size
+    assert dispatch.capacity(SMALL, is_retry=False, is_heavy=False) == MOST_QUEUED_OF_ONE
+    go_on.set()
+    await dispatch.all_ended()
+    assert dispatch.capacity(FLOOD, is_retry=False, is_heavy=False) == MOST_QUEUED_OF_ONE

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from flux_dispatch.engine.grouping import NO_LINGER, Grouped, Groups, Linger
+from flux_dispatch.domain.errors import Unavailable
+from flux_dispatch.engine.grouping import NO_LINGER, Grouped, Groups, Linger, commit_isolating
 from tests.waiting import let_others_run
 
 
@@ -91,3 +92,30 @@ async def test_what_comes_while_a_group_waits_for_company_goes_with_it() -> None
         lingering.put(item)
     await lingering.all_committed()
     assert groups == [[0, 1, 2], [3, 4]]
+
+
+async def test_an_item_that_cannot_be_stored_costs_nobody_but_itself() -> None:
+    stored: list[int] = []
+
+    async def commit(items: list[int]) -> list[str]:
+        if set(items) & {3, 11}:
+            raise ValueError(items)
+        stored.extend(items)
+        return [f"done {item}" for item in items]
+
+    grouped = Grouped[int, str](commit, most=20, lanes=1)
+    outcomes = await asyncio.gather(*(grouped(item) for item in range(16)), return_exceptions=True)
+    assert sorted(stored) == [item for item in range(16) if item not in {3, 11}]
+    assert [outcomes[item] for item in stored] == [f"done {item}" for item in stored]
+    assert [str(outcomes[item]) for item in (3, 11)] == ["[3]", "[11]"]
+
+
+async def test_a_trouble_of_the_moment_is_said_to_all_and_not_looked_into() -> None:
+    calls: list[list[int]] = []
+
+    async def commit(items: list[int]) -> list[str]:
+        calls.append(items)
+        raise Unavailable("away")
+
+    assert [str(each) for each in await commit_isolating(commit, [1, 2, 3])] == ["away"] * 3
+    assert calls == [[1, 2, 3]]

@@ -16,7 +16,8 @@ from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId
 from flux_dispatch.engine.grouping import Linger
 from tests.waiting import eventually
 from workers.bell import (
-    MOST_IN_ONE_FLOOD,
+    BULK_FROM,
+    MOST_IN_BULK,
     MOST_IN_ONE_MESSAGE,
     CeleryBell,
     Ring,
@@ -41,8 +42,15 @@ def app_on(url: str) -> Celery:
     return app
 
 
+OURS, OTHER = AccountId("acct_1"), AccountId("acct_2")
+
+
 def ids(count: int) -> list[DeliveryId]:
     return [DeliveryId(f"dlv_{n:032x}") for n in range(count)]
+
+
+def of(account: AccountId, count: int) -> list[tuple[AccountId, DeliveryId]]:
+    return [(account, each) for each in ids(count)]
 
 
 def sent(url: str, queue: str) -> list[dict[str, Any]]:
@@ -57,20 +65,22 @@ def sent(url: str, queue: str) -> list[dict[str, Any]]:
 
 def test_first_attempts_and_retries_go_to_their_own_queues(broker: str) -> None:
     bell = CeleryBell(app_on(broker))
-    bell.deliver(ids(3), attempt=1, countdown_seconds=0, account=None)
-    bell.deliver(ids(1), attempt=4, countdown_seconds=20, account=AccountId("acct_1"))
-    bell.deliver(ids(2), attempt=1, countdown_seconds=0, account=AccountId("acct_1"))
+    bell.deliver([*of(OURS, 2), *of(OTHER, 1)], attempt=1, countdown_seconds=0)
+    bell.deliver(of(OURS, 1), attempt=4, countdown_seconds=20)
+    bell.deliver([*of(OURS, BULK_FROM), *of(OTHER, 1)], attempt=1, countdown_seconds=0)
     bell.fail(ids(2))
     bell.alert([AlertId("alrt_1")])
     bell.close()
-    (first,), (retry,), control = sent(broker, "deliver"), sent(broker, "retry"), sent(broker, "control")
-    assert first["args"] == [ids(3)]
-    (flood,) = sent(broker, "bulk")
-    assert (flood["args"], flood["kwargs"]) == ([ids(2)], {"attempt": 1, "account": "acct_1"})
-    assert first["kwargs"] == {"attempt": 1}
-    assert retry["kwargs"] == {"attempt": 4, "account": "acct_1"}
+    few, (retry,), control = sent(broker, "deliver"), sent(broker, "retry"), sent(broker, "control")
+    assert [each for message in few for each in message["args"][0]] == [*ids(2), *ids(1), *ids(1)]
+    runs = [tuple(run) for message in few for run in message["kwargs"]["accounts"]]
+    assert runs in ([(OURS, 2), (OTHER, 2)], [(OURS, 2), (OTHER, 1), (OTHER, 1)])  # in one message or in two
+    (bulk,) = sent(broker, "bulk")
+    assert (bulk["args"], bulk["kwargs"]) == ([ids(BULK_FROM)], {"attempt": 1, "accounts": [[OURS, BULK_FROM]]})
+    assert retry["kwargs"] == {"attempt": 4, "accounts": [[OURS, 1]]}
+    first = few[0]
     assert first["headers"]["task"] == "flux.deliver"
-    assert first["headers"]["argsrepr"] == f"3 deliveries, attempt 1: {ids(1)[0]}…"
+    assert first["headers"]["argsrepr"] in {f"{n} deliveries, attempt 1: {ids(1)[0]}…" for n in (3, 4)}
     assert first["headers"]["eta"] is None
     assert retry["headers"]["argsrepr"] == f"1 delivery, attempt 4: {ids(1)[0]}"
     assert retry["headers"]["eta"] is not None
@@ -79,29 +89,30 @@ def test_first_attempts_and_retries_go_to_their_own_queues(broker: str) -> None:
 
 def test_rings_that_wait_share_messages_of_bounded_size() -> None:
     many = ids(2 * MOST_IN_ONE_MESSAGE + 50)
-    now = [Ring("flux.deliver", "deliver", (each,), (("attempt", 1),)) for each in many]
-    later = Ring("flux.deliver", "retry", tuple(ids(5)), (("attempt", 2),), 99.0)
-    flood = Ring("flux.deliver", "bulk", tuple(ids(MOST_IN_ONE_FLOOD)), (("attempt", 1), ("account", "acct_1")))
-    messages = _messages([*now, later, flood])
-    assert [len(each.ids) for each in messages] == [MOST_IN_ONE_MESSAGE, MOST_IN_ONE_MESSAGE, 50, 5, MOST_IN_ONE_FLOOD]
+    now = [Ring("flux.deliver", "deliver", (each,), ((OURS, OTHER)[n % 2],), 1) for n, each in enumerate(many)]
+    later = Ring("flux.deliver", "retry", tuple(ids(5)), (OURS,) * 5, 2, run_at=99.0)
+    bulk = Ring("flux.deliver", "bulk", tuple(ids(MOST_IN_BULK)), (OURS,) * MOST_IN_BULK, 1, OURS)
+    messages = _messages([*now, later, bulk])
+    assert [len(each.ids) for each in messages] == [MOST_IN_ONE_MESSAGE, MOST_IN_ONE_MESSAGE, 50, 5, MOST_IN_BULK]
     assert [each for message in messages[:3] for each in message.ids] == many
-    assert messages[3:] == [later, flood]
+    assert [each for message in messages[:3] for each in message.accounts] == [OURS, OTHER] * (len(many) // 2)
+    assert messages[3:] == [later, bulk]
 
 
 def test_rings_that_come_during_the_pause_share_a_message(broker: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workers.bell.LINGER", Linger(60, 0, 60))
     bell = CeleryBell(app_on(broker))
-    bell.deliver(ids(1), attempt=1, countdown_seconds=0, account=None)
+    bell.deliver(of(OURS, 1), attempt=1, countdown_seconds=0)
     eventually(lambda: not bell._rings, "the bell has taken it, and then pauses until it is closed")
     for each in ids(20):
-        bell.deliver([each], attempt=1, countdown_seconds=0, account=None)
+        bell.deliver([(OURS, each)], attempt=1, countdown_seconds=0)
     bell.close()
     assert [each["args"] for each in sent(broker, "deliver")] == [[ids(1)], [ids(20)]]
 
 
 def test_nothing_is_sent_for_nothing(broker: str) -> None:
     bell = CeleryBell(app_on(broker))
-    bell.deliver([], attempt=1, countdown_seconds=0, account=None)
+    bell.deliver([], attempt=1, countdown_seconds=0)
     bell.fail([])
     bell.close()
     assert sent(broker, "deliver") == sent(broker, "control") == []
@@ -111,7 +122,7 @@ async def test_waiting_messages_are_counted(broker: str) -> None:
     bell = CeleryBell(app_on(broker))
     assert await bell.waiting_messages(retries=False) == 0
     for _ in range(3):
-        bell.deliver(ids(1), attempt=1, countdown_seconds=0, account=None)
+        bell.deliver(of(OURS, 1), attempt=1, countdown_seconds=0)
         eventually(lambda: not bell._rings, "the bell has taken it")
     bell.close()
     assert await bell.waiting_messages(retries=False) == len(sent(broker, "deliver"))
@@ -124,7 +135,7 @@ async def test_without_a_broker_rings_are_handed_over_and_the_bell_rests() -> No
         app = app_on(f"redis://127.0.0.1:{taken.getsockname()[1]}/0")
         handed_over: list[Ring] = []
         bell = CeleryBell(app, fallback=handed_over.append)
-        bell.deliver(ids(2), attempt=1, countdown_seconds=0, account=None)
+        bell.deliver(of(OURS, 2), attempt=1, countdown_seconds=0)
         bell.fail(ids(1))
         eventually(lambda: len(handed_over) == 2, "both rings are handed over")
         assert await bell.waiting_messages(retries=False) == 0
