@@ -60,7 +60,7 @@ _TAKE = """
     WITH mine AS (
         :mine:
     ), numbered AS (
-        SELECT mine.*, row_number() OVER (PARTITION BY event_id ORDER BY id) AS copy FROM mine
+        SELECT mine.*, row_number() OVER (PARTITION BY event_id ORDER BY is_parked, id) AS copy FROM mine
     ), weighed AS (
         SELECT numbered.*,
                coalesce(sum(CASE WHEN copy = 1 THEN octet_length(body) ELSE 0 END) OVER (

@@ -152,3 +152,16 @@ async def test_parking_costs_one_write_and_taking_up_another(
     assert await writes(world) - before == len(waiting), "what is parked is left alone, however long it waits"
     await store.claim_parked({webhook: 50})
     assert await writes(world) - before == len(waiting) + 50
+
+
+async def test_an_event_that_a_saturated_webhook_wants_too_goes_to_the_others_with_its_body(
+    world: World, store: DeliveryStore, account: AccountId, webhook: WebhookId
+) -> None:
+    others = [await world.webhook(account, "*") for _ in range(5)]
+    wanted = await deliveries_of(world, account, 20)
+    for saturated in [webhook, *others]:
+        lease = await store.claim(wanted, [saturated])
+        assert lease is not None
+        assert len(lease.claims) == 20 * len(others)
+        assert all(claim.event.encode() in claim.body for claim in lease.claims)
+        await world.do("UPDATE deliveries SET state = 'pending', token = NULL, leased_until = NULL, wake_at = due_at")

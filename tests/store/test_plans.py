@@ -174,7 +174,7 @@ def _cancel() -> tuple[str, dict[str, Any]]:
 def _claim(some: list[str]) -> dict[str, Any]:
     interval = timedelta(seconds=5)
     ours = {"ids": some, "from": sources(Move.CLAIM), "to": target(Move.CLAIM), "token": some[0]}
-    return ours | {"slack": interval, "lease": interval, "saturated": []}
+    return ours | {"slack": interval, "lease": interval, "saturated": [], "most_bytes": 2**24}
 
 
 def _parked(webhook: str) -> dict[str, tuple[str, dict[str, Any]]]:
