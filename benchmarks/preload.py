@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from benchmarks.payload import DATA, SECRET, TYPE
 from benchmarks.stage import Stage
-from flux_dispatch.domain.event import Event, compose_body
+from flux_dispatch.domain.event import Event, compose_body, serialised
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, new_id, public_id, uuid_hex
 from flux_dispatch.engine.accept import MOST_IN_ONE_COMMIT
 from flux_dispatch.store.accept import EventStore
@@ -108,11 +108,11 @@ def finish(stage: Stage, count: int) -> None:
 
 
 def _body() -> bytes:
-    return compose_body(public_id(Prefix.EVENT, "0" * 32), TYPE, datetime.now(UTC), DATA)
+    return compose_body(public_id(Prefix.EVENT, "0" * 32), TYPE, datetime.now(UTC), serialised(DATA))
 
 
 def _event(account: AccountId, number: int, data: dict[str, object]) -> Event:
     now = datetime.now(UTC)
     event_id = cast(EventId, new_id(Prefix.EVENT, int(now.timestamp() * 1000)))
     event_type = type_of(number % ENDPOINTS)
-    return Event(event_id, account, event_type, now, compose_body(event_id, event_type, now, data))
+    return Event(event_id, account, event_type, now, compose_body(event_id, event_type, now, serialised(data)))

@@ -17,14 +17,14 @@ import uvloop
 import yarl
 
 from benchmarks.payload import DATA, SECRET, TYPE
-from flux_dispatch.domain.event import compose_body
+from flux_dispatch.domain.event import compose_body, serialised
 from flux_dispatch.domain.ids import Prefix, new_id
 from flux_dispatch.domain.signing import sign_flux, sign_standard
 from flux_dispatch.http.client import PostClient
 
 _SECRETS = (SECRET,)
 _EVENT = new_id(Prefix.EVENT, int(time.time() * 1000))
-_BODY = compose_body(_EVENT, TYPE, datetime.now(UTC), DATA)
+_BODY = compose_body(_EVENT, TYPE, datetime.now(UTC), serialised(DATA))
 """Stored deliveries are sent as they are: so nothing is composed here either."""
 
 

@@ -65,6 +65,10 @@ class Settings(BaseModel):
     deny_networks: Networks = Field((), description="CIDRs that may not be reached though they are public.")
     require_https: bool = Field(default=True, description="Refuse webhooks whose URL is http://.")
 
+    webhooks_per_account: int = Field(
+        500, ge=1, le=100_000, description="How many webhooks an account may have; each event may go to all of them."
+    )
+
     max_body_bytes: int = Field(262_144, ge=1024, le=10_485_760, description="The largest request body the API takes.")
     log_format: Literal["console", "json"] = Field("console", description="How logs are written.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least level logged.")

@@ -2,9 +2,8 @@
 
 import asyncio
 import gc
-import resource
 import sys
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from typing import Any, TypeVar, cast
 
@@ -17,6 +16,7 @@ from flux_dispatch.domain.errors import Unavailable
 from flux_dispatch.domain.ids import AlertId, DeliveryId
 from workers.bell import CeleryBell, Ring
 from workers.loop import LoopThread
+from workers.process_limits import allow_many_sockets
 from workers.wiring import Verbs, open_verbs
 
 AWAY_SECONDS = 1.0
@@ -48,7 +48,7 @@ class RunningEngine:
 
     def start(self) -> None:
         """Open the database pool and the HTTP session, and begin to plan."""
-        _allow_many_sockets()
+        allow_many_sockets()
         _collect_rarely()
         sys.setswitchinterval(SWITCH_SECONDS)
         self._loop.start()
@@ -70,7 +70,8 @@ class RunningEngine:
 
     async def _start(self) -> None:
         self.verbs = await self._open.enter_async_context(open_verbs(self._settings, self._bell, self._threads))
-        self._planning = self._loop.loop.create_task(self._plan())
+        self._planning = self._loop.loop.create_task(self._repeat(self.verbs.plan.look))
+        self._beside(self._repeat(self.verbs.cancel.look))
 
     async def _drain(self) -> None:
         self._stopping.set()
@@ -78,10 +79,10 @@ class RunningEngine:
         await self.verbs.deliver.stop()
         await asyncio.gather(*self._side_work)
 
-    async def _plan(self) -> None:
+    async def _repeat(self, look: Callable[[], Awaitable[float]]) -> None:
         while not self._stopping.is_set():
             try:
-                pause = await self.verbs.plan.look()
+                pause = await look()
             except Unavailable:
                 log.warning("database.away", consequence="the planner waits for it")
                 pause = AWAY_SECONDS
@@ -145,12 +146,6 @@ class EngineStep(bootsteps.StartStopStep):  # type: ignore[misc]
 def running_engine(app: Celery) -> RunningEngine:
     """Return the engine of this worker process."""
     return cast(RunningEngine, app.flux_engine)
-
-
-def _allow_many_sockets() -> None:
-    """Raise the soft limit of open files to the hard one: each POST under way is a socket."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _collect_rarely() -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from aiohttp import web
 from celery import Celery
@@ -18,6 +19,8 @@ from flux_dispatch.domain.address import AddressPolicy
 from flux_dispatch.domain.retry import RetryTable
 from flux_dispatch.engine.accept import Accept
 from flux_dispatch.engine.alert import SendAlerts
+from flux_dispatch.engine.cancel import Cancel
+from flux_dispatch.engine.clock import DatabaseClock
 from flux_dispatch.engine.deliver import Deliver, Rules
 from flux_dispatch.engine.fail import Fail
 from flux_dispatch.engine.fan_out import FanOut
@@ -27,17 +30,22 @@ from flux_dispatch.engine.subscribe import Subscribe
 from flux_dispatch.http.sender import AiohttpSender, SenderLimits
 from flux_dispatch.store.accept import EventStore
 from flux_dispatch.store.accounts import AccountStore
+from flux_dispatch.store.cancel import CancelStore
+from flux_dispatch.store.clock import database_now
 from flux_dispatch.store.connect import answers, open_database
 from flux_dispatch.store.deliver import DeliveryStore
 from flux_dispatch.store.fail import FailureStore
 from flux_dispatch.store.keys import KeyStore
 from flux_dispatch.store.plan import PlanStore
-from flux_dispatch.store.reads import Reads
+from flux_dispatch.store.reads import LONGEST_READ_SECONDS, Reads
 from flux_dispatch.store.timing import LEASE_MARGIN, Timing
 from flux_dispatch.store.webhooks import WebhookStore
 from workers.bell import CeleryBell
 from workers.failpoints import arm_from_environment
 from workers.thrift import share_redis_clients
+
+KEY_CONNECTIONS = 3
+"""A key is asked for once in three seconds, by its digest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,7 @@ class Verbs:
     accept: Accept
     deliver: Deliver
     plan: Plan
+    cancel: Cancel
     fail: Fail
     alert: SendAlerts
 
@@ -76,6 +85,7 @@ async def open_verbs(settings: Settings, bell: CeleryBell, threads: int) -> Asyn
             accept=_accept(settings, hot, bell),
             deliver=deliver,
             plan=Plan(PlanStore(hot, timing), bell, settling, table, Work(deliver, fan_out)),
+            cancel=Cancel(CancelStore(hot)),
             fail=Fail(failures, bell),
             alert=SendAlerts(failures),
         )
@@ -92,21 +102,30 @@ async def api_application(settings: Settings) -> AsyncIterator[web.Application]:
     app.config_from_object(celery_settings(settings.need_redis_url()))
     bell = CeleryBell(app)
     database, hot = _databases(settings)
+    # apart, so that however many lists are asked for, a key is checked and an event accepted at once
+    url = settings.need_database_url()
+    reads = open_database(url, statement_timeout_seconds=LONGEST_READ_SECONDS)
+    keys = open_database(url, pool_size=KEY_CONNECTIONS)
     webhooks = WebhookStore(database)
     yield make_app(
         ApiParts(
             publish=_accept(settings, hot, bell),
-            subscribe=Subscribe(webhooks, _address_policy(settings), require_https=settings.require_https),
-            reads=Reads(database),
-            keys=KeyStore(database),
-            accounts=AccountStore(database),
+            subscribe=Subscribe(
+                webhooks,
+                _address_policy(settings),
+                require_https=settings.require_https,
+                most=settings.webhooks_per_account,
+            ),
+            reads=Reads(reads),
+            keys=KeyStore(keys),
+            accounts=AccountStore(keys),
             check_parts=lambda: _check_parts(database, bell),
             max_body_bytes=settings.max_body_bytes,
         )
     )
     await asyncio.to_thread(bell.close)
-    await hot.dispose()
-    await database.dispose()
+    for each in (hot, database, reads, keys):
+        await each.dispose()
 
 
 def _databases(settings: Settings) -> tuple[AsyncEngine, AsyncEngine]:
@@ -122,7 +141,8 @@ async def _check_parts(database: AsyncEngine, bell: CeleryBell) -> dict[str, boo
 def _accept(settings: Settings, database: AsyncEngine, bell: CeleryBell) -> Accept:
     timing = _timing(settings)
     first_delay = RetryTable.from_seconds(settings.retry_delays).delay_before(1)
-    return Accept(EventStore(database, timing), bell, first_delay=first_delay, horizon=timing.horizon)
+    clock = DatabaseClock(partial(database_now, database))
+    return Accept(EventStore(database, timing), bell, clock, first_delay=first_delay, horizon=timing.horizon)
 
 
 def _timing(settings: Settings) -> Timing:

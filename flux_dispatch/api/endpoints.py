@@ -7,7 +7,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from flux_dispatch.api import shown
-from flux_dispatch.api.body import EventBody, WebhookBody, read_body
+from flux_dispatch.api.body import WebhookBody, read_body, read_event
 from flux_dispatch.api.gate import ACCOUNT, needs
 from flux_dispatch.api.lists import Readers, answer_list, instant, one_of, read_filters
 from flux_dispatch.api.parts import PARTS
@@ -64,9 +64,9 @@ async def delete_webhook(request: web.Request) -> web.Response:
 @needs(Scope.EVENTS_WRITE)
 async def publish_event(request: web.Request) -> web.Response:
     """Accept an event: 202 when it is stored."""
-    body = await read_body(request, EventBody)
+    event_type, data = await read_event(request)
     key = request.headers.get("Idempotency-Key")
-    accepted = await request.app[PARTS].publish(request[ACCOUNT], body.type, body.data, idempotency_key=key)
+    accepted = await request.app[PARTS].publish(request[ACCOUNT], event_type, data, idempotency_key=key)
     headers = {"Idempotent-Replayed": "true"} if accepted.is_replay else None
     return web.Response(
         body=shown.accepted(accepted), status=HTTPStatus.ACCEPTED, headers=headers, content_type="application/json"
@@ -89,7 +89,7 @@ async def get_event(request: web.Request) -> web.Response:
     """Show an event."""
     event = EventId(_id(request, Prefix.EVENT))
     found = await request.app[PARTS].reads.event(request[ACCOUNT], event)
-    return web.json_response(shown.event(_there(found, event)))
+    return web.Response(text=shown.in_json(shown.event(_there(found, event))), content_type="application/json")
 
 
 @routes.get("/v1/events/{id}/deliveries")
@@ -102,7 +102,7 @@ async def list_deliveries_of_event(request: web.Request) -> web.Response:
     event = EventId(_id(request, Prefix.EVENT))
     _there(await reads.event(account, event), event)
     filters["event"] = uuid_hex(Prefix.EVENT, event)
-    return await answer_list(request, account, lambda page: reads.deliveries(account, page, filters), shown.delivery)
+    return await _answer_deliveries(request, filters)
 
 
 @routes.get("/v1/deliveries")
@@ -110,9 +110,7 @@ async def list_deliveries_of_event(request: web.Request) -> web.Response:
 async def list_deliveries(request: web.Request) -> web.Response:
     """List deliveries, by status, webhook and event if asked."""
     filters = read_filters(request, _DELIVERY_FILTERS)
-    account = request[ACCOUNT]
-    reads = request.app[PARTS].reads
-    return await answer_list(request, account, lambda page: reads.deliveries(account, page, filters), shown.delivery)
+    return await _answer_deliveries(request, filters)
 
 
 @routes.get("/v1/deliveries/{id}")
@@ -134,6 +132,17 @@ async def list_alerts(request: web.Request) -> web.Response:
     account = request[ACCOUNT]
     reads = request.app[PARTS].reads
     return await answer_list(request, account, lambda page: reads.alerts(account, page), shown.alert)
+
+
+async def _answer_deliveries(request: web.Request, filters: dict[str, Any]) -> web.Response:
+    account, reads = request[ACCOUNT], request.app[PARTS].reads
+    return await answer_list(
+        request,
+        account,
+        lambda page: reads.deliveries(account, page, filters),
+        shown.delivery,
+        order=("event", "id"),
+    )
 
 
 def _id(request: web.Request, prefix: Prefix) -> str:

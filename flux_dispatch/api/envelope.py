@@ -1,17 +1,30 @@
 """The one form of every error that the API answers."""
 
 import json
+import random
 from http import HTTPStatus
 from typing import Any, Final
 
 from aiohttp import web
 
-from flux_dispatch.domain.errors import FluxError, InvalidRequest, NotFound, Unauthenticated, Unavailable
+from flux_dispatch.domain.errors import (
+    FluxError,
+    InvalidRequest,
+    NotFound,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+)
 
 DOCUMENTATION: Final = "https://github.com/flux-dispatch/flux-dispatch/blob/main/docs"
 
 RETRY_SECONDS: Final = "1"
-"""What Retry-After says while the database is away."""
+"""What Retry-After says while the database is away, or an account reads too much at once."""
+
+
+def new_request_id() -> str:
+    """Return a name for a request, by which its log lines are found; no secret."""
+    return f"req_{random.getrandbits(96):024x}"
 
 
 def answer(error: FluxError, request_id: str) -> web.Response:
@@ -19,7 +32,7 @@ def answer(error: FluxError, request_id: str) -> web.Response:
     headers = {}
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unavailable | TooManyRequests):
         headers["Retry-After"] = RETRY_SECONDS
     body: dict[str, Any] = {
         "type": error.kind,
@@ -45,8 +58,15 @@ def from_http(error: web.HTTPException) -> FluxError:
             return _wrong_request(
                 "The request body is larger than allowed.", code="body_too_large", status=error.status
             )
+        case HTTPStatus.EXPECTATION_FAILED:
+            return bad_request("The only expectation that is met here is Expect: 100-continue.", error.status)
         case _:
-            return _wrong_request(error.reason, code="bad_request", status=error.status)
+            return bad_request(f"{error.reason}.", error.status)
+
+
+def bad_request(message: str, status: int) -> FluxError:
+    """Return the error for what is not good HTTP."""
+    return _wrong_request(message, code="bad_request", status=status)
 
 
 def _wrong_request(message: str, *, code: str, status: int) -> InvalidRequest:

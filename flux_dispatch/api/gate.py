@@ -1,6 +1,5 @@
 """The gate that every request passes: an id for it, who asks, whether they may, and one form for what goes wrong."""
 
-import random
 import time
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
@@ -9,8 +8,9 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from flux_dispatch.api.envelope import answer, from_http
+from flux_dispatch.api.envelope import answer, from_http, new_request_id
 from flux_dispatch.api.parts import ApiParts
+from flux_dispatch.api.read_limit import ReadLimit
 from flux_dispatch.domain.api_key import ApiKey, Scope, is_well_formed
 from flux_dispatch.domain.errors import (
     FluxError,
@@ -112,15 +112,20 @@ class Gate:
 def make_gate(parts: ApiParts) -> Middleware:
     """Return the middleware."""
     gate = Gate(parts)
+    read_limit = ReadLimit()
 
     @web.middleware
     async def pass_gate(request: web.Request, handler: Handler) -> web.StreamResponse:
-        request_id = f"req_{random.getrandbits(96):024x}"  # a name for a log line, no secret
+        request_id = new_request_id()
         try:
             scope = getattr(handler, "needs_scope", None)
             if scope is not None:
                 request[ACCOUNT] = await gate.account_of(request, scope)
-            response = await handler(request)
+            if scope is Scope.READ:
+                async with read_limit.place(request[ACCOUNT]):
+                    response = await handler(request)
+            else:
+                response = await handler(request)
         except FluxError as error:
             response = answer(error, request_id)
         except web.HTTPException as error:

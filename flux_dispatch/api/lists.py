@@ -1,5 +1,6 @@
 """Lists: newest first, in pages that a cursor continues."""
 
+import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -9,6 +10,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from aiohttp import web
 
+from flux_dispatch.api.shown import in_json
 from flux_dispatch.domain.errors import InvalidRequest
 from flux_dispatch.domain.ids import AccountId
 from flux_dispatch.store.reads import Page
@@ -26,20 +28,25 @@ async def answer_list(
     account: AccountId,
     fetch: Callable[[Page], Awaitable[Sequence[Thing]]],
     show: Callable[[Thing], dict[str, Any]],
+    *,
+    order: Sequence[str] = ("id",),
 ) -> web.Response:
-    """Answer one page of the list at this path.
+    """Answer one page of the list at this path, which is in the order of these ids of what it shows.
 
     Raises:
         InvalidRequest: 400 for a limit outside 1 to 100, or a cursor that is not of this list and account.
     """
     name = request.path
     limit = _limit(request.query.get("limit"))
-    before = _read_cursor(request.query.get("cursor"), name, account)
-    things = await fetch(Page(limit + 1, before))
+    after = _read_cursor(request.query.get("cursor"), name, account, len(order))
+    things = await fetch(Page(limit + 1, after))
     shown = [show(each) for each in things[:limit]]
     has_more = len(things) > limit
-    cursor = _cursor(name, account, shown[-1]["id"]) if has_more else None
-    return web.json_response({"object": "list", "data": shown, "has_more": has_more, "next_cursor": cursor})
+    cursor = _cursor(name, account, [shown[-1][key] for key in order]) if has_more else None
+    listed = ", ".join(map(in_json, shown))
+    more = json.dumps({"has_more": has_more, "next_cursor": cursor})
+    text = f'{{"object": "list", "data": [{listed}], {more[1:]}'
+    return web.Response(text=text, content_type="application/json")
 
 
 def read_filters(request: web.Request, readers: Readers) -> dict[str, Any]:
@@ -95,24 +102,27 @@ def _limit(text: str | None) -> int:
     return int(text)
 
 
-def _cursor(name: str, account: AccountId, last_id: str) -> str:
-    return urlsafe_b64encode(f"{name} {account} {last_id.rpartition('_')[2]}".encode()).decode()
+def _cursor(name: str, account: AccountId, last: Sequence[str]) -> str:
+    ids = "".join(each.rpartition("_")[2] for each in last)
+    return urlsafe_b64encode(f"{name} {account} {ids}".encode()).decode()
 
 
-def _read_cursor(text: str | None, name: str, account: AccountId) -> str | None:
+def _read_cursor(text: str | None, name: str, account: AccountId, count: int) -> tuple[str, ...] | None:
     if text is None:
         return None
     try:
-        of_list, _, id_hex = urlsafe_b64decode(text.encode("ascii")).decode().rpartition(" ")
+        of_list, _, ids = urlsafe_b64decode(text.encode("ascii")).decode().rpartition(" ")
     except ValueError:
-        of_list, id_hex = "", ""
-    if of_list != f"{name} {account}" or _ID_HEX.fullmatch(id_hex) is None:
+        of_list, ids = "", ""
+    after = tuple(ids[start : start + _ID_DIGITS] for start in range(0, len(ids), _ID_DIGITS))
+    if of_list != f"{name} {account}" or len(after) != count or not all(map(_ID_HEX.fullmatch, after)):
         raise _refused("This cursor does not belong to this list: use next_cursor of its last page.", "cursor")
-    return id_hex
+    return after
 
 
 def _refused(message: str, param: str) -> InvalidRequest:
     return InvalidRequest(message, param=param, code="invalid_parameter", status=HTTPStatus.BAD_REQUEST)
 
 
+_ID_DIGITS: Final = 32
 _ID_HEX = re.compile(r"[0-9a-f]{32}", re.ASCII)

@@ -2,11 +2,11 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from aiohttp import web
 
-from flux_dispatch.domain.event import Accepted
+from flux_dispatch.domain.event import Accepted, EventData
 from flux_dispatch.domain.ids import AccountId
 from flux_dispatch.engine.subscribe import Subscribe
 from flux_dispatch.store.accounts import AccountStore
@@ -18,7 +18,7 @@ class Publish(Protocol):
     """The accept verb, as the API calls it."""
 
     async def __call__(
-        self, account: AccountId, event_type: str, data: dict[str, Any], *, idempotency_key: str | None = None
+        self, account: AccountId, event_type: str, data: EventData, *, idempotency_key: str | None = None
     ) -> Accepted:
         """Return when the event is committed."""
         ...

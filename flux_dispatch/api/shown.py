@@ -1,15 +1,25 @@
 """Resources as the API shows them."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row
 
-from flux_dispatch.domain.event import Accepted, written, written_exactly
+from flux_dispatch.domain.event import Accepted, EventData, data_in, written, written_exactly
 from flux_dispatch.domain.ids import Prefix, public_id
 from flux_dispatch.domain.webhook import Webhook
+
+
+def in_json(shown: Mapping[str, Any]) -> str:
+    """Write what is shown; the data of an event stands there as its publisher wrote it."""
+    members = (
+        f"{json.dumps(name)}: {value.text if isinstance(value, EventData) else json.dumps(value)}"
+        for name, value in shown.items()
+    )
+    return f"{{{', '.join(members)}}}"
 
 
 def webhook(shown: Webhook) -> dict[str, Any]:
@@ -48,7 +58,7 @@ def event(row: Row[Any]) -> dict[str, Any]:
         "object": "event",
         "type": row.type,
         "created": written(row.created_at),
-        "data": json.loads(row.body)["data"],
+        "data": data_in(row.body),
         "status": row.status,
         "deliveries": {
             "total": row.total,

@@ -74,12 +74,15 @@ def run_migrate(settings: Settings) -> None:
 async def _serve_api(settings: Settings) -> None:
     from aiohttp import web
 
+    from flux_dispatch.api.server import ApiRunner
+    from workers.process_limits import allow_many_sockets
     from workers.wiring import api_application
 
+    allow_many_sockets()
     await _check_database(settings)
     port_to_use(settings.api_host, settings.api_port, "FLUX_API_PORT")
     async with api_application(settings) as application:
-        runner = web.AppRunner(application, access_log=None, handle_signals=False)
+        runner = ApiRunner(application)
         await runner.setup()
         site = web.TCPSite(runner, settings.api_host, settings.api_port, backlog=1024)
         await site.start()

@@ -7,7 +7,9 @@
     │   ├── Unauthenticated        no usable API key
     │   ├── Forbidden              a good key without the right
     │   ├── NotFound               no such thing in this account
-    │   └── IdempotencyConflict    one key, two different bodies
+    │   ├── IdempotencyConflict    one key, two different bodies
+    │   ├── QueryTooSlow           too much to read; narrower filters will do
+    │   └── TooManyRequests        too much at once; less, or later, will do
     ├── SignatureError         a signature does not prove what it should (code says why)
     └── OurError               the fault is on our side
         ├── IllegalMove            a delivery was asked to do what its state does not allow
@@ -97,6 +99,20 @@ class IdempotencyConflict(CallerError):
     status = HTTPStatus.CONFLICT
     kind = "idempotency_error"
     code = "idempotency_key_reused"
+
+
+class QueryTooSlow(CallerError):
+    """What was asked for would take too long to find; asking for less will do."""
+
+    code = "query_too_slow"
+
+
+class TooManyRequests(CallerError):
+    """The account asks for more at once than it may; the same request may be sent again a little later."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    kind = "rate_limit_error"
+    code = "too_many_reads"
 
 
 class SignatureError(FluxError):

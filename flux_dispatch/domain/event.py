@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -69,24 +70,69 @@ def patterns_that_match(event_type: str) -> list[str]:
     return ["*", *prefixes, event_type]
 
 
-def compose_body(event_id: str, event_type: str, created_at: datetime, data: dict[str, Any]) -> bytes:
-    """Serialise the payload: ASCII JSON, exactly id, type, created, data, in this order.
+@dataclass(frozen=True, slots=True)
+class EventData:
+    """What an event says: a JSON object, in the writing of whoever published it.
 
-    ASCII because some verifiers decode the body with another charset before they check it.
+    `text` is ASCII. Numbers, the order of keys, escapes and white space are the producer's; they are carried, never
+    read and written again, which would turn 1e2 into 100.0 and cut a number to the digits that a float has.
+    """
+
+    text: str
+
+
+def carried(text: str, parsed: dict[str, Any]) -> EventData:
+    """Return data that came as JSON text, which was parsed already; the parser took it, so its syntax is good.
+
+    Characters beyond ASCII, which can only stand in strings, become escapes: some verifiers decode the body with
+    another charset before they check it.
 
     Raises:
-        InvalidRequest: the data holds what JSON or the database cannot (NaN, a lone surrogate, a NUL).
+        InvalidRequest: it holds what the database and other parsers cannot: U+0000 or half a surrogate pair.
     """
-    payload = {"id": event_id, "type": event_type, "created": written(created_at), "data": data}
+    if not text.isascii():
+        text = _BEYOND_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)
+    if _ESCAPE in text:
+        try:
+            _check_escapes(text, parsed)
+        except ValueError as error:
+            raise _not_json() from error
+    return EventData(text)
+
+
+def serialised(data: dict[str, Any]) -> EventData:
+    """Return data that came as Python objects, written once.
+
+    Raises:
+        InvalidRequest: it holds what JSON or the database cannot: NaN, half a surrogate pair, U+0000.
+    """
     try:
-        body = json.dumps(payload, separators=(",", ":"), allow_nan=False)
-        if _RARE in body:
-            _check_rare_characters(body, data)
+        text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+        if _ESCAPE in text:
+            _check_escapes(text, data)
     except (ValueError, RecursionError) as error:
-        message = "The data cannot be written as JSON: it holds NaN, Infinity, U+0000 or half a surrogate pair, "
-        message += "or is nested too deeply."
-        raise InvalidRequest(message, param="data", code="invalid_json", status=HTTPStatus.BAD_REQUEST) from error
-    return body.encode("ascii")
+        raise _not_json() from error
+    return EventData(text)
+
+
+def compose_body(event_id: str, event_type: str, created_at: datetime, data: EventData) -> bytes:
+    """Put the payload together: ASCII JSON, exactly id, type, created, data, in this order."""
+    head = f'{{"id":"{event_id}","type":"{event_type}","created":"{written(created_at)}"'
+    return f"{head},{_DATA}{data.text}}}".encode("ascii")
+
+
+def data_in(body: bytes) -> EventData:
+    """Return the data of a payload, as it stands there; nothing before it can hold a quotation mark of its own."""
+    return EventData(body[body.index(_DATA.encode()) + len(_DATA) : -1].decode("ascii"))
+
+
+def says_the_same(one: EventData, other: EventData) -> bool:
+    """Say whether two data mean the same, whatever the order of their keys, their white space and their escapes.
+
+    Numbers are the same when their values are, to the last digit: 1, 1.0 and 1e0 are one number, 0.1 and
+    0.10000000000000001 are two. A key that stands twice in an object is not read as any parser would.
+    """
+    return one.text == other.text or _meaning(one) == _meaning(other)
 
 
 def written(instant: datetime) -> str:
@@ -99,12 +145,39 @@ def written_exactly(instant: datetime) -> str:
     return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _check_rare_characters(body: str, data: dict[str, Any]) -> None:
-    if _NUL.search(body):
-        raise ValueError(body)
-    json.dumps(data, ensure_ascii=False).encode()  # UnicodeEncodeError, a ValueError, for half a surrogate pair
+def _check_escapes(text: str, data: dict[str, Any]) -> None:
+    if _NUL.search(text):
+        raise ValueError(text)
+    if _SURROGATE.search(text):
+        json.dumps(data, ensure_ascii=False).encode()  # UnicodeEncodeError, a ValueError, for half a surrogate pair
 
 
-_RARE = "\\u"
+def _not_json() -> InvalidRequest:
+    message = "The data cannot be written as JSON: it holds NaN, Infinity, U+0000 or half a surrogate pair, "
+    message += "or is nested too deeply."
+    return InvalidRequest(message, param="data", code="invalid_json", status=HTTPStatus.BAD_REQUEST)
+
+
+def _meaning(data: EventData) -> object:
+    return json.loads(data.text, parse_int=_number, parse_float=_number, object_pairs_hook=_members)
+
+
+def _number(text: str) -> tuple[Decimal | str]:
+    """Return a number's exact value; within a tuple, so that 1 is not true."""
+    try:
+        return (Decimal(text),)
+    except InvalidOperation:
+        return (text,)  # its exponent is beyond all bounds
+
+
+def _members(pairs: list[tuple[str, object]]) -> object:
+    members = dict(pairs)
+    return members if len(members) == len(pairs) else tuple(pairs)
+
+
+_DATA: Final = '"data":'
+_ESCAPE: Final = "\\u"
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _TYPE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", re.ASCII)

@@ -51,6 +51,14 @@ class Webhook:
     updated_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """What one look did for a webhook that was deleted or disabled: how many of its deliveries it canceled."""
+
+    webhook: WebhookId
+    canceled: int
+
+
 def check_patterns(patterns: Sequence[str]) -> tuple[str, ...]:
     """Return the event patterns without repeats, in the order given: exact types, `order.*`, or `*`.
 

@@ -1,12 +1,21 @@
 """Accept: an event is stored with one delivery for each webhook that wants it, then its workers are rung."""
 
-import time
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, cast
 
 from flux_dispatch.domain.errors import IdempotencyConflict, InvalidRequest, MalformedId, NotFound
-from flux_dispatch.domain.event import Accepted, Event, Stored, check_type, compose_body
+from flux_dispatch.domain.event import (
+    Accepted,
+    Event,
+    EventData,
+    Stored,
+    check_type,
+    compose_body,
+    data_in,
+    says_the_same,
+    serialised,
+)
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, new_id, uuid_hex
 from flux_dispatch.engine import failpoint
 from flux_dispatch.engine.fan_out_estimate import FanOutEstimate
@@ -43,19 +52,29 @@ class Bell(Protocol):
         ...
 
 
+class Clock(Protocol):
+    """What accepting needs to know of the time: the one clock by which ids and times of events are made."""
+
+    async def now(self) -> datetime:
+        """Return the time."""
+        ...
+
+
 class Accept:
     """Stores events; those that come together share one commit and then share messages.
 
     Args:
         events: the store.
         bell: rung after the commit.
+        clock: the time that events are made at.
         first_delay: the retry table's delay before the first attempt.
         horizon: what is due later than this is left to the planner.
     """
 
-    def __init__(self, events: Events, bell: Bell, *, first_delay: timedelta, horizon: timedelta) -> None:
+    def __init__(self, events: Events, bell: Bell, clock: Clock, *, first_delay: timedelta, horizon: timedelta) -> None:
         self._events = events
         self._bell = bell
+        self._clock = clock
         self._first_delay = first_delay
         self._is_rung_at_once = first_delay <= horizon
         self._expected = FanOutEstimate()
@@ -63,9 +82,16 @@ class Accept:
         self._store_heavy = self._grouped(lanes=1)
 
     async def __call__(
-        self, account: AccountId, event_type: str, data: dict[str, Any], *, idempotency_key: str | None = None
+        self,
+        account: AccountId,
+        event_type: str,
+        data: EventData | dict[str, Any],
+        *,
+        idempotency_key: str | None = None,
     ) -> Accepted:
         """Return when the event is committed.
+
+        Data that came as JSON text is stored in these very words, data that came as objects is written once.
 
         Raises:
             InvalidRequest: the account's id, the type, the data or the key is not what it must be; nothing is stored.
@@ -74,14 +100,14 @@ class Accept:
             Unavailable: the database is away; whether the event is stored is not known, so send it again with its key.
         """
         _check(account, event_type, data, idempotency_key)
-        event = _new_event(account, event_type, data, idempotency_key)
+        event = _new_event(await self._clock.now(), account, event_type, _as_text(data), idempotency_key)
         is_heavy = self._expected.deliveries_of(event) > HEAVY_FROM
         stored = await (self._store_heavy(event) if is_heavy else self._store_light(event))
         if stored is None:
             message = f"There is no account {account}."
             raise NotFound(message)
         if stored.is_earlier:
-            _check_same(stored.event, event.type, data)
+            _check_same(stored.event, event)
         return Accepted(stored.event, stored.webhooks, stored.is_earlier)
 
     def _grouped(self, lanes: int) -> Grouped[Event, Stored | None]:
@@ -104,10 +130,12 @@ class Accept:
         self._bell.deliver(owed, attempt=1, countdown_seconds=self._first_delay.total_seconds())
 
 
-def _new_event(account: AccountId, event_type: str, data: dict[str, Any], key: str | None) -> Event:
-    now = time.time()
-    event_id = cast(EventId, new_id(Prefix.EVENT, int(now * 1000)))
-    created_at = datetime.fromtimestamp(now, UTC)
+def _as_text(data: EventData | dict[str, Any]) -> EventData:
+    return data if isinstance(data, EventData) else serialised(data)
+
+
+def _new_event(created_at: datetime, account: AccountId, event_type: str, data: EventData, key: str | None) -> Event:
+    event_id = cast(EventId, new_id(Prefix.EVENT, int(created_at.timestamp() * 1000)))
     body = compose_body(event_id, event_type, created_at, data)
     return Event(event_id, account, event_type, created_at, body, key)
 
@@ -123,7 +151,7 @@ def _check(account: object, event_type: object, data: object, key: object) -> No
     if not isinstance(event_type, str):
         raise InvalidRequest("An event type is a text.", param="type", code="invalid_event_type")
     check_type(event_type)
-    if not isinstance(data, dict):
+    if not isinstance(data, dict | EventData):
         raise InvalidRequest("The data of an event is a JSON object.", param="data")
     _check_key(key)
 
@@ -138,7 +166,7 @@ def _check_key(key: object) -> None:
         raise InvalidRequest(message, param="Idempotency-Key", code="invalid_idempotency_key")
 
 
-def _check_same(earlier: Event, event_type: str, data: dict[str, Any]) -> None:
-    if earlier.body != compose_body(earlier.id, event_type, earlier.created_at, data):
+def _check_same(earlier: Event, event: Event) -> None:
+    if earlier.type != event.type or not says_the_same(data_in(earlier.body), data_in(event.body)):
         message = "This idempotency key was used with another event. Use a new key for a new event."
         raise IdempotencyConflict(message)

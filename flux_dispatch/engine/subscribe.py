@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Protocol
 
 from flux_dispatch.domain.address import AddressPolicy
-from flux_dispatch.domain.errors import NotFound
+from flux_dispatch.domain.errors import InvalidRequest, NotFound
 from flux_dispatch.domain.ids import AccountId, WebhookId
 from flux_dispatch.domain.signing import SECRET_BYTES, secret_from
 from flux_dispatch.domain.url import check_url
@@ -15,8 +16,8 @@ from flux_dispatch.domain.webhook import Draft, Webhook, check_description, chec
 class Webhooks(Protocol):
     """What subscribing needs of the store."""
 
-    async def add(self, account: AccountId, draft: Draft, secret: str) -> Webhook:
-        """Store a new webhook."""
+    async def add(self, account: AccountId, draft: Draft, secret: str, *, most: int) -> Webhook | None:
+        """Store a new webhook; None when the account has `most` already."""
         ...
 
     async def delete(self, account: AccountId, webhook: WebhookId) -> bool:
@@ -31,12 +32,14 @@ class Subscribe:
         webhooks: the store.
         policy: which addresses a URL may name.
         require_https: whether `http://` is refused.
+        most: how many webhooks an account may have; each of its events may have to be sent to all of them.
     """
 
-    def __init__(self, webhooks: Webhooks, policy: AddressPolicy, *, require_https: bool) -> None:
+    def __init__(self, webhooks: Webhooks, policy: AddressPolicy, *, require_https: bool, most: int) -> None:
         self._webhooks = webhooks
         self._policy = policy
         self._require_https = require_https
+        self._most = most
 
     async def create(
         self, account: AccountId, *, url: str, events: Sequence[str], description: str, headers: Mapping[str, str]
@@ -44,7 +47,8 @@ class Subscribe:
         """Create a webhook with a new secret.
 
         Raises:
-            InvalidRequest: a value is not what it must be; `param` names it, and nothing is stored.
+            InvalidRequest: a value is not what it must be, then `param` names it; or the account has as many webhooks
+                as it may have. Nothing is stored.
         """
         draft = Draft(
             url=check_url(url, require_https=self._require_https, policy=self._policy),
@@ -52,7 +56,12 @@ class Subscribe:
             description=check_description(description),
             headers=check_headers(headers),
         )
-        return await self._webhooks.add(account, draft, secret_from(os.urandom(SECRET_BYTES)))
+        made = await self._webhooks.add(account, draft, secret_from(os.urandom(SECRET_BYTES)), most=self._most)
+        if made is None:
+            message = f"This account has {self._most} webhooks and may not have more. Delete those that nobody needs, "
+            message += "or have an operator raise FLUX_WEBHOOKS_PER_ACCOUNT."
+            raise InvalidRequest(message, code="too_many_webhooks", status=HTTPStatus.CONFLICT)
+        return made
 
     async def delete(self, account: AccountId, webhook: WebhookId) -> None:
         """Delete a webhook; what was still to be delivered to it is canceled.

@@ -3,13 +3,13 @@
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Row, func, insert, update
+from sqlalchemy import Row, and_, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.ids import AccountId, Prefix, WebhookId, public_id, uuid_hex
 from flux_dispatch.domain.webhook import Draft, Status, Webhook
 from flux_dispatch.store.connect import statement
-from flux_dispatch.store.tables import webhooks
+from flux_dispatch.store.tables import accounts, webhooks
 
 
 class WebhookStore:
@@ -18,8 +18,8 @@ class WebhookStore:
     def __init__(self, database: AsyncEngine) -> None:
         self._database = database
 
-    async def add(self, account: AccountId, draft: Draft, secret: str) -> Webhook:
-        """Store a new webhook, enabled from now on."""
+    async def add(self, account: AccountId, draft: Draft, secret: str, *, most: int) -> Webhook | None:
+        """Store a new webhook, enabled from now on; None when the account has as many as it may have."""
         values = {
             "account_id": UUID(uuid_hex(Prefix.ACCOUNT, account)),
             "url": draft.url,
@@ -29,9 +29,17 @@ class WebhookStore:
             "status": Status.ENABLED.value,
             "secrets": [secret],
         }
+        theirs = and_(webhooks.c.account_id == values["account_id"], webhooks.c.deleted_at.is_(None))
         async with statement(self._database) as connection:
-            made = await connection.execute(insert(webhooks).values(values).returning(webhooks))
-            return webhook_of(made.one())
+            await connection.execution_options(isolation_level="READ COMMITTED")
+            async with connection.begin():
+                # one at a time for each account: the count that follows sees what the one before has stored
+                whose = select(accounts.c.id).where(accounts.c.id == values["account_id"])
+                await connection.execute(whose.with_for_update(key_share=True))
+                if (await connection.execute(select(func.count()).where(theirs))).scalar_one() >= most:
+                    return None
+                made = await connection.execute(insert(webhooks).values(values).returning(webhooks))
+                return webhook_of(made.one())
 
     async def delete(self, account: AccountId, webhook: WebhookId) -> bool:
         """Delete a webhook; False when the account has no such one. No event reaches it from this commit on."""

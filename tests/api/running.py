@@ -13,6 +13,7 @@ from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from config.settings import load_settings
+from flux_dispatch.api.server import ApiRunner
 from flux_dispatch.domain.api_key import Scope
 from flux_dispatch.domain.ids import AccountId
 from flux_dispatch.store.accounts import AccountStore
@@ -48,7 +49,7 @@ async def running(database_url: str, redis_url: str, **settings: str) -> AsyncIt
     """Yield the URL of an API; further settings by their names in lower case."""
     given = {"database_url": database_url, "redis_url": redis_url, **settings}
     async with api_application(load_settings({f"FLUX_{name.upper()}": value for name, value in given.items()})) as app:
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1)
+        runner = ApiRunner(app, shutdown_timeout=1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         yield f"http://127.0.0.1:{runner.addresses[0][1]}"

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from flux_dispatch.api import body
+from flux_dispatch.api import body, json_text
 from tests.api.running import EVENT, Caller, check_error
 from tests.store.world import World
 
@@ -28,6 +28,15 @@ NOT_JSON = {
     "Infinity": b'{"type":"a","data":{"a":-Infinity}}',
     "a byte order mark": b"\xef\xbb\xbf" + SMALL,
     "UTF-16": SMALL.decode().encode("utf-16"),
+    "a comma too many": b'{"type":"a","data":{},}',
+    "no comma": b'{"type":"a" "data":{}}',
+    "no colon": b'{"type" "a","data":{}}',
+    "no value": b'{"type":,"data":{}}',
+    "a name without quotation marks": b'{type:"a","data":{}}',
+    "a number with a zero before it": b'{"type":"a","data":{"a":01}}',
+    "an escape that is none": rb'{"type":"a","data":{"a":"\q"}}',
+    "a line break in a text": b'{"type":"a","data":{"a":"\n"}}',
+    "data twice": b'{"type":"a","data":{},"data":{}}',
     "invalid UTF-8": b'{"type":"a","data":{"a":"\xff"}}',
     "a surrogate in UTF-8": b'{"type":"a","data":{"a":"\xed\xa0\x80"}}',
 }
@@ -73,7 +82,7 @@ async def test_a_value_of_the_wrong_type_is_refused(ours: Caller, world: World) 
 
 
 async def test_data_may_be_nested_to_a_known_depth(ours: Caller, world: World) -> None:
-    inside = body.MOST_NESTED - 1
+    inside = json_text.MOST_NESTED - 1
     deepest = {"type": "a", "data": _nested(inside)}
     answer = await ours.http.post("/v1/events", json=deepest)
     assert (answer.status_code, answer.json()["data"]) == (202, deepest["data"])

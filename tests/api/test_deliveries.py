@@ -51,7 +51,7 @@ async def test_deliveries_are_narrowed_by_status_webhook_and_event(ours: Caller,
     first, second = await ours.webhook("*"), await ours.webhook("invoice.*")
     event, invoice = await ours.event(), await ours.event("invoice.paid")
     await world.do(
-        "UPDATE deliveries SET state = 'delivered' WHERE event_id = CAST(:event AS uuid)",
+        "UPDATE deliveries SET state = 'delivered', ended_at = flux_now() WHERE event_id = CAST(:event AS uuid)",
         event=uuid_hex(Prefix.EVENT, event["id"]),
     )
     for filters, expected in [

@@ -25,9 +25,73 @@ async def test_an_event_is_stored_when_it_is_answered(ours: Caller, world: World
     body = await world.scalar("SELECT body FROM events WHERE id = CAST(:id AS uuid)", id=_hex(event))
     assert body.isascii()
     payload = {name: event[name] for name in ("id", "type", "created", "data")}
-    assert bytes(body) == json.dumps(payload, separators=(",", ":")).encode()
+    assert bytes(body) == json.dumps(payload, separators=(",", ":")).replace("\\u007f", "\x7f").encode()
     (delivery,) = (await ours.http.get(f"/v1/events/{event['id']}/deliveries")).json()["data"]
     assert (delivery["event"], delivery["webhook"]) == (event["id"], webhook["id"])
+
+
+async def test_an_event_is_made_by_the_database_s_clock(ours: Caller, world: World) -> None:
+    await world.pass_time(3600)  # as for an API whose own clock is an hour late
+    event = await ours.event()
+    (row,) = await world.rows("SELECT created_at, extract(epoch FROM created_at - flux_now()) AS off FROM events")
+    assert abs(row.off) < 5
+    assert event["created"] == row.created_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert int(_hex(event)[:12], 16) == pytest.approx(row.created_at.timestamp() * 1000, abs=1)
+
+
+WRITTEN = [
+    '{"wei":0.1000000000000000055511151231257827,"e":1e2,"n":-0,"f":1.0,"g":1E+2}',
+    '{ "b" : 1,\r\n\t"a": [ ] }',
+    r'{"\u0061\/":"\u00E9\ud83d\ude00\\u0000\"","q":"}\",\"data\":{"}',
+    '{"a":1,"a":2}',
+    '{"data":{"data":{}},"id":"evt","created":"","type":""}',
+    "{}",
+]
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+async def test_data_is_carried_as_it_was_written(ours: Caller, world: World, written: str) -> None:
+    for sent in (f'{{"type":"a","data":{written}}}', f' {{ "data" : {written} , "type":"a" }}\n'):
+        answer = await ours.http.post("/v1/events", content=sent, headers={"Content-Type": "application/json"})
+        assert answer.status_code == 202, answer.text
+        event = answer.json()
+        body = await world.scalar("SELECT body FROM events WHERE id = CAST(:id AS uuid)", id=_hex(event))
+        head = f'{{"id":"{event["id"]}","type":"a","created":"{event["created"]}","data":'
+        assert bytes(body).decode() == f"{head}{written}}}"
+        shown = await ours.http.get(f"/v1/events/{event['id']}")
+        for seen in (answer, shown, await ours.http.get("/v1/events")):
+            assert written in seen.text
+            assert seen.headers["Content-Type"].startswith("application/json")
+
+
+async def test_what_is_beyond_ascii_becomes_escapes_and_nothing_else_changes(ours: Caller, world: World) -> None:
+    sent = '{"type":"a","data":{"é":"\\"№ \U0001f600\\\\","n":1.50}}'
+    answer = await ours.http.post("/v1/events", content=sent.encode(), headers={"Content-Type": "application/json"})
+    body = await world.scalar("SELECT body FROM events")
+    assert bytes(body).endswith(rb',"data":{"\u00e9":"\"\u2116 \ud83d\ude00\\","n":1.50}}')
+    assert answer.json()["data"] == json.loads(sent)["data"]
+
+
+@pytest.mark.parametrize(
+    ("again", "status"),
+    [
+        ('{"a":{"y":[1,2],"x":"é"},"n":1}', 202),
+        ('{"n":1,"a":{"x":"é","y":[1,2]}}', 202),
+        (' { "n" : 1.0, "a" : { "x" : "\\u00e9", "y" : [1e0, 20e-1] } }', 202),
+        ('{"a":{"y":[2,1],"x":"é"},"n":1}', 409),
+        ('{"a":{"y":[1,2],"x":"é"},"n":1.0000000000000000000001}', 409),
+        ('{"a":{"y":[1,2],"x":"é"},"n":true}', 409),
+        ('{"a":{"y":[1,2],"x":"é"},"n":"1"}', 409),
+        ('{"a":{"y":[1,2],"x":"é"},"n":2,"n":1}', 409),
+        ('{"a":{"y":[1,2],"x":"é"},"n":1e-9999999999999999999}', 409),
+    ],
+)
+async def test_the_same_key_is_for_what_means_the_same(ours: Caller, world: World, again: str, status: int) -> None:
+    headers = {"Content-Type": "application/json", "Idempotency-Key": "order-7"}
+    for data, expected in [('{"a":{"y":[1,2],"x":"é"},"n":1}', 202), (again, status)]:
+        answer = await ours.http.post("/v1/events", content=f'{{"type":"a","data":{data}}}'.encode(), headers=headers)
+        assert answer.status_code == expected, answer.text
+    assert await world.scalar("SELECT count(*) FROM events") == 1
 
 
 async def test_an_event_that_nobody_wants_says_so(ours: Caller) -> None:
@@ -117,7 +181,7 @@ async def test_the_status_of_an_event_follows_from_its_deliveries(
     event = await ours.event()
     rows = await world.rows("SELECT id FROM deliveries ORDER BY id")
     for row, state in zip(rows, states, strict=True):
-        await world.do("UPDATE deliveries SET state = :state WHERE id = :id", id=row.id, state=state)
+        await world.put(row.id, state)
     if "failed" in states:
         await world.do("UPDATE events SET failed_at = flux_now()")
     shown = (await ours.http.get(f"/v1/events/{event['id']}")).json()

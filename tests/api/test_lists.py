@@ -1,11 +1,12 @@
 """Lists: every page once, newest first; a cursor, limit or filter that is none is refused."""
 
 from base64 import urlsafe_b64encode
+from datetime import datetime
 from typing import Any
 
 import pytest
 
-from flux_dispatch.domain.ids import Prefix, uuid_hex
+from flux_dispatch.domain.ids import Prefix, new_id, uuid_hex
 from tests.api.running import Caller, check_error
 from tests.store.world import World
 
@@ -98,9 +99,11 @@ async def test_a_cursor_of_rubbish_is_refused(ours: Caller) -> None:
 async def test_events_are_narrowed_by_type_and_time(ours: Caller, world: World) -> None:
     early, late = await ours.event("a"), await ours.event("b")
     for event, at in [(early, "2026-01-15T10:00:00Z"), (late, "2026-01-15T12:00:00Z")]:
+        made_at = datetime.fromisoformat(at)
         await world.do(
-            "UPDATE events SET created_at = CAST(CAST(:at AS text) AS timestamptz) WHERE id = CAST(:id AS uuid)",
-            at=at,
+            "UPDATE events SET created_at = :at, id = CAST(:new_id AS uuid) WHERE id = CAST(:id AS uuid)",
+            at=made_at,
+            new_id=uuid_hex(Prefix.EVENT, new_id(Prefix.EVENT, int(made_at.timestamp() * 1000))),
             id=uuid_hex(Prefix.EVENT, event["id"]),
         )
     for filters, expected in [

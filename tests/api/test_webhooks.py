@@ -1,10 +1,13 @@
 """Webhooks over HTTP: created, listed, shown, deleted, and refused with the field that is wrong."""
 
+import asyncio
 import re
 from datetime import UTC, datetime
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from flux_dispatch.domain.signing import SECRET_BYTES
-from tests.api.running import URL, Caller, check_error, running
+from tests.api.running import URL, Caller, calling, check_error, running
 from tests.store.world import World
 
 REFUSED_URLS = [
@@ -143,3 +146,21 @@ async def test_an_operator_can_open_plain_http_and_networks(ours: Caller, databa
         assert answer.json()["url"] == given["url"]
         refused = await ours.http.post(f"{api}/v1/webhooks", json={**given, "url": "http://10.0.0.1/"})
         check_error(refused, 422, "blocked_address", "url")
+
+
+async def test_an_account_may_have_so_many_webhooks_and_no_more(
+    database_url: str, redis_url: str, database: AsyncEngine, world: World
+) -> None:
+    async with running(database_url, redis_url, webhooks_per_account="5") as api, calling(api, database) as ours:
+        kept = await ours.webhook("*")
+        answers = await asyncio.gather(
+            *(ours.http.post("/v1/webhooks", json={"url": URL, "events": ["*"]}) for _ in range(50))
+        )
+        assert sorted(each.status_code for each in answers) == [201] * 4 + [409] * 46
+        error = next(check_error(each, 409, "too_many_webhooks") for each in answers if each.status_code == 409)
+        assert "FLUX_WEBHOOKS_PER_ACCOUNT" in error["message"]
+        assert await world.scalar("SELECT count(*) FROM webhooks") == 5
+        assert (await ours.http.delete(f"/v1/webhooks/{kept['id']}")).status_code == 204
+        await ours.webhook("*")
+        async with calling(api, database) as theirs:
+            await theirs.webhook("*")

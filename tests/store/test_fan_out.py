@@ -11,7 +11,7 @@ from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, uuid_hex
 from flux_dispatch.engine.accept import Accept
 from flux_dispatch.engine.fan_out import FanOut
 from flux_dispatch.store.accept import FAN_OUT_AT_ONCE, EventStore
-from tests.store.world import SECRET, TIMING, World
+from tests.store.world import SECRET, TIMING, World, database_clock
 
 
 class Bell:
@@ -34,7 +34,13 @@ def bell() -> Bell:
 
 @pytest.fixture
 async def accept(world: World, bell: Bell) -> Accept:
-    return Accept(EventStore(world.database, TIMING), bell, first_delay=timedelta(0), horizon=TIMING.horizon)
+    return Accept(
+        EventStore(world.database, TIMING),
+        bell,
+        database_clock(world),
+        first_delay=timedelta(0),
+        horizon=TIMING.horizon,
+    )
 
 
 @pytest.fixture

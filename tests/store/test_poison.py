@@ -17,7 +17,7 @@ from flux_dispatch.engine.batch import Word
 from flux_dispatch.engine.settling import Settling
 from flux_dispatch.store.accept import EventStore
 from flux_dispatch.store.deliver import DeliveryStore
-from tests.store.world import TIMING, World, event
+from tests.store.world import TIMING, World, database_clock, event
 from tests.waiting import let_others_run
 
 
@@ -45,7 +45,13 @@ MALFORMED: list[tuple[Any, Any, Any]] = [
 @pytest.mark.parametrize(("account", "event_type", "data"), MALFORMED)
 async def test_a_malformed_event_costs_no_other_event(world: World, account: Any, event_type: Any, data: Any) -> None:
     ours = await world.account()
-    accept = Accept(EventStore(world.database, TIMING), Silent(), first_delay=timedelta(0), horizon=TIMING.horizon)
+    accept = Accept(
+        EventStore(world.database, TIMING),
+        Silent(),
+        database_clock(world),
+        first_delay=timedelta(0),
+        horizon=TIMING.horizon,
+    )
     good = [accept(ours, "order.completed", {"n": n}) for n in range(20)]
     poison = accept(ours if account == "OURS" else account, event_type, data)
     outcomes = await asyncio.gather(*good[:10], poison, *good[10:], return_exceptions=True)
@@ -57,7 +63,13 @@ async def test_a_malformed_event_costs_no_other_event(world: World, account: Any
 async def test_an_event_that_the_database_refuses_costs_no_other_event(world: World) -> None:
     ours = await world.account()
     await world.do("ALTER TABLE events ADD CHECK (type <> 'order.refused')")
-    accept = Accept(EventStore(world.database, TIMING), Silent(), first_delay=timedelta(0), horizon=TIMING.horizon)
+    accept = Accept(
+        EventStore(world.database, TIMING),
+        Silent(),
+        database_clock(world),
+        first_delay=timedelta(0),
+        horizon=TIMING.horizon,
+    )
     types = ["order.refused" if n in {3, 17} else "order.completed" for n in range(30)]
     outcomes = await asyncio.gather(*(accept(ours, each, {}) for each in types), return_exceptions=True)
     refused = [n for n, each in enumerate(outcomes) if isinstance(each, Exception)]

@@ -189,6 +189,11 @@ class Life(RuleBasedStateMachine):
         )
         assert not broken
 
+    @invariant()
+    def its_ending_says_what_the_state_says(self) -> None:
+        endings = "CASE state WHEN 'delivered' THEN 1 WHEN 'failed' THEN 2 WHEN 'canceled' THEN 3 ELSE 0 END"
+        assert not self.run(self.world.rows(f"SELECT 1 FROM deliveries WHERE ending <> {endings}"))  # noqa: S608
+
     @rule()
     def everything_drains(self) -> None:
         """Whatever happened before: with a working worker and a planner, nothing stays owed."""

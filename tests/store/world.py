@@ -3,14 +3,18 @@
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, cast
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from flux_dispatch.domain.event import Event, Stored, compose_body
+from flux_dispatch.domain.event import Event, Stored, compose_body, serialised
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, WebhookId, new_id, public_id, uuid_hex
+from flux_dispatch.engine.clock import DatabaseClock
 from flux_dispatch.store.accept import EventStore
+from flux_dispatch.store.clock import database_now
 from flux_dispatch.store.timing import Timing
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -70,6 +74,20 @@ class World:
         )
         return row
 
+    async def put(self, delivery: UUID, state: str) -> None:
+        """Have a delivery in this state, as the verbs leave it there."""
+        reasons = {"exhausted": "attempts_exhausted", "failed": "attempts_exhausted", "canceled": "webhook_deleted"}
+        await self.do(
+            """UPDATE deliveries SET state = :state, reason = :reason,
+                   ended_at = CASE WHEN :state IN ('delivered', 'failed', 'canceled') THEN flux_now() END,
+                   due_at = CASE WHEN :state IN ('pending', 'sending', 'scheduled') THEN flux_now() END,
+                   wake_at = CASE WHEN :state NOT IN ('delivered', 'failed', 'canceled') THEN flux_now() END
+               WHERE id = :id""",
+            id=delivery,
+            state=state,
+            reason=reasons.get(state),
+        )
+
     async def pass_time(self, seconds: float) -> None:
         """Move the database's clock on; it stands still between calls, and begins at a whole second."""
         await self.do("CREATE TABLE IF NOT EXISTS test_clock (now timestamptz NOT NULL)")
@@ -82,12 +100,19 @@ class World:
         await self.do("UPDATE test_clock SET now = now + :step", step=timedelta(seconds=seconds))
 
 
+def database_clock(world: World) -> DatabaseClock:
+    """Return what tells the time as the world's database has it."""
+    return DatabaseClock(partial(database_now, world.database))
+
+
 def event(
     account: AccountId, event_type: str = "order.completed", data: dict[str, Any] | None = None, key: str | None = None
 ) -> Event:
     now = datetime.now(UTC)
     event_id = cast(EventId, new_id(Prefix.EVENT, int(now.timestamp() * 1000)))
-    return Event(event_id, account, event_type, now, compose_body(event_id, event_type, now, data or {"n": 1}), key)
+    return Event(
+        event_id, account, event_type, now, compose_body(event_id, event_type, now, serialised(data or {"n": 1})), key
+    )
 
 
 def body_of(stored: Event) -> dict[str, Any]:

@@ -29,6 +29,10 @@ FLOODING_ACCOUNT = """
 SHORT_TABLE = {"FLUX_RETRY_DELAYS": "0,1,2,3,4"}
 
 
+CANCELED_WITHIN_SECONDS = 15
+TWO_HOURS = {"FLUX_RETRY_DELAYS": "0,7200"}
+
+
 def answer_by_path(request: Request) -> int:
     return {"/good": 200, "/bad": 500, "/dead": HANG, "/flood": 200}[request.path]
 
@@ -194,3 +198,22 @@ def check_signed(request: Request, secret: str, event: str) -> None:
     assert verify(request.body, signature, secret, now=time.time()) == body
     assert stripe.WebhookSignature.verify_header(request.body.decode(), signature, secret, tolerance=300)
     standardwebhooks.Webhook(secret).verify(request.body, dict(request.headers))
+
+
+def test_what_waits_for_a_webhook_is_canceled_soon_after_it_is_deleted(
+    installation: Installation, receiver: Receiver
+) -> None:
+    installation.settings |= TWO_HOURS
+    installation.start_api()
+    installation.start_worker()
+    bad = installation.webhook(f"{receiver.url}/bad", "*")
+    event = installation.publish()
+    path = f"/v1/events/{event}/deliveries"
+    eventually(lambda: installation.call("GET", path)["data"][0]["status"] == "scheduled", "a retry is scheduled")
+    installation.call("DELETE", f"/v1/webhooks/{bad['id']}")
+    eventually(
+        lambda: installation.event(event)["status"] == "canceled", "the event is canceled", CANCELED_WITHIN_SECONDS
+    )
+    (delivery,) = installation.call("GET", path)["data"]
+    assert (delivery["reason"], delivery["next_attempt_at"]) == ("webhook_deleted", None)
+    assert len(receiver.at("/bad")) == 1

@@ -47,6 +47,19 @@ CREATE TRIGGER subscribe AFTER INSERT OR UPDATE OF events, status, deleted_at ON
 FOR EACH ROW EXECUTE FUNCTION flux_subscribe()
 """
 
+# Whoever ends a webhook, what it will no longer get is looked for; what a webhook that goes on is owed is left alone.
+_CANCEL = """
+CREATE FUNCTION flux_cancel() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.cancel_at := CASE WHEN NEW.status <> 'enabled' OR NEW.deleted_at IS NOT NULL THEN flux_now() END;
+    RETURN NEW;
+END $$
+"""
+_ON_ENDED_WEBHOOKS = """
+CREATE TRIGGER cancel BEFORE UPDATE OF status, deleted_at ON webhooks
+FOR EACH ROW EXECUTE FUNCTION flux_cancel()
+"""
+
 _TABLES = """
 CREATE TABLE accounts (
     id uuid PRIMARY KEY DEFAULT flux_new_id(),
@@ -76,9 +89,11 @@ CREATE TABLE webhooks (
     secrets text[] NOT NULL,
     created_at timestamptz NOT NULL DEFAULT flux_now(),
     updated_at timestamptz NOT NULL DEFAULT flux_now(),
-    deleted_at timestamptz
+    deleted_at timestamptz,
+    cancel_at timestamptz
 );
-CREATE INDEX webhooks_account ON webhooks (account_id, id);
+CREATE INDEX webhooks_account ON webhooks (account_id, id) WHERE deleted_at IS NULL;
+CREATE INDEX webhooks_cancel ON webhooks (cancel_at) WHERE cancel_at IS NOT NULL;
 
 CREATE TABLE subscriptions (
     account_id uuid NOT NULL,
@@ -98,6 +113,7 @@ CREATE TABLE events (
     body bytea NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05);
 CREATE INDEX events_account ON events (account_id, id);
+CREATE INDEX events_failed ON events (account_id, id) WHERE failed_at IS NOT NULL;
 CREATE UNIQUE INDEX events_idempotency ON events (account_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
 
 CREATE TABLE fan_outs (
@@ -122,11 +138,14 @@ CREATE TABLE deliveries (
     attempts smallint NOT NULL DEFAULT 0,
     rescues smallint NOT NULL DEFAULT 0,
     state text NOT NULL,
-    reason text
+    reason text,
+    ending smallint NOT NULL GENERATED ALWAYS AS (
+        CASE WHEN ended_at IS NULL THEN 0 WHEN reason IS NULL THEN 1 WHEN reason LIKE 'webhook%' THEN 3 ELSE 2 END
+    ) STORED
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
 CREATE INDEX deliveries_event ON deliveries (event_id);
-CREATE INDEX deliveries_webhook ON deliveries (webhook_id, id);
-CREATE INDEX deliveries_account ON deliveries (account_id, id);
+CREATE INDEX deliveries_webhook ON deliveries (ending, webhook_id, event_id);
+CREATE INDEX deliveries_account ON deliveries (account_id, ending, event_id);
 CREATE INDEX deliveries_wake ON deliveries ((attempts > 0), wake_at, account_id, id) WHERE wake_at IS NOT NULL;
 CREATE INDEX deliveries_parked ON deliveries (webhook_id, due_at, id) WHERE wake_at = 'infinity';
 
@@ -158,6 +177,7 @@ CREATE INDEX alerts_unsent ON alerts (created_at) WHERE sent_at IS NULL;
 
 def upgrade() -> None:
     """Make the functions, the tables, and what keeps one table true to another."""
-    for statement in (_NOW, _SECOND, _NEW_ID, *_TABLES.split(";\n"), _SUBSCRIBE, _ON_WEBHOOKS):
+    triggers = (_SUBSCRIBE, _ON_WEBHOOKS, _CANCEL, _ON_ENDED_WEBHOOKS)
+    for statement in (_NOW, _SECOND, _NEW_ID, *_TABLES.split(";\n"), *triggers):
         if statement.strip():
             op.execute(statement)

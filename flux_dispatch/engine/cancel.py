@@ -1,0 +1,47 @@
+"""Cancel: what a deleted or disabled webhook will no longer get is said to be canceled, soon and in small pieces."""
+
+from typing import Final, Protocol
+
+import structlog
+
+from flux_dispatch.domain.webhook import Cleared
+
+MOST_IN_ONE_LOOK: Final = 500
+"""A few tens of milliseconds of PostgreSQL's time, in one transaction."""
+
+IDLE_SECONDS: Final = 5.0
+BUSY_SECONDS: Final = 0.1
+"""The pause while there is more to cancel: at most 5,000 a second by each worker, beside what is delivered."""
+
+log = structlog.get_logger("flux.cancel")
+
+
+class Webhooks(Protocol):
+    """What canceling needs of the store."""
+
+    async def clear_one(self, *, limit: int) -> Cleared | None:
+        """Cancel up to `limit` deliveries of one webhook that was deleted or disabled; None when no such one waits."""
+        ...
+
+
+class Cancel:
+    """Looks for webhooks that were deleted or disabled.
+
+    What is still to be done stands with the webhook, so a look may be lost, and any worker may go on.
+    """
+
+    def __init__(self, webhooks: Webhooks) -> None:
+        self._webhooks = webhooks
+
+    async def look(self) -> float:
+        """Look once, and return after how many seconds to look again.
+
+        Raises:
+            Unavailable: the database is away.
+        """
+        cleared = await self._webhooks.clear_one(limit=MOST_IN_ONE_LOOK)
+        if cleared is None:
+            return IDLE_SECONDS
+        if cleared.canceled:
+            log.info("deliveries.canceled", webhook=cleared.webhook, count=cleared.canceled)
+        return BUSY_SECONDS

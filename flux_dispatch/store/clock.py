@@ -1,0 +1,20 @@
+"""The one clock: PostgreSQL's, under the name that every statement asks for it by."""
+
+from datetime import datetime
+from typing import cast
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from flux_dispatch.store.connect import HotStatement
+
+_NOW = HotStatement("SELECT flux_now() AS now")
+
+
+async def database_now(database: AsyncEngine) -> datetime:
+    """Return the time as the database has it.
+
+    Raises:
+        Unavailable: it is away.
+    """
+    (row,) = await _NOW.rows(database, {})
+    return cast(datetime, row["now"])

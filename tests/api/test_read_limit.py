@@ -1,0 +1,63 @@
+"""However much one account reads, everybody else is served."""
+
+import asyncio
+from collections import Counter
+from time import monotonic
+
+import httpx
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from flux_dispatch.api import read_limit
+from tests.api.running import Caller, calling, check_error
+from tests.store.world import World
+from tests.waiting import eventually_async
+
+READS = 40
+_WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
+async def test_an_account_that_reads_very_much_keeps_nobody_else_waiting(
+    api: str, ours: Caller, theirs: Caller, world: World, database: AsyncEngine
+) -> None:
+    async with database.connect() as blocking:
+        await blocking.execute(text("BEGIN"))
+        await blocking.execute(text("LOCK TABLE alerts"))  # no list of alerts can be read any more
+        reads = [asyncio.create_task(ours.http.get("/v1/alerts")) for _ in range(READS)]
+        await eventually_async(lambda: _is_busy(world), "as many read as may")
+        started = monotonic()
+        await theirs.event()
+        assert (await theirs.http.get("/v1/events")).status_code == 200
+        async with calling(api, database) as newcomer:
+            await newcomer.event()
+        assert monotonic() - started < 1
+        assert await world.scalar(_WAITING) == read_limit.MOST_READING
+        await blocking.execute(text("ROLLBACK"))
+    answers = await asyncio.gather(*reads)
+    most = read_limit.MOST_READING + read_limit.MOST_WAITING
+    assert Counter(each.status_code for each in answers) == {200: most, 429: READS - most}
+    for each in answers:
+        if each.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            check_error(each, 429, "too_many_reads")
+            assert each.headers["Retry-After"] == "1"
+
+
+async def test_a_read_that_takes_too_long_is_given_up_and_whoever_waited_is_told(
+    ours: Caller, world: World, database: AsyncEngine
+) -> None:
+    async with database.connect() as blocking:
+        await blocking.execute(text("BEGIN"))
+        await blocking.execute(text("LOCK TABLE alerts"))
+        reads = [asyncio.create_task(ours.http.get("/v1/alerts")) for _ in range(read_limit.MOST_READING + 1)]
+        await eventually_async(lambda: _is_busy(world), "as many read as may")
+        answers = await asyncio.gather(*reads)
+        await blocking.execute(text("ROLLBACK"))
+    assert {each.status_code for each in answers} <= {400, 429}
+    for each in answers:
+        if each.status_code == httpx.codes.BAD_REQUEST:
+            check_error(each, 400, "query_too_slow")
+    assert (await ours.http.get("/v1/alerts")).status_code == 200
+
+
+async def _is_busy(world: World) -> bool:
+    return bool(await world.scalar(_WAITING) == read_limit.MOST_READING)

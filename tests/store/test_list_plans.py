@@ -1,0 +1,111 @@
+"""Of two hundred thousand deliveries of one account, a page of what is rare is found without reading the others."""
+
+import json
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from flux_dispatch.domain.errors import QueryTooSlow
+from flux_dispatch.domain.ids import AccountId, Prefix, uuid_hex
+from flux_dispatch.store import reads
+from flux_dispatch.store.connect import open_database
+from flux_dispatch.store.reads import Page, Reads
+from tests.store.world import World
+
+ROWS = 200_000
+PAGE = Page(26)
+
+# an event a second for two days, each delivered; the oldest twelve of each thousand have another end, three of each
+_FILL = """
+    INSERT INTO events (id, account_id, type, created_at, failed_at, body)
+    SELECT CAST(lpad(to_hex(extract(epoch FROM at)::bigint * 1000), 12, '0') || '7000800' || lpad(to_hex(n), 13, '0')
+                AS uuid),
+           '{account}', 'order.completed', at, CASE WHEN n <= 3 THEN at END, '{{"data":{{}}}}'
+    FROM (SELECT n, now() - (:rows - n) * interval '1 second' AS at FROM generate_series(1, :rows) AS n) AS s;
+    INSERT INTO deliveries (event_id, webhook_id, account_id, state, reason, attempts, due_at, wake_at, ended_at)
+    SELECT id, '{webhook}', '{account}',
+           CASE WHEN n <= 3 THEN 'failed' WHEN n <= 6 THEN 'canceled' WHEN n <= 9 THEN 'scheduled' ELSE 'delivered' END,
+           CASE WHEN n <= 3 THEN 'attempts_exhausted' WHEN n <= 6 THEN 'webhook_deleted' END, 1,
+           CASE WHEN n BETWEEN 7 AND 9 THEN now() END, CASE WHEN n BETWEEN 7 AND 9 THEN now() END,
+           CASE WHEN n NOT BETWEEN 7 AND 9 THEN now() END
+    FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM events) AS e;
+    ANALYZE
+"""
+
+
+@pytest.fixture
+async def reading(database_url: str) -> Any:
+    engine = open_database(database_url, statement_timeout_seconds=reads.LONGEST_READ_SECONDS)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.mark.timeout(120)
+async def test_what_is_rare_is_found_without_reading_what_is_common(world: World, reading: AsyncEngine) -> None:
+    account = await _filled(world)
+    for status in ("failed", "canceled", "pending"):
+        query, parameters = reads.events_query(PAGE, {"status": status})
+        assert await _read(reading, account, query, parameters) < 100, f"events that are {status}"
+        assert len(await Reads(reading).events(account, PAGE, {"status": status})) == 3
+    for state in ("failed", "canceled", "scheduled", "pending", "sending", "exhausted"):
+        query, parameters = reads.deliveries_query(PAGE, {"status": state})
+        assert await _read(reading, account, query, parameters) < 100, f"deliveries that are {state}"
+    for status in ("delivered", None):
+        filters = {"status": status} if status else {}
+        for query, parameters in (reads.events_query(PAGE, filters), reads.deliveries_query(PAGE, filters)):
+            assert await _read(reading, account, query, parameters) < 400, f"a page of what is {status}"
+
+
+@pytest.mark.timeout(120)
+async def test_a_time_is_a_place_in_the_list(world: World, reading: AsyncEngine) -> None:
+    account = await _filled(world)
+    now = await world.scalar("SELECT max(created_at) FROM events")
+    lately, before = {"created_after": now - timedelta(seconds=20)}, {"created_before": now - timedelta(days=2)}
+    for filters in (lately, before, lately | {"status": "delivered"}, before | {"type": "order.completed"}):
+        query, parameters = reads.events_query(PAGE, filters)
+        assert await _read(reading, account, query, parameters) < 400, filters
+    assert len(await Reads(reading).events(account, Page(100), lately)) == 20
+
+
+async def test_what_takes_too_long_says_how_to_narrow_it(world: World, database_url: str) -> None:
+    account = await world.account()
+    impatient = open_database(database_url, statement_timeout_seconds=0.001)
+    await world.do(
+        "INSERT INTO events (id, account_id, type, created_at, body) "
+        "SELECT flux_new_id(), CAST(:account AS uuid), 'a', now(), '' FROM generate_series(1, 20000)",
+        account=uuid_hex(Prefix.ACCOUNT, account),
+    )
+    with pytest.raises(QueryTooSlow, match="created_after"):
+        await Reads(impatient).events(account, PAGE, {"type": "never.sent"})
+    await impatient.dispose()
+
+
+async def _filled(world: World) -> AccountId:
+    account = await world.account()
+    webhook = await world.webhook(account, "*")
+    ids = {"account": uuid_hex(Prefix.ACCOUNT, account), "webhook": uuid_hex(Prefix.WEBHOOK, webhook)}
+    for statement in _FILL.format(**ids).replace(":rows", str(ROWS)).split(";\n"):
+        await world.do(statement)
+    return account
+
+
+async def _read(database: AsyncEngine, account: AccountId, query: str, parameters: dict[str, Any]) -> int:
+    """Return how many rows the statement touches."""
+    given = {**parameters, "account": UUID(uuid_hex(Prefix.ACCOUNT, account)), "limit": PAGE.limit}
+    async with database.connect() as connection:
+        explained = (await connection.execute(text(f"EXPLAIN (ANALYZE, FORMAT JSON) {query}"), given)).scalar_one()
+    (root,) = explained if isinstance(explained, list) else json.loads(explained)
+    nodes = [root["Plan"]]
+    for node in nodes:
+        nodes += node.get("Plans", [])
+    return round(
+        sum(
+            (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+            for node in nodes
+            if "Scan" in node["Node Type"]
+        )
+    )
