@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from flux_dispatch.domain.claim import Claim, Lease, Release, Settlement
 from flux_dispatch.domain.ids import AccountId, DeliveryId
-from flux_dispatch.domain.outcome import Attempt, Outcome
+from flux_dispatch.domain.outcome import Attempt, Outcome, Unsent
 from flux_dispatch.domain.retry import RetryTable, decide
 from flux_dispatch.engine import failpoint
 from flux_dispatch.engine.attempt_log import AttemptLog
@@ -20,6 +20,9 @@ from flux_dispatch.engine.claiming import Claiming
 from flux_dispatch.engine.dispatch import Dispatch
 from flux_dispatch.engine.lease_clock import LeaseClock
 from flux_dispatch.engine.settling import Settling
+
+UNSENT_PAUSE: Final = timedelta(seconds=5)
+"""How long a delivery rests that could not be sent for want of something of ours."""
 
 
 class Deliveries(Protocol):
@@ -43,7 +46,7 @@ class Bell(Protocol):
 class Sender(Protocol):
     """What delivering needs of HTTP."""
 
-    async def send(self, claim: Claim, timestamp: int) -> Outcome:
+    async def send(self, claim: Claim, timestamp: int) -> Outcome | Unsent:
         """POST one delivery, signed with this time (unix seconds); never raises."""
         ...
 
@@ -144,6 +147,8 @@ class Deliver:
         failpoint.reach("after_answer", claim.body)
         took_seconds = time.monotonic() - started
         self._bulkhead.leave(claim.webhook, took_seconds)
+        if isinstance(outcome, Unsent):
+            return self._put_back(work, UNSENT_PAUSE)
         attempt = Attempt(claim.attempt, took_seconds, outcome)
         self._log.note(claim, attempt)
         decision = decide(outcome, claim.attempt, self._rules.table)
