@@ -14,13 +14,14 @@ from datetime import UTC, datetime
 
 import aiohttp
 import uvloop
-import yarl
 
 from benchmarks.payload import DATA, SECRET, TYPE
 from flux_dispatch.domain.event import compose_body, serialised
 from flux_dispatch.domain.ids import Prefix, new_id
 from flux_dispatch.domain.signing import sign_flux, sign_standard
-from flux_dispatch.http.client import PostClient
+from flux_dispatch.http.answer import Answer
+from flux_dispatch.http.client import PostClient, PostConnector
+from flux_dispatch.http.target import Target
 
 _SECRETS = (SECRET,)
 _EVENT = new_id(Prefix.EVENT, int(time.time() * 1000))
@@ -54,12 +55,10 @@ async def _with_session(url: str, count: int, concurrency: int) -> None:
 
 
 async def _with_ours(url: str, count: int, concurrency: int) -> None:
-    client, parsed = PostClient(aiohttp.TCPConnector(limit=0)), yarl.URL(url)
+    client, target = PostClient(PostConnector(limit=0)), Target(url)
 
     async def post(number: int) -> None:
-        response = await client.post(parsed, _headers(number), _BODY)
-        await response.content.read()
-        response.release()
+        await client.post(target, _headers(number), _BODY, Answer())
 
     await _run(post, count, concurrency)
     await client.close()

@@ -58,6 +58,17 @@ Outcome: TypeAlias = Accepted | Refused | Unanswered
 
 
 @dataclass(frozen=True, slots=True)
+class Unsent:
+    """No attempt was made, because this machine lacked something: a socket, memory, a route, its name servers.
+
+    It is no outcome: nothing reached the receiver, so the delivery is put back as if it had never been taken. `detail`
+    says what was missing.
+    """
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One try of one delivery: its 1-based number, how long it took, how it went."""
 

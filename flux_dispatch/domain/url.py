@@ -1,5 +1,9 @@
 """Which URLs a webhook may have, and the one form in which they are stored.
 
+Of a URL that is taken, only the host is brought into one form; path and query stay as they were written, byte for byte,
+and are sent like that. So a character that may not stand in a URL is refused, with what to write in its place, and not
+encoded by us.
+
 What a host may be is listed, not what it may not be: after IDNA only letters, digits, hyphens and dots are left, or an
 address in its standard spelling. So no two parsers can read two different hosts out of one URL.
 """
@@ -41,23 +45,75 @@ def check_url(text: str, *, require_https: bool, policy: AddressPolicy) -> str:
         InvalidRequest: it is not an absolute http(s) URL that may be reached; the message says what to change.
     """
     if not 0 < len(text) <= LONGEST_URL:
-        raise _refused(f"A URL has 1 to {LONGEST_URL} characters.")
-    match = _URL.fullmatch(text)
-    if match is None:
-        raise _refused("Give an absolute URL like https://example.com/webhooks, without spaces or user name.")
-    scheme = match["scheme"].lower()
+        raise _refused(f"A URL has 1 to {LONGEST_URL} characters; this one has {len(text)}.")
+    if unseen := _UNSEEN.search(text):
+        raise _refused(
+            f"The URL has {_named(unseen[0])} at character {unseen.start() + 1}: take it out, or write "
+            f"{_encoded(unseen[0])} if it belongs to the path or query."
+        )
+    scheme, rest = _split_scheme(text)
     if scheme == "http" and require_https:
         raise _refused("The URL must start with https://.", code="https_required")
-    host = _checked_host(match["host"], policy)
-    port = _checked_port(match["port"])
-    authority = host if port in {None, _DEFAULT_PORTS[scheme]} else f"{host}:{port}"
-    path = match["path"] or ""
-    return f"{scheme}://{authority}{path if path.startswith('/') else '/' + path}"
+    authority, target = _split_authority(rest)
+    host, port = _split_port(authority)
+    checked_host, checked_port = _checked_host(host, policy), _checked_port(port)
+    where = checked_host if checked_port in {None, _DEFAULT_PORTS[scheme]} else f"{checked_host}:{checked_port}"
+    return f"{scheme}://{where}{_checked_target(target, position=len(text) - len(target))}"
+
+
+def _split_scheme(text: str) -> tuple[str, str]:
+    match = _SCHEME.match(text)
+    scheme = match[1].lower() if match else ""
+    if match is None or (scheme not in _DEFAULT_PORTS and match[2] != "//"):  # what is before a colon may be a secret
+        raise _refused("The URL does not begin with https://: give an absolute URL like https://example.com/webhooks.")
+    if scheme not in _DEFAULT_PORTS:
+        raise _refused(f"The scheme {match[1][:20]} is not one that webhooks use: the URL must start with https://.")
+    if match[2] != "//":
+        raise _refused(f"Two slashes must follow {scheme}:, as in https://example.com/webhooks.")
+    return scheme, text[match.end() :]
+
+
+def _split_authority(rest: str) -> tuple[str, str]:
+    end = next((index for index, character in enumerate(rest) if character in "/?#"), len(rest))
+    authority = rest[:end]
+    if "@" in authority:
+        raise _refused(
+            "The URL has a user name or password before an @: leave them out. For a credential of your own, "
+            "set a header on the webhook."
+        )
+    if not authority or authority.startswith(":"):
+        raise _refused("The URL has no host: give an absolute URL like https://example.com/webhooks.")
+    return authority, rest[end:]
+
+
+def _split_port(authority: str) -> tuple[str, str | None]:
+    if authority.endswith("]") or ":" not in authority:
+        return authority, None
+    host, _, port = authority.rpartition(":")
+    if _PORT.fullmatch(port) is None:
+        raise _refused(f"The port is written as a number from 1 to {HIGHEST_PORT}, after one colon.")
+    return host, port
+
+
+def _checked_target(text: str, position: int) -> str:
+    """Return path and query, unchanged but for the fragment and a missing first slash."""
+    target = text.partition("#")[0]
+    end = _TARGET.match(target).end()  # type: ignore[union-attr] # it matches nothing, too
+    if end < len(target):
+        character = target[end]
+        said = "% without two hexadecimal digits after it" if character == "%" else _named(character)
+        mend = f"write {_encoded(character)} in its place" if _encoded(character) else "take it out"
+        raise _refused(f"The URL has {said} at character {position + end + 1}, which may not stand there: {mend}.")
+    return target if target.startswith("/") else f"/{target}"
 
 
 def _checked_host(text: str, policy: AddressPolicy) -> str:
-    if text.startswith("["):
+    if text.startswith("[") and text.endswith("]"):
         return f"[{_checked_address(_ipv6(text[1:-1]), policy)}]"
+    if text.startswith("["):
+        raise _refused("The host begins with [ but its IPv6 address does not end with ].")
+    if odd := _NOT_IN_HOST.search(text):
+        raise _refused(f"The host has {_named(odd[0])} in it, which no host name has.")
     host = _to_ascii(text).removesuffix(".")
     if _ends_in_number(host):
         return str(_checked_address(_ipv4(host), policy))
@@ -65,8 +121,10 @@ def _checked_host(text: str, policy: AddressPolicy) -> str:
         return host
     if "." not in host or host.endswith(_PRIVATE_SUFFIXES):
         raise _refused(f"{host} is not a public host name.", code="blocked_address")
-    if len(host) > LONGEST_HOST or not all(_LABEL.fullmatch(label) for label in host.split(".")):
-        raise _refused("The host is not a valid name.")
+    if len(host) > LONGEST_HOST:
+        raise _refused(f"The host is longer than {LONGEST_HOST} characters.")
+    if not all(_LABEL.fullmatch(label) for label in host.split(".")):
+        raise _refused(_NOT_A_NAME)
     return host
 
 
@@ -77,7 +135,7 @@ def _to_ascii(text: str) -> str:
         host = text.lower().encode("idna").decode("ascii").lower()
         host.encode("ascii").decode("idna")  # a broken xn-- label shows only on the way back
     except UnicodeError:
-        raise _refused("The host is not a valid name.") from None
+        raise _refused(_NOT_A_NAME) from None
     return host
 
 
@@ -125,16 +183,31 @@ def _refused(message: str, code: str = "invalid_url") -> InvalidRequest:
     return InvalidRequest(message, param="url", code=code)
 
 
-_URL = re.compile(
-    r"""
-    (?P<scheme>https?)://
-    (?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^\x00-\x20\x7f/?\#@:\\\[\]%]+)
-    (?::(?P<port>[0-9]{1,5}))?
-    (?P<path>[/?](?:[A-Za-z0-9._~!$&'()*+,;=:@/?\-\[\]|]|%[0-9A-Fa-f]{2})*)?
-    (?:\#[\x21-\x7e]*)?
-    """,
-    re.VERBOSE | re.IGNORECASE | re.ASCII,  # without ASCII, IGNORECASE takes U+017F for s and U+212A for k
+def _named(character: str) -> str:
+    """Return what to call a character in a message, where it may be invisible."""
+    if character in _NAMES:
+        return _NAMES[character]
+    code = f"U+{ord(character):04X}"
+    if not character.isprintable():
+        return f"the character {code}"
+    return character if character.isascii() else f"{character} ({code})"
+
+
+def _encoded(character: str) -> str:
+    """Return how a character is written in a path or query (RFC 3986, 2.1)."""
+    return "".join(f"%{byte:02X}" for byte in character.encode(errors="ignore"))
+
+
+_NAMES = {" ": "a space", "\t": "a tab", "\n": "a line break", "\r": "a line break (CR)", "\0": "a NUL character"}
+_NOT_A_NAME = (
+    "The host is not a valid name: each part between its dots has 1 to 63 letters, digits and hyphens, "
+    "and neither begins nor ends with a hyphen."
 )
+_UNSEEN = re.compile(r"[\x00-\x20\x7f]")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(/{0,2})", re.ASCII)
+_PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
+_NOT_IN_HOST = re.compile(r"[\\\[\]%:]")
+_TARGET = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/?\-\[\]]|%[0-9A-Fa-f]{2})*", re.ASCII)
 # IDNA 2003 maps these away, IDNA 2008 keeps them: the same text would name two hosts (Unicode UTS 46, "deviations")
 _DEVIATING = frozenset("\u00df\u03c2\u200c\u200d")
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)

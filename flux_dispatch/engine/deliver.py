@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from flux_dispatch.domain.claim import Claim, Lease, Release, Settlement
 from flux_dispatch.domain.ids import AccountId, DeliveryId, WebhookId
-from flux_dispatch.domain.outcome import Attempt, Outcome
+from flux_dispatch.domain.outcome import Attempt, Outcome, Unsent
 from flux_dispatch.domain.retry import RetryTable, decide
 from flux_dispatch.engine import failpoint, parked
 from flux_dispatch.engine.attempt_log import AttemptLog
@@ -23,6 +23,9 @@ from flux_dispatch.engine.settling import Settling
 
 SETTLE_TIME: Final = timedelta(seconds=2)
 """What must be left of a lease after the longest POST, so that what came of it can be committed while it holds."""
+
+UNSENT_PAUSE: Final = timedelta(seconds=5)
+"""How long a delivery rests that could not be sent for want of something of ours."""
 
 
 class Deliveries(parked.Deliveries, Protocol):
@@ -49,7 +52,7 @@ class Bell(Protocol):
 class Sender(Protocol):
     """What delivering needs of HTTP."""
 
-    async def send(self, claim: Claim, timestamp: int) -> Outcome:
+    async def send(self, claim: Claim, timestamp: int) -> Outcome | Unsent:
         """POST one delivery, signed with this time (unix seconds); never raises."""
         ...
 
@@ -180,6 +183,8 @@ class Deliver:
         failpoint.reach("after_answer", claim.body)
         took_seconds = time.monotonic() - started
         self._bulkhead.leave(claim.webhook, took_seconds)
+        if isinstance(outcome, Unsent):
+            return self._put_back(work, UNSENT_PAUSE)
         attempt = Attempt(claim.attempt, took_seconds, outcome)
         self._log.note(claim, attempt)
         decision = decide(outcome, claim.attempt, self._rules.table)

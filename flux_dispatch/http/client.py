@@ -1,90 +1,79 @@
-"""The client: aiohttp's connections, writer and parser, for POSTs of bytes and nothing else."""
+"""The client: POSTs of bytes over connections that aiohttp's connector makes, and nothing else."""
 
 import asyncio
-from typing import Final
+import functools
+from typing import Any, Final, cast
 
-from aiohttp import (
-    ClientConnectionResetError,
-    ClientError,
-    ClientOSError,
-    ClientRequest,
-    ClientResponse,
-    ClientTimeout,
-    hdrs,
-)
-from aiohttp.connector import Connection, TCPConnector
-from aiohttp.helpers import TimerNoop
-from aiohttp.http_writer import StreamWriter
+from aiohttp import ClientConnectionResetError, ClientRequest, ClientTimeout
+from aiohttp.connector import TCPConnector
 from multidict import CIMultiDict
 from yarl import URL
 
-LONGEST_HEADER_LINE: Final = 4096
+from flux_dispatch.http.answer import Answer
+from flux_dispatch.http.connection import PostConnection
+from flux_dispatch.http.idle import IdleConnections
+from flux_dispatch.http.target import Target
+
+MOST_IDLE: Final = 4096
+
+
+class PostConnector(TCPConnector):
+    """aiohttp's connector: it resolves, dials and does TLS, and talks our protocol in place of its own."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - those of TCPConnector
+        super().__init__(**options)
+        self._factory = cast(Any, functools.partial(PostConnection, self._loop))
 
 
 class PostClient:
     """Sends POSTs over connections that are kept.
 
-    It does what `ClientSession.post` does between its many options. A session costs each POST about a quarter of its
-    CPU, for cookies, redirects, proxies, traces, middlewares, and a task for the body; none is wanted here.
+    A session of aiohttp costs each POST about a quarter of its CPU, for cookies, redirects, proxies, traces,
+    middlewares, and a task for the body; none is wanted here. Its parser takes an answer whole or not at all, where the
+    status line has to decide: see docs/decisions/0013-the-status-line-decides.md.
 
     Args:
-        connector: makes connections and keeps them.
+        connector: makes connections.
+        most_idle: how many connections are kept between POSTs.
     """
 
-    def __init__(self, connector: TCPConnector) -> None:
+    def __init__(self, connector: PostConnector, most_idle: int = MOST_IDLE) -> None:
         self._connector = connector
         self._loop = asyncio.get_running_loop()
+        self._idle = IdleConnections(most_idle)
 
-    async def post(self, url: URL, headers: dict[str, str], body: bytes) -> ClientResponse:
-        """Return the response when its head has come; the caller reads and releases it.
+    async def post(self, target: Target, headers: dict[str, str], body: bytes, answer: Answer) -> None:
+        """Send a POST and read its answer, which is filled as it comes in.
 
         Raises:
-            ClientError: no connection, or no understandable answer.
+            ClientError: no connection.
+            NotHttp, OSError: no answer that could be understood.
+            ValueError: a header would break the head.
         """
-        request = _Post(url, headers, body, self._loop)
+        head = _head(target, headers, body)
+        connection = self._idle.take(target.origin) or await self._connect(target)
         try:
-            connection = await self._connector.connect(request, [], _NO_TIMEOUT)
-            try:
-                return await self._exchange(request, connection, body)
-            except BaseException:
-                connection.close()
-                raise
-        except (ClientError, TimeoutError):
+            await connection.post(head, body, answer)
+        except BaseException:
+            connection.hang_up(at_once=True)
             raise
-        except OSError as error:
-            raise ClientOSError(*error.args) from error
+        if answer.is_reusable and connection.is_idle:
+            self._idle.put(target.origin, connection, len(body))
+        else:
+            connection.hang_up(at_once=not answer.is_whole)
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._connector.close()
+        await self._connector.close(abort_ssl=True)
+        self._idle.close()
 
-    async def _exchange(self, request: "_Post", connection: Connection, body: bytes) -> ClientResponse:
-        protocol = connection.protocol
-        if protocol is None:
+    async def _connect(self, target: Target) -> PostConnection:
+        lease = await self._connector.connect(_Post(target.place, self._loop), [], _NO_TIMEOUT)
+        connection = cast(PostConnection | None, lease.protocol)
+        if connection is None:
             raise ClientConnectionResetError
-        protocol.set_response_params(
-            timer=_NO_TIMER,
-            read_until_eof=True,
-            auto_decompress=False,
-            max_line_size=LONGEST_HEADER_LINE,
-            max_field_size=LONGEST_HEADER_LINE,
-        )
-        writer = StreamWriter(protocol, self._loop)
-        await writer.write_headers(f"POST {request.url.raw_path_qs} HTTP/1.1", request.headers)
-        await writer.write_eof(body)
-        response = ClientResponse(
-            "POST",
-            request.url,
-            writer=None,
-            continue100=None,
-            timer=_NO_TIMER,
-            request_info=request.request_info,
-            traces=[],
-            loop=self._loop,
-            session=None,  # type: ignore[arg-type] # it is asked for the charset of text alone
-            stream_writer=writer,
-        )
-        return await response.start(connection)
+        connection.lease = lease
+        return connection
 
 
 class _Post(ClientRequest):
@@ -96,14 +85,19 @@ class _Post(ClientRequest):
     server_hostname = None
     _ssl = True
 
-    def __init__(self, url: URL, headers: dict[str, str], body: bytes, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, url: URL, loop: asyncio.AbstractEventLoop) -> None:
         self.method = "POST"
         self.url = self.original_url = url
         self.loop = loop
-        self.headers = CIMultiDict[str](
-            {hdrs.HOST: url.host_port_subcomponent or "", **headers, hdrs.CONTENT_LENGTH: str(len(body))}
-        )
+        self.headers = CIMultiDict[str]()
+
+
+def _head(target: Target, headers: dict[str, str], body: bytes) -> bytes:
+    fields = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    if fields.count("\n") != len(headers) or fields.count("\r") != len(headers) or "\0" in fields:
+        message = "A header of the webhook holds a line break or NUL."
+        raise ValueError(message)
+    return f"{target.start}{fields}Content-Length: {len(body)}\r\n\r\n".encode()
 
 
 _NO_TIMEOUT = ClientTimeout(total=None, sock_connect=None)
-_NO_TIMER = TimerNoop()

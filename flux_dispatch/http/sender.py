@@ -1,39 +1,36 @@
-"""The sender: one signed POST with aiohttp, whose every fate is an outcome."""
+"""The sender: one signed POST over aiohttp's connections, whose every fate is an outcome."""
 
+import re
+import time
 from dataclasses import dataclass
-from functools import lru_cache
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from types import TracebackType
 from typing import Final, Self
 
-import aiohttp
-import yarl
 from aiohttp.abc import AbstractResolver
 from aiohttp.resolver import AsyncResolver
 
 from flux_dispatch import __version__
 from flux_dispatch.domain.address import AddressPolicy
 from flux_dispatch.domain.claim import Claim
-from flux_dispatch.domain.outcome import Accepted, ErrorClass, Outcome, Refused, Unanswered
+from flux_dispatch.domain.outcome import Accepted, Outcome, Refused, Unsent
 from flux_dispatch.domain.signing import sign_flux, sign_standard
-from flux_dispatch.http.answer import read_excerpt, retry_after_seconds
-from flux_dispatch.http.client import PostClient
-from flux_dispatch.http.faults import unanswered
+from flux_dispatch.http.answer import Answer
+from flux_dispatch.http.client import PostClient, PostConnector
+from flux_dispatch.http.faults import fault
 from flux_dispatch.http.guard import Guard
-from flux_dispatch.http.time_limit import Running, TimeLimit
+from flux_dispatch.http.limits import max_idle_connections
+from flux_dispatch.http.shortage import ShortageLog
+from flux_dispatch.http.target import target_of
+from flux_dispatch.http.time_limit import TimeLimit
 
 USER_AGENT: Final = f"Flux-Dispatch/{__version__}"
-
-KEEP_ALIVE_SECONDS: Final = 4
-"""Shorter than what common servers keep an idle connection (Node: 5 s): a POST on one that the server just closed would
-be lost, and must not be repeated by itself."""
 
 DNS_CACHE_SECONDS: Final = 10
 DNS_TRY_SECONDS: Final = 1.5
 DNS_TRIES: Final = 2
 """The second try waits twice as long: a dead DNS server costs 4.5 s."""
-
-HIGHEST_STATUS: Final = 599
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +54,14 @@ class AiohttpSender:
 
     async def __aenter__(self) -> Self:
         self._limit = TimeLimit(self._limits.timeout_seconds)
-        connector = aiohttp.TCPConnector(
+        self._shortage = ShortageLog()
+        connector = PostConnector(
             limit=0,  # the bulkhead above limits
             ttl_dns_cache=DNS_CACHE_SECONDS,
-            keepalive_timeout=KEEP_ALIVE_SECONDS,
             resolver=self._resolver or AsyncResolver(timeout=DNS_TRY_SECONDS, tries=DNS_TRIES),
             socket_factory=Guard(self._policy),
         )
-        self._client = PostClient(connector)
+        self._client = PostClient(connector, max_idle_connections())
         return self
 
     async def __aexit__(
@@ -72,20 +69,27 @@ class AiohttpSender:
     ) -> None:
         await self._client.close()
 
-    async def send(self, claim: Claim, timestamp: int) -> Outcome:
-        """POST one delivery, signed with this time (unix seconds); whatever happens is an outcome, never an error."""
+    async def send(self, claim: Claim, timestamp: int) -> Outcome | Unsent:
+        """POST one delivery, signed with this time (unix seconds); whatever happens is returned, never raised."""
+        started = time.monotonic()
+        answer = Answer()
         limit = self._limit.start()
         try:
             with limit:
-                response = await self._client.post(_parsed(claim.url), _headers(claim, timestamp), claim.body)
-            try:
-                return await _outcome(response, limit)
-            finally:
-                response.release()
+                await self._client.post(target_of(claim.url), _headers(claim, timestamp), claim.body, answer)
         except Exception as error:  # noqa: BLE001 - aiohttp leaks more kinds than it documents; each is a failed attempt
-            return unanswered(error)
+            if not (isinstance(error, TimeoutError) and answer.is_decided):
+                return self._failed(error)
+            answer.stop("its body did not end in time")
         finally:
             limit.stop()
+        return _outcome(answer, timestamp + time.monotonic() - started)
+
+    def _failed(self, error: Exception) -> Outcome | Unsent:
+        outcome = fault(error)
+        if isinstance(outcome, Unsent):
+            self._shortage.note(outcome.detail)
+        return outcome
 
 
 def _headers(claim: Claim, timestamp: int) -> dict[str, str]:
@@ -103,17 +107,23 @@ def _headers(claim: Claim, timestamp: int) -> dict[str, str]:
     }
 
 
-async def _outcome(response: aiohttp.ClientResponse, limit: Running) -> Outcome:
-    status = response.status
-    if not HTTPStatus.CONTINUE <= status <= HIGHEST_STATUS:
-        response.close()
-        return Unanswered(ErrorClass.BAD_RESPONSE, f"The status {status} is not one of HTTP.")
-    excerpt = await read_excerpt(response, limit)
-    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-        return Accepted(status, excerpt)
-    return Refused(status, excerpt, retry_after_seconds(response))
+def _outcome(answer: Answer, now: float) -> Outcome:
+    if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+        return Accepted(answer.status, answer.excerpt())
+    return Refused(answer.status, answer.excerpt(), _retry_after_seconds(answer.asked_delay(), now))
 
 
-@lru_cache(maxsize=4096)
-def _parsed(url: str) -> yarl.URL:
-    return yarl.URL(url)
+def _retry_after_seconds(asked: str, now: float) -> float | None:
+    """Return what a Retry-After asks for, if it makes sense; a date counts from now, which is the database's time."""
+    if not asked:
+        return None
+    if _SECONDS.fullmatch(asked):
+        return float(asked)
+    try:
+        seconds = parsedate_to_datetime(asked).timestamp() - now
+    except (ValueError, OverflowError):
+        return None
+    return seconds if seconds > 0 else None
+
+
+_SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)

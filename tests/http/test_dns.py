@@ -11,7 +11,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import AsyncResolver
 
 from flux_dispatch.domain.address import AddressPolicy
-from flux_dispatch.domain.outcome import Accepted, ErrorClass, Outcome, Unanswered
+from flux_dispatch.domain.outcome import Accepted, ErrorClass, Outcome, Unanswered, Unsent
 from flux_dispatch.http.sender import DNS_TRIES, DNS_TRY_SECONDS, AiohttpSender, SenderLimits
 from tests.http.receivers import answering, listening
 from tests.http.test_sender import claim
@@ -98,10 +98,10 @@ async def test_a_dead_name_server_costs_five_seconds_at_most_and_only_its_own() 
     assert {error_of(each) for each in outcomes} == {ErrorClass.DNS_ERROR}
 
 
-async def post(sender: AiohttpSender, host: str, port: int) -> Outcome:
+async def post(sender: AiohttpSender, host: str, port: int) -> Outcome | Unsent:
     return await sender.send(claim(f"http://{host}:{port}/"), int(time.time()))
 
 
-def error_of(outcome: Outcome) -> ErrorClass:
+def error_of(outcome: Outcome | Unsent) -> ErrorClass:
     assert isinstance(outcome, Unanswered), outcome
     return outcome.error

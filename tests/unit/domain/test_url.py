@@ -76,6 +76,85 @@ def test_what_may_be_one_is_stored_in_one_form(url: str, stored: str) -> None:
     assert check_url(stored, require_https=True, policy=STRICT) == stored
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("/a%3Ab?sp=%2Ftriggers&list[]=1&z=%41", "/a/%2e%2e/b", "/a/../b", "/a//b/./c", "/q?", "/?", "/a?b?c=/d:@e"),
+        *("/%7Euser/%e2%82%ac", "/;v=1,2(3)!$&'*+=", "/a?u=http%3A%2F%2Fy&x=a%20b+c"),
+    ],
+)
+def test_path_and_query_are_stored_byte_for_byte(target: str) -> None:
+    assert (
+        check_url(f"https://Example.com{target}", require_https=True, policy=STRICT) == f"https://example.com{target}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("https://example.com/{id}", "{ at character 21, which may not stand there: write %7B"),
+        ("https://example.com/a}", "} at character 22, which may not stand there: write %7D"),
+        ('https://example.com/?q="a"', '" at character 24, which may not stand there: write %22'),
+        ("https://example.com/a|b", "| at character 22, which may not stand there: write %7C"),
+        ("https://example.com/?a^b", "^ at character 23, which may not stand there: write %5E"),
+        ("https://example.com/`", "` at character 21, which may not stand there: write %60"),
+        ("https://example.com/<b>", "< at character 21, which may not stand there: write %3C"),
+        ("https://example.com/a\\b", "\\ at character 22, which may not stand there: write %5C"),
+        ("https://example.com/\u00fc", "\u00fc (U+00FC) at character 21, which may not stand there: write %C3%BC"),
+        ("https://example.com/\u00a0", "the character U+00A0 at character 21, which may not stand there: write %C2%A0"),
+        ("https://example.com/\udc80", "the character U+DC80 at character 21, which may not stand there: take it out"),
+        ("https://example.com/100%", "% without two hexadecimal digits after it at character 24"),
+        ("https://example.com/%zz", "% without two hexadecimal digits after it at character 21"),
+        ("https://example.com/a b", "a space at character 22: take it out, or write %20"),
+        (" https://example.com/", "a space at character 1"),
+        ("https://example.com/\n", "a line break at character 21"),
+        ("https://exam\tple.com/", "a tab at character 13"),
+        ("https://example.com/\0", "a NUL character at character 21"),
+        ("example.com/hook", "does not begin with https://"),
+        ("localhost:3000/hook", "does not begin with https://"),
+        ("//example.com/hook", "does not begin with https://"),
+        ("ftp://example.com/", "The scheme ftp is not one that webhooks use"),
+        ("https:/example.com", "Two slashes must follow https:"),
+        ("https://", "has no host"),
+        ("https:///hook", "has no host"),
+        ("https://:443/hook", "has no host"),
+        ("https://me:pass@example.com/", "user name or password before an @"),
+        ("https://me@example.com/", "user name or password before an @"),
+        ("https://example.com:/", "The port is written as a number"),
+        ("https://example.com:x/", "The port is written as a number"),
+        ("https://example.com:80:90/", "The host has : in it"),
+        ("https://example.com:22/", "Port 22 is not one that webhooks may use"),
+        ("https://[2606:4700::1111/", "does not end with ]"),
+        ("https://[nonsense]/", "The IPv6 address between [ and ] is not valid"),
+        ("https://[fe80::1%25eth0]/", "An IPv6 address with a zone is not public"),
+        ("https://a%41.example.com/", "The host has % in it"),
+        ("https://example.com\\hook", "The host has \\ in it"),
+        ("https://a..com/", "1 to 63 letters, digits and hyphens"),
+        ("https://" + "a." * 127 + "com/", "longer than 253 characters"),
+        ("https://127.1/", "four decimal numbers"),
+        ("https://fa\u00df.de/", "ASCII form, xn--"),
+        ("https://redis/", "redis is not a public host name"),
+        ("", "1 to 2048 characters; this one has 0"),
+    ],
+)
+def test_a_refusal_names_what_is_wrong(url: str, said: str) -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        check_url(url, require_https=False, policy=STRICT)
+    assert said in refusal.value.message
+    assert "pass" not in refusal.value.message.replace("password", "")
+
+
+@given(ANY_TEXT)
+def test_path_and_query_never_change(text: str) -> None:
+    try:
+        stored = check_url(text, require_https=False, policy=LOCAL)
+    except InvalidRequest:
+        return
+    target = text.partition("#")[0].partition("://")[2].lstrip("[")
+    start = min((at for at in (target.find("/"), target.find("?")) if at >= 0), default=len(target))
+    assert stored.endswith(target[start:])
+
+
 def test_http_is_taken_only_where_https_is_not_required() -> None:
     assert check_url("http://example.com/", require_https=False, policy=STRICT) == "http://example.com/"
     with pytest.raises(InvalidRequest) as refusal:
