@@ -26,12 +26,13 @@ from flux_dispatch.engine.subscribe import Subscribe
 from flux_dispatch.http.sender import AiohttpSender, SenderLimits
 from flux_dispatch.store.accept import EventStore
 from flux_dispatch.store.accounts import AccountStore
-from flux_dispatch.store.connect import answers, open_database
+from flux_dispatch.store.connect import open_database, trouble_of
 from flux_dispatch.store.deliver import DeliveryStore
 from flux_dispatch.store.fail import FailureStore
 from flux_dispatch.store.keys import KeyStore
 from flux_dispatch.store.plan import PlanStore
 from flux_dispatch.store.reads import Reads
+from flux_dispatch.store.session import Generation
 from flux_dispatch.store.timing import LEASE_MARGIN, Timing
 from flux_dispatch.store.webhooks import WebhookStore
 from workers.bell import CeleryBell
@@ -108,12 +109,13 @@ async def api_application(settings: Settings) -> AsyncIterator[web.Application]:
 
 def _databases(settings: Settings) -> tuple[AsyncEngine, AsyncEngine]:
     """Open the database twice: for what is asked now and then, and for what is asked all the time."""
-    url = settings.need_database_url()
-    return open_database(url), open_database(url, is_hot=True)
+    url, generation = settings.need_database_url(), Generation()
+    return open_database(url, generation=generation), open_database(url, is_hot=True, generation=generation)
 
 
-async def _check_parts(database: AsyncEngine, bell: CeleryBell) -> dict[str, bool]:
-    return {"database": await answers(database), "redis": await asyncio.to_thread(bell.answers)}
+async def _check_parts(database: AsyncEngine, bell: CeleryBell) -> dict[str, str | None]:
+    redis = None if await asyncio.to_thread(bell.answers) else "does not answer"
+    return {"database": await trouble_of(database), "redis": redis}
 
 
 def _accept(settings: Settings, database: AsyncEngine, bell: CeleryBell) -> Accept:
