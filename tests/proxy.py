@@ -74,6 +74,8 @@ class Proxy:
                 both.create_task(self._pass_on(task, there, writer))
         except* OSError:
             pass
+        except* asyncio.CancelledError:
+            pass
         finally:
             self._open.discard(task)
             writer.transport.abort()

@@ -217,9 +217,11 @@ def _connect(opener: Opener, dialect: Any, *_: object) -> Any:  # noqa: ANN401 -
 
 
 def _end_opening(connection: Any, _: object) -> None:  # noqa: ANN401 - as above
-    """End the transaction that what SQLAlchemy asks of a new session was asked in."""
-    if connection.driver_connection.opening:
+    """End the transaction that what SQLAlchemy asks of a new session was asked in; it is ready now."""
+    session: Session = connection.driver_connection
+    if session.opening:
         connection.run_async(lambda session: session.execute("COMMIT"))
+    session.begins.cancel()
 
 
 def _check(generation: Generation, connection: Any, *_: object) -> None:  # noqa: ANN401 - as above

@@ -55,6 +55,8 @@ class Session(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no types
     patience: float
     generations: Generation
     generation: int
+    begins: asyncio.TimerHandle
+    """Ends it if it says nothing before it is ready; to be cancelled then."""
 
     def await_answer(self) -> asyncio.TimerHandle:
         """End the session unless the handle is cancelled in time.
@@ -86,6 +88,7 @@ class Opener:
         self._settings = {**target.settings, **settings}
         self._generation = generation
         self._patience = patience
+        self._learning = asyncio.Lock()
 
     async def open(self) -> Session:
         """Return a new session; behind a pooler a transaction is begun, for what is asked at its beginning.
@@ -94,26 +97,35 @@ class Opener:
             OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError: it cannot be had.
         """
         if self.way is Way.DIRECT:
-            try:
-                session = await self._connect()
-                await self._look_around(session)
-            except asyncpg.PostgresError as error:
-                if not _refuses_settings(error):
-                    raise
-                self.way = Way.POOLED
-            if self.way is Way.DIRECT:
+            session = await self._open_directly()
+            if session is not None:
                 return session
-            await self._learn_pooler()
-        session = await self._connect()
+            async with self._learning:
+                if self.way is Way.DIRECT:
+                    await self._learn_pooler()
+        session = await self._connect(self.way)
         await session.execute(session.opening)
         return session
 
-    async def _connect(self) -> Session:
+    async def _open_directly(self) -> Session | None:
+        """Return a session that is ours; None where a pooler stands between."""
+        try:
+            session = await self._connect(Way.DIRECT)
+        except asyncpg.PostgresError as error:
+            if _refuses_settings(error):
+                return None
+            raise
+        if await self._is_ours(session):
+            return session
+        session.end()
+        return None
+
+    async def _connect(self, way: Way) -> Session:
         """Connect to the first host that may be used, beginning with the one that was used last."""
         troubles: list[Exception] = []
         for dsn in tuple(self._dsns):
             try:
-                session = await self._connect_to(dsn)
+                session = await self._connect_to(dsn, way)
             except _NEXT_HOST as error:
                 troubles.append(error)
             else:
@@ -122,27 +134,28 @@ class Opener:
                 return session
         raise troubles[-1]
 
-    async def _connect_to(self, dsn: str) -> Session:
+    async def _connect_to(self, dsn: str, way: Way) -> Session:
         generation = self._generation.current
-        is_direct = self.way is Way.DIRECT
+        is_direct = way is Way.DIRECT
         session: Session = await asyncpg.connect(
             dsn,
             **self._target.arguments,
             timeout=self._target.connect_seconds,
             connection_class=Session,
             server_settings=self._target.startup | (self._settings if is_direct else {}),
-            statement_cache_size=0 if self.way is Way.POOLED else 100,
+            statement_cache_size=0 if way is Way.POOLED else 100,
         )
-        session.way = self.way
+        session.way = way
         session.generations = self._generation
         session.generation = generation
         session.patience = self._patience
-        session.opening = "" if is_direct else "BEGIN; " + " ".join(map(_set_local, self._settings.items()))
+        session.opening = "" if is_direct else _opening(self._settings)
         _keep_alive(session, self._target.alive)
+        session.begins = session.await_answer()
         return session
 
-    async def _look_around(self, session: Session) -> None:
-        """Find out whether a session that took the settings has them, and is one."""
+    async def _is_ours(self, session: Session) -> bool:
+        """Say whether a session that took the settings is one with PostgreSQL itself, and has them."""
         # one transaction, and a statement without a name: right also where this is no session of ours
         await session.execute("BEGIN")
         ask = await session.prepare(
@@ -151,28 +164,27 @@ class Opener:
         found = await ask.fetch(list(self._ours))
         await session.execute("COMMIT")
         if found[0]["pid"] != session.get_server_pid():
-            self.way = Way.POOLED
-            session.end()
-            return
+            return False
         differing = [row["name"] for row in found if row["setting"] != self._ours[row["name"]]]
         if differing:
             log.warning("database.settings_ignored", settings=differing, consequence="plans may be slow")
+        return True
 
     async def _learn_pooler(self) -> None:
         """Find out whether the pooler knows prepared statements: it then has names of its own for them."""
-        session = await self._connect()
+        session = await self._connect(Way.POOLED)
         try:
             await session.execute("BEGIN")
             name = f"flux_{secrets.token_hex(8)}"
             ask = await session.prepare("SELECT name FROM pg_prepared_statements", name=name)
-            if name in {row["name"] for row in await ask.fetch()}:
+            brings_along = name not in {row["name"] for row in await ask.fetch()}
+            if not brings_along:
                 await session.execute(f"DEALLOCATE {name}")
-            else:
-                self.way = Way.POOLED_AND_PREPARED
             await session.execute("ROLLBACK")
         finally:
             session.end()
-        log.info("database.pooler", prepared_statements=self.way is Way.POOLED_AND_PREPARED)
+        self.way = Way.POOLED_AND_PREPARED if brings_along else Way.POOLED
+        log.info("database.pooler", prepared_statements="kept" if brings_along else "planned each time")
 
 
 _NEXT_HOST = (OSError, TimeoutError, asyncpg.CannotConnectNowError, asyncpg.TargetServerAttributeNotMatched)
@@ -183,10 +195,10 @@ def _refuses_settings(error: asyncpg.PostgresError) -> bool:
     return error.sqlstate == "08P01" and "startup parameter" in str(error)
 
 
-def _set_local(setting: tuple[str, str]) -> str:
-    name, value = setting
-    quoted = value.replace("'", "''")
-    return f"SET LOCAL {name} = '{quoted}';"
+def _opening(settings: Mapping[str, str]) -> str:
+    """Begin a transaction in which these settings hold; values are taken as at the beginning of a session."""
+    values = (tuple(word.replace("'", "''") for word in setting) for setting in settings.items())
+    return "BEGIN; SELECT " + ", ".join(f"set_config('{name}', '{value}', true)" for name, value in values)
 
 
 def _keep_alive(session: Session, alive: Alive) -> None:
