@@ -9,7 +9,7 @@ import re
 import ssl
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 CONNECT_SECONDS: Final = 5.0
 """How long one try to connect may take, unless the URL says otherwise."""
@@ -77,9 +77,13 @@ def read_url(url: str) -> Target:
     hosts = _each_host(parts.netloc, given)
     if len(hosts) > 1 and "target_session_attrs" not in given:
         arguments["target_session_attrs"] = "read-write"
-    scheme = parts.scheme.partition("+")[0]
-    dsns = [urlunsplit((scheme, netloc, parts.path, urlencode(rest, quote_via=quote), "")) for netloc, rest in hosts]
+    beginning = f"{parts.scheme.partition('+')[0]}://"
+    dsns = [f"{beginning}{netloc}{parts.path}" + _query(rest) for netloc, rest in hosts]
     return Target(tuple(dsns), arguments, settings, startup, CONNECT_SECONDS if seconds is None else seconds, alive)
+
+
+def _query(given: dict[str, str]) -> str:
+    return "?" + urlencode(given, quote_via=quote, safe="/") if given else ""
 
 
 def forget_foreign_settings() -> None:
