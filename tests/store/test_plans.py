@@ -35,7 +35,8 @@ _FILL = """
 
 
 @pytest.mark.timeout(300)
-async def test_no_statement_reads_a_big_table_from_end_to_end(database: AsyncEngine) -> None:
+async def test_no_statement_reads_a_big_table_from_end_to_end(database_url: str) -> None:
+    database = open_database(database_url, statement_seconds=250)
     world = World(database)
     account = await world.account()
     webhook = await world.webhook(account, "*")
@@ -53,6 +54,7 @@ async def test_no_statement_reads_a_big_table_from_end_to_end(database: AsyncEng
         assert not scans & BIG, f"{name} scans {scans & BIG}"
     peeked = await _explained(world, *_peek(), analyze=True)
     assert sum(node.get("Rows Removed by Filter", 0) for node in peeked) == 0, "peek reads what it does not want"
+    await database.dispose()
 
 
 async def test_ends_of_attempts_are_written_by_id_whatever_the_statistics_say(database: AsyncEngine) -> None:
