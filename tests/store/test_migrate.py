@@ -1,6 +1,7 @@
 """The schema that the migrations make is the one that the code believes in."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -75,45 +76,52 @@ async def test_every_revision_has_the_name_by_which_a_later_release_is_known() -
 async def test_this_release_works_on_while_the_next_one_s_columns_come_and_go(database: AsyncEngine) -> None:
     """Under load, with sessions that have prepared every statement before: a rolling upgrade, and its way back."""
     world = World(database)
-    account = await world.account()
-    webhook = await world.webhook(account, "*")
-    reads, keys, deliveries = Reads(database), KeyStore(database), DeliveryStore(database, TIMING)
-    page = Page(limit=10, before=None)
+    life = await _life(world)
+    rounds: list[None] = []
     is_over = asyncio.Event()
-    rounds = 0
 
     async def work() -> None:
-        nonlocal rounds
         while not is_over.is_set():
-            (stored,) = await world.publish(event(account))
-            lease = await deliveries.claim(stored.deliveries)
-            assert lease
-            await reads.webhook(account, webhook)
-            await asyncio.gather(reads.events(account, page, {}), reads.deliveries(account, page, {}))
-            await asyncio.gather(reads.attempts(stored.deliveries[0]), reads.alerts(account, page))
-            await keys.list_all()
-            rounds += 1
-
-    async def some_rounds() -> None:
-        goal = rounds + 20
-
-        async def are_done() -> bool:
-            return rounds > goal or any(each.done() for each in working)
-
-        await eventually_async(are_done, "work goes on")
+            await life()
+            rounds.append(None)
 
     working = [asyncio.create_task(work()) for _ in range(4)]
-    await some_rounds()
-    for change in ("ADD COLUMN next_release text", "DROP COLUMN next_release"):
+    for change, revision in (("ADD COLUMN next_release text", "9999"), ("DROP COLUMN next_release", "0001")):
         for table in ("webhooks", "events", "deliveries", "attempts", "alerts", "api_keys"):
+            await _until_more(rounds, working)
             await world.do(f"ALTER TABLE {table} {change}")
-            await some_rounds()
-        await world.do(
-            "UPDATE alembic_version SET version_num = CASE version_num WHEN '9999' THEN '0001' ELSE '9999' END"
-        )
+        await world.do(f"UPDATE alembic_version SET version_num = '{revision}'")
         await check_current(database)
+    await _until_more(rounds, working)
     is_over.set()
     await asyncio.gather(*working)
+
+
+async def _until_more(rounds: list[None], working: list["asyncio.Task[None]"]) -> None:
+    goal = len(rounds) + 20
+
+    async def are_done() -> bool:
+        return len(rounds) > goal or any(each.done() for each in working)
+
+    await eventually_async(are_done, "work goes on")
+
+
+async def _life(world: World) -> Callable[[], Awaitable[None]]:
+    """Return what publishes an event, claims its delivery, and reads every list."""
+    account = await world.account()
+    webhook = await world.webhook(account, "*")
+    reads, keys, deliveries = Reads(world.database), KeyStore(world.database), DeliveryStore(world.database, TIMING)
+    page = Page(limit=10, before=None)
+
+    async def live() -> None:
+        (stored,) = await world.publish(event(account))
+        assert await deliveries.claim(stored.deliveries)
+        await reads.webhook(account, webhook)
+        await asyncio.gather(reads.events(account, page, {}), reads.deliveries(account, page, {}))
+        await asyncio.gather(reads.attempts(stored.deliveries[0]), reads.alerts(account, page))
+        await keys.list_all()
+
+    return live
 
 
 async def test_a_role_that_may_not_create_is_told_what_to_grant(postgres: str, database: AsyncEngine) -> None:
