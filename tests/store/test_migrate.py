@@ -90,7 +90,7 @@ async def test_this_release_works_on_while_the_next_one_s_columns_come_and_go(da
         for table in ("webhooks", "events", "deliveries", "attempts", "alerts", "api_keys"):
             await _until_more(rounds, working)
             await world.do(f"ALTER TABLE {table} {change}")
-        await world.do(f"UPDATE alembic_version SET version_num = '{revision}'")
+        await world.do("UPDATE alembic_version SET version_num = :revision", revision=revision)
         await check_current(database)
     await _until_more(rounds, working)
     is_over.set()
