@@ -83,8 +83,8 @@ class RunningEngine:
         while not self._stopping.is_set():
             try:
                 pause = await look()
-            except Unavailable:
-                log.warning("database.away", consequence="the planner waits for it")
+            except Unavailable as error:
+                log.warning("database.away", cause=error.cause, consequence="the planner waits for it")
                 pause = AWAY_SECONDS
             except Exception:
                 # whatever it was, everything that is ever lost is found by this loop: it must not end

@@ -27,17 +27,19 @@ from flux_dispatch.engine.fan_out import FanOut
 from flux_dispatch.engine.plan import Plan, Work
 from flux_dispatch.engine.settling import Settling
 from flux_dispatch.engine.subscribe import Subscribe
+from flux_dispatch.http.limits import max_open_posts
 from flux_dispatch.http.sender import AiohttpSender, SenderLimits
 from flux_dispatch.store.accept import EventStore
 from flux_dispatch.store.accounts import AccountStore
 from flux_dispatch.store.cancel import CancelStore
 from flux_dispatch.store.clock import database_now
-from flux_dispatch.store.connect import answers, open_database
+from flux_dispatch.store.connect import Plans, open_database, trouble_of
 from flux_dispatch.store.deliver import DeliveryStore
 from flux_dispatch.store.fail import FailureStore
 from flux_dispatch.store.keys import KeyStore
 from flux_dispatch.store.plan import PlanStore
 from flux_dispatch.store.reads import LONGEST_READ_SECONDS, Reads
+from flux_dispatch.store.session import Generation
 from flux_dispatch.store.timing import LEASE_MARGIN, Timing
 from flux_dispatch.store.webhooks import WebhookStore
 from workers.bell import CeleryBell
@@ -66,7 +68,7 @@ async def open_verbs(settings: Settings, bell: CeleryBell, threads: int) -> Asyn
     arm_from_environment()
     timing = _timing(settings)
     table = RetryTable.from_seconds(settings.retry_delays)
-    database, hot = _databases(settings)
+    database, hot = _databases(settings, Generation())
     failures = FailureStore(database)
     limits = SenderLimits(timeout_seconds=settings.delivery_timeout)
     async with AiohttpSender(limits, _address_policy(settings)) as sender:
@@ -75,6 +77,7 @@ async def open_verbs(settings: Settings, bell: CeleryBell, threads: int) -> Asyn
             longest_post=timedelta(seconds=settings.delivery_timeout),
             endpoint_concurrency=settings.endpoint_concurrency,
             most_waiting=max(threads // 2, 1),
+            most_under_way=max_open_posts(),
         )
         deliveries = DeliveryStore(hot, timing)
         settling = Settling(deliveries, bell, timing.horizon)
@@ -101,11 +104,12 @@ async def api_application(settings: Settings) -> AsyncIterator[web.Application]:
     app = Celery("flux-api")
     app.config_from_object(celery_settings(settings.need_redis_url()))
     bell = CeleryBell(app)
-    database, hot = _databases(settings)
+    generation = Generation()
+    database, hot = _databases(settings, generation)
     # apart, so that however many lists are asked for, a key is checked and an event accepted at once
     url = settings.need_database_url()
-    reads = open_database(url, statement_timeout_seconds=LONGEST_READ_SECONDS)
-    keys = open_database(url, pool_size=KEY_CONNECTIONS)
+    reads = open_database(url, plans=Plans.CUSTOM, statement_seconds=LONGEST_READ_SECONDS, generation=generation)
+    keys = open_database(url, pool_size=KEY_CONNECTIONS, generation=generation)
     webhooks = WebhookStore(database)
     yield make_app(
         ApiParts(
@@ -128,14 +132,15 @@ async def api_application(settings: Settings) -> AsyncIterator[web.Application]:
         await each.dispose()
 
 
-def _databases(settings: Settings) -> tuple[AsyncEngine, AsyncEngine]:
+def _databases(settings: Settings, generation: Generation) -> tuple[AsyncEngine, AsyncEngine]:
     """Open the database twice: for what is asked now and then, and for what is asked all the time."""
     url = settings.need_database_url()
-    return open_database(url), open_database(url, is_hot=True)
+    return open_database(url, generation=generation), open_database(url, plans=Plans.GENERIC, generation=generation)
 
 
-async def _check_parts(database: AsyncEngine, bell: CeleryBell) -> dict[str, bool]:
-    return {"database": await answers(database), "redis": await asyncio.to_thread(bell.answers)}
+async def _check_parts(database: AsyncEngine, bell: CeleryBell) -> dict[str, str | None]:
+    redis = None if await asyncio.to_thread(bell.answers) else "does not answer"
+    return {"database": await trouble_of(database), "redis": redis}
 
 
 def _accept(settings: Settings, database: AsyncEngine, bell: CeleryBell) -> Accept:

@@ -20,6 +20,7 @@ from flux_dispatch.domain.errors import (
     NotFound,
     OurError,
     Unauthenticated,
+    Unavailable,
 )
 from flux_dispatch.domain.ids import AccountId
 
@@ -109,10 +110,28 @@ class Gate:
             return False
 
 
+class Troubles:
+    """Logs why requests cannot be served: at most once a second, for they come by the thousand."""
+
+    def __init__(self) -> None:
+        self._quiet_until = 0.0
+        self._unlogged = 0
+
+    def note(self, error: Unavailable, request_id: str) -> None:
+        """Log it, or count it for the next line."""
+        now = time.monotonic()
+        if now < self._quiet_until:
+            self._unlogged += 1
+            return
+        log.warning("request.unavailable", request_id=request_id, cause=error.cause, others_before=self._unlogged)
+        self._quiet_until, self._unlogged = now + 1, 0
+
+
 def make_gate(parts: ApiParts) -> Middleware:
     """Return the middleware."""
     gate = Gate(parts)
     read_limit = ReadLimit()
+    troubles = Troubles()
 
     @web.middleware
     async def pass_gate(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -127,6 +146,8 @@ def make_gate(parts: ApiParts) -> Middleware:
             else:
                 response = await handler(request)
         except FluxError as error:
+            if isinstance(error, Unavailable):
+                troubles.note(error, request_id)
             response = answer(error, request_id)
         except web.HTTPException as error:
             response = answer(from_http(error), request_id)

@@ -19,12 +19,20 @@ async def is_alive(_: web.Request) -> web.Response:
 
 @routes.get("/readyz")
 async def is_ready(request: web.Request) -> web.Response:
-    """Say whether events can be accepted: that takes the database; without Redis they are found a little later."""
-    parts = await request.app[PARTS].check_parts()
-    ready = parts["database"]
-    status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
-    shown = {name: "ok" if works else "away" for name, works in parts.items()}
-    return web.json_response({"status": "ready" if ready else "not ready", "parts": shown}, status=status)
+    """Say whether events can be accepted: that takes the database; without Redis they are found a little later.
+
+    Without a key: what is wrong is named, but no host, no user and no word of a server.
+    """
+    troubles = await request.app[PARTS].check_parts()
+    ready = troubles["database"] is None
+    shown: dict[str, object] = {
+        "status": "ready" if ready else "not ready",
+        "parts": {name: "away" if trouble else "ok" for name, trouble in troubles.items()},
+    }
+    reasons = {name: trouble for name, trouble in troubles.items() if trouble}
+    if reasons:
+        shown["reasons"] = reasons
+    return web.json_response(shown, status=HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 @routes.get("/")

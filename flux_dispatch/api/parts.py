@@ -28,7 +28,7 @@ class Publish(Protocol):
 class ApiParts:
     """The verbs and reads behind the endpoints.
 
-    `check_parts` says of each part whether it answers; without `database` the API is not ready.
+    `check_parts` says of each part why it cannot be used, None if it can; without `database` the API is not ready.
     """
 
     publish: Publish
@@ -36,7 +36,7 @@ class ApiParts:
     reads: Reads
     keys: KeyStore
     accounts: AccountStore
-    check_parts: Callable[[], Awaitable[Mapping[str, bool]]]
+    check_parts: Callable[[], Awaitable[Mapping[str, str | None]]]
     max_body_bytes: int
 
 

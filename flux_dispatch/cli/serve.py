@@ -17,7 +17,7 @@ from config.settings import Settings
 from flux_dispatch.cli.port import port_to_use
 from flux_dispatch.cli.refusal import Refusal
 from flux_dispatch.store.connect import check_database, open_database
-from flux_dispatch.store.migrate import check_current, migrate
+from flux_dispatch.store.migrate import Schema, check_current, migrate
 
 log = structlog.get_logger("flux")
 
@@ -67,8 +67,11 @@ def run_flower(settings: Settings, *, without_auth: bool) -> None:
 
 def run_migrate(settings: Settings) -> None:
     """Apply the migrations that are missing."""
-    asyncio.run(_migrate(settings.need_database_url()))
-    sys.stdout.write("The schema is up to date.\n")
+    found = asyncio.run(_migrate(settings.need_database_url()))
+    if found is Schema.NEWER:
+        sys.stdout.write("The schema is that of a later release, which works with this one: nothing is to be done.\n")
+    else:
+        sys.stdout.write("The schema is up to date.\n")
 
 
 async def _serve_api(settings: Settings) -> None:
@@ -108,8 +111,10 @@ async def _check_database(settings: Settings) -> None:
     await database.dispose()
 
 
-async def _migrate(url: str) -> None:
+async def _migrate(url: str) -> Schema:
     await check_database(url)
     database = open_database(url)
-    await migrate(database)
-    await database.dispose()
+    try:
+        return await migrate(database)
+    finally:
+        await database.dispose()

@@ -141,3 +141,12 @@ class Unavailable(OurError):
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "unavailable"
+
+    @property
+    def cause(self) -> str:
+        """What was behind it, in one line, for the log of those who operate this."""
+        error: BaseException = self
+        while error.__cause__ is not None:
+            error = error.__cause__
+        words = str(error).splitlines()
+        return f"{type(error).__name__}: {words[0]}" if words else type(error).__name__

@@ -27,6 +27,9 @@ SETTLE_TIME: Final = timedelta(seconds=2)
 UNSENT_PAUSE: Final = timedelta(seconds=5)
 """How long a delivery rests that could not be sent for want of something of ours."""
 
+UNSENT_REST_SECONDS: Final = 1.0
+"""How long this worker then claims nothing more."""
+
 
 class Deliveries(parked.Deliveries, Protocol):
     """What delivering needs of the store, beside settling."""
@@ -61,13 +64,15 @@ class Sender(Protocol):
 class Rules:
     """What an operator decides about delivering.
 
-    `longest_post` bounds one POST; `most_waiting` is how many messages may wait for their answers at once.
+    `longest_post` bounds one POST; `most_waiting` is how many messages may wait for their answers at once, and
+    `most_under_way` how many POSTs this process has sockets for.
     """
 
     table: RetryTable
     longest_post: timedelta
     endpoint_concurrency: int
     most_waiting: int
+    most_under_way: int
 
 
 @dataclass(slots=True)
@@ -97,7 +102,7 @@ class Deliver:
         self._rules = rules
         self._bell = bell
         self._bulkhead = Bulkhead(rules.endpoint_concurrency)
-        self._dispatch = Dispatch[_Work](self._attempt)
+        self._dispatch = Dispatch[_Work](self._attempt, rules.most_under_way)
         self._claiming = Claiming(self._claim, self._begin, self._dispatch.capacity)
         self._parked = parked.Parked(deliveries, self._bulkhead, self._dispatch.capacity, self._begin)
         self._dispatch.on_capacity = self._on_capacity
@@ -184,6 +189,8 @@ class Deliver:
         took_seconds = time.monotonic() - started
         self._bulkhead.leave(claim.webhook, took_seconds)
         if isinstance(outcome, Unsent):
+            # others would fare no better: what is not claimed yet waits for as long as costs nothing
+            self._dispatch.rest(UNSENT_REST_SECONDS)
             return self._put_back(work, UNSENT_PAUSE)
         attempt = Attempt(claim.attempt, took_seconds, outcome)
         self._log.note(claim, attempt)

@@ -26,14 +26,14 @@ FEW_QUEUED: Final = 8
 """So many of a light account may always wait to begin, however many accounts there are."""
 
 MOST_UNDER_WAY: Final = 4096
-"""How many may wait for their answers: the memory and the sockets of a worker are bounded by it."""
+"""How many may be claimed at once, if there are as many sockets: the memory of a worker is bounded by it."""
 
 MOST_BYTES: Final = 128 * 2**20
 """How much the bodies of all that is claimed may weigh, by the average of the account's last ones before each claim. A
 claim takes no more than a part of it, whatever comes."""
 
-FEW_UNDER_WAY: Final = 64
-"""An account that has no more than so many free among those claims no more: one after the other they would cost more
+FEW_OF_THEM: Final = 64
+"""An account that has no more than this part free among those claims no more: one after the other they would cost more
 than a hundred together."""
 
 STARTS_PER_TURN: Final = 8
@@ -53,21 +53,29 @@ class Dispatch(Generic[Work]):
 
     Args:
         attempt: makes one attempt.
+        most_under_way: how many this process has sockets for.
 
     `on_capacity` is called with accounts that may have capacity again, or with None when all may have some.
     """
 
     on_capacity: Callable[[Collection[AccountId] | None], None]
 
-    def __init__(self, attempt: Callable[[Work], Coroutine[Any, Any, None]]) -> None:
+    def __init__(
+        self, attempt: Callable[[Work], Coroutine[Any, Any, None]], most_under_way: int = MOST_UNDER_WAY
+    ) -> None:
         self._attempt = attempt
+        self._most_under_way = min(most_under_way, MOST_UNDER_WAY)
+        self._few_under_way = self._most_under_way // FEW_OF_THEM
+        self._rests_until = 0.0
         self._courtesy = Courtesy()
         self._light = _Starts[Work](self._start, self._on_turn)
         self._heavy = _Starts[Work](self._start, self._on_turn, self._courtesy)
         self._loop = asyncio.get_running_loop()
         self._begun = 0
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._under_way = Counter[AccountId]()
+        # how many wait to begin or for their answers, in all and of each account
+        self._count = 0
+        self._counts = Counter[AccountId]()
         self._weights = _Weights()
         # those that had nothing free among what is under way
         self._refused: set[AccountId] = set()
@@ -81,12 +89,12 @@ class Dispatch(Generic[Work]):
 
         There is none for a heavy account that has half of its part taken: a claim of many costs each of them less.
         """
-        under_way = self._under_way[account]
-        free = fair_room(MOST_UNDER_WAY, len(self._tasks), under_way)
+        count = self._counts[account]
+        free = fair_room(self._most_under_way, self._count, count)
         affordable = self._weights.room(account)
-        if free <= FEW_UNDER_WAY or affordable <= 0:
+        if free <= self._few_under_way or affordable <= 0 or self._loop.time() < self._rests_until:
             self._refused.add(account)
-            self._is_full |= not under_way
+            self._is_full |= not count
             return 0
         queue = (self._heavy if is_heavy else self._light).queue.select(is_retry=is_retry)
         queued = queue.length_of(account)
@@ -94,13 +102,15 @@ class Dispatch(Generic[Work]):
         most = MOST_QUEUED_OF_ONE_BESIDE_OTHERS if is_beside else MOST_QUEUED_OF_ONE
         room = min(most - queued, fair_room(MOST_QUEUED, queue.length, queued), free, affordable)
         if not is_heavy:
-            return max(room, FEW_QUEUED - queued)
+            return max(room, min(FEW_QUEUED - queued, free))
         self._is_full |= room <= 0 and not queued
         return 0 if most - queued < most // 2 else room
 
     def add(self, account: AccountId, work: Work, *, is_retry: bool, is_heavy: bool, bytes_held: int = 0) -> None:
         """Have an attempt made when it is its account's turn; `bytes_held` are in memory until it has ended."""
         self._is_idle.clear()
+        self._count += 1
+        self._counts[account] += 1
         self._weights.add(account, bytes_held)
         start = _Start(account, is_retry, bytes_held, work)
         if is_heavy:
@@ -109,13 +119,18 @@ class Dispatch(Generic[Work]):
             self._courtesy.note(account)
             self._light.add(start)
 
+    def rest(self, seconds: float) -> None:
+        """Have nothing more added for so long: what is added now would come back as it went."""
+        if self._loop.time() >= self._rests_until:
+            self._rests_until = self._loop.time() + seconds
+            self._loop.call_at(self._rests_until, self.on_capacity, None)
+
     async def all_ended(self) -> None:
         """Return when nothing waits and nothing is under way."""
         await self._is_idle.wait()
 
     def _start(self, start: "_Start[Work]") -> None:
         self._begun += 1
-        self._under_way[start.account] += 1
         self._tasks[self._begun] = self._loop.create_task(self._run(self._begun, start))
 
     def _on_turn(self, accounts: Collection[AccountId]) -> None:
@@ -131,9 +146,10 @@ class Dispatch(Generic[Work]):
         finally:
             del self._tasks[number]
             self._weights.remove(account, start.bytes_held)
-            self._under_way[account] -= 1
-            if not self._under_way[account]:
-                del self._under_way[account]
+            self._count -= 1
+            self._counts[account] -= 1
+            if not self._counts[account]:
+                del self._counts[account]
             self._say_if_idle()
             if account in self._refused or self._is_full:
                 self._say_who_has_capacity((account,))
@@ -150,8 +166,8 @@ class Dispatch(Generic[Work]):
     def _has_room_for_anybody(self) -> bool:
         """Say whether somebody who has nothing here finds room; for more than one, or all would be asked too often."""
         queues = (each.queue.select(is_retry=retry) for each in (self._light, self._heavy) for retry in (False, True))
-        return fair_room(MOST_UNDER_WAY, len(self._tasks), 0) >= 2 * FEW_UNDER_WAY and all(
-            fair_room(MOST_QUEUED, queue.length, 0) >= FEW_UNDER_WAY for queue in queues
+        return fair_room(self._most_under_way, self._count, 0) > 2 * self._few_under_way and all(
+            fair_room(MOST_QUEUED, queue.length, 0) >= FEW_OF_THEM for queue in queues
         )
 
     def _say_if_idle(self) -> None:

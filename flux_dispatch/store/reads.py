@@ -14,6 +14,7 @@ from flux_dispatch.domain.errors import QueryTooSlow, Unavailable
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, WebhookId, uuid_hex
 from flux_dispatch.domain.webhook import Webhook
 from flux_dispatch.store.connect import statement
+from flux_dispatch.store.trouble import sqlstate
 from flux_dispatch.store.webhooks import webhook_of
 
 EVENT_STATUSES: Final = ("pending", "delivered", "failed", "canceled", "unmatched")
@@ -184,7 +185,7 @@ class Reads:
         try:
             return await self._rows(query, account, {**parameters, **position, "limit": page.limit})
         except Unavailable as error:
-            if getattr(getattr(error.__cause__, "orig", None), "sqlstate", None) == _GIVEN_UP:
+            if error.__cause__ is not None and sqlstate(error.__cause__) == _GIVEN_UP:
                 raise QueryTooSlow(_TOO_SLOW) from error
             raise
 

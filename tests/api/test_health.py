@@ -1,7 +1,11 @@
 """Health, the start page, and the API while its database or its broker is away."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
 
+import asyncpg
 import httpx
 import pytest
 
@@ -9,6 +13,7 @@ from flux_dispatch import __version__
 from flux_dispatch.cli.embedded import free_port
 from flux_dispatch.domain.api_key import key_from
 from tests.api.running import EVENT, Caller, check_error, client, running
+from tests.waiting import eventually_async
 
 
 @pytest.fixture
@@ -57,10 +62,12 @@ async def test_without_its_database_the_api_says_when_to_come_again(
             assert "hunter2" not in answer.text
         assert (await caller.get("/healthz")).status_code == 200
         ready = await caller.get("/readyz")
-    assert (ready.status_code, ready.json()) == (
-        503,
-        {"status": "not ready", "parts": {"database": "away", "redis": "away"}},
-    )
+    assert ready.status_code == 503
+    assert ready.json() == {
+        "status": "not ready",
+        "parts": {"database": "away", "redis": "away"},
+        "reasons": {"database": "ConnectionRefusedError", "redis": "does not answer"},
+    }
     written = capsys.readouterr()
     assert "Traceback" not in written.out + written.err
 
@@ -71,3 +78,48 @@ async def test_without_its_broker_the_api_goes_on(ours: Caller, database_url: st
             assert (await caller.post("/v1/events", json=EVENT)).status_code == 202
             ready = await caller.get("/readyz")
         assert (ready.status_code, ready.json()["parts"]) == (200, {"database": "ok", "redis": "away"})
+
+
+async def test_why_requests_cannot_be_served_is_logged_once_a_second(
+    away: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    began = time.monotonic()
+    async with client(away, key_from(bytes(24))) as caller:
+        answers = await asyncio.gather(*(caller.get("/v1/webhooks") for _ in range(10)))
+        assert {answer.status_code for answer in answers} == {503}
+        assert all("Connect" not in answer.text for answer in answers), "the cause is not the caller's to know"
+    lines = [line for line in capsys.readouterr().out.splitlines() if "request.unavailable" in line]
+    assert 1 <= len(lines) <= 1 + time.monotonic() - began
+    assert "Connect call failed" in lines[0] or "ConnectionRefusedError" in lines[0]
+
+
+async def test_whether_it_is_ready_says_why_not_and_nothing_private(away: str) -> None:
+    async with httpx.AsyncClient(base_url=away) as stranger:
+        answer = await stranger.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["parts"] == {"database": "away", "redis": "away"}
+    assert "ConnectionRefusedError" in answer.json()["reasons"]["database"]
+    assert not [word for word in ("127.0.0.1", "hunter2", "flux") if word in answer.text]
+
+
+async def test_a_database_that_only_reads_is_not_ready_until_it_writes_again(ours: Caller, database_url: str) -> None:
+    name = urlsplit(database_url).path.removeprefix("/")
+    admin = await asyncpg.connect(database_url)
+    assert (await ours.http.post("/v1/events", json=EVENT)).status_code == 202
+    await admin.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    await admin.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()", name
+    )
+
+    async def is_refused() -> bool:
+        answer = await ours.http.post("/v1/events", json=EVENT)
+        check_error(answer, 503, "unavailable")
+        ready = await ours.http.get("/readyz")
+        return ready.status_code == 503 and "25006" in ready.json()["reasons"]["database"]
+
+    await eventually_async(is_refused, "it says that it is not ready")
+    await admin.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+    await admin.close()
+    assert (await ours.http.get("/readyz")).status_code == 200
+    assert (await ours.http.post("/v1/events", json=EVENT)).status_code == 202

@@ -59,6 +59,8 @@ FAULTS = [
     Fault("Redis full", redis.full),
     Fault("every message three times more, in any order", redis.tripled, is_quick=True, outage_seconds=SECONDS),
     Fault("PostgreSQL restarted (immediate)", postgres.restarted, UNDER_LOAD, is_quick=True),
+    Fault("PostgreSQL vanishes without a word", postgres.vanished),
+    Fault("PostgreSQL read-only for seconds", postgres.read_only, is_quick=True, outage_seconds=SECONDS),
     Fault("no connection to PostgreSQL free", postgres.connections_exhausted),
     Fault("tables locked", postgres.tables_locked),
     Fault("locks time out", postgres.lock_timed_out),

@@ -4,7 +4,7 @@ import json
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -50,6 +50,8 @@ class Ground:
     publisher: Publisher
     random: Random
     outage_seconds: float
+    kept: ExitStack
+    """What must stay until all has drained and the parts have ended."""
     hooks: dict[str, float] = field(default_factory=dict)
     """Webhooks that want every event, by id: the wall-clock time from which on an event must reach it."""
     own_events: set[str] = field(default_factory=set)
@@ -111,7 +113,11 @@ def ground(broker: Broker, database: Database, directory: Path, under: Circumsta
     broker.refresh()
     url = database.fresh(f"flux_{uuid.uuid4().hex[:12]}")
     directory.mkdir(parents=True)
-    with Installation(url, broker.url, directory, dict(SETTINGS)) as installation, Receiver(answer) as receiver:
+    with (
+        ExitStack() as kept,
+        Installation(url, broker.url, directory, dict(SETTINGS)) as installation,
+        Receiver(answer) as receiver,
+    ):
         installation.start_api()
         publisher = Publisher(
             api_url=lambda: installation.api_url,
@@ -121,7 +127,7 @@ def ground(broker: Broker, database: Database, directory: Path, under: Circumsta
             random=Random(under.seed + " publisher"),  # noqa: S311 - repeatable, not secret
         )
         choices = Random(under.seed)  # noqa: S311 - as above
-        made = Ground(broker, database, installation, receiver, publisher, choices, under.outage_seconds)
+        made = Ground(broker, database, installation, receiver, publisher, choices, under.outage_seconds, kept)
         made.webhook("/hook")
         with publisher:
             yield made

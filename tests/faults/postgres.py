@@ -7,9 +7,14 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 
 import asyncpg
+import httpx
 
 from tests.faults.ground import Ground
-from tests.waiting import let_others_run, wait_seconds
+from tests.proxy import Proxy
+from tests.waiting import eventually, let_others_run, wait_seconds
+
+MOST_SECONDS_OF_SILENCE = 10
+"""A statement is waited for about six seconds; then the next connection is a new one, in every process."""
 
 
 def restarted(ground: Ground) -> None:
@@ -82,6 +87,57 @@ def connections_exhausted(ground: Ground) -> None:
     ground.note_end_of_fault()
     ground.wait_for_arrivals(50)
     _only_503(ground)
+
+
+def vanished(ground: Ground) -> None:
+    """The host is gone without a word, and another has taken its place: what was open stays open, and silent."""
+    proxy = ground.kept.enter_context(Proxy(ground.installation.database_url))
+    ground.installation.settings |= {"FLUX_DATABASE_URL": proxy.url}
+    ground.installation.parts[0].stop()
+    ground.installation.start_api()
+    ground.two_workers()
+    ground.wait_for_arrivals(200)
+    proxy.vanish()
+    began = time.monotonic()
+    ground.wait_for_acknowledged(10)
+    ground.wait_for_arrivals(10)
+    seconds = time.monotonic() - began
+    assert seconds < MOST_SECONDS_OF_SILENCE, f"it took {seconds:.1f} s until events were taken and delivered again"
+    ground.note_end_of_fault()
+    ground.wait_for_arrivals(50)
+    _only_503(ground)
+
+
+def read_only(ground: Ground) -> None:
+    """As after a failover to what is a standby yet, or on a hosted server whose disk is full."""
+    ground.two_workers()
+    ground.wait_for_arrivals(30)
+    database = urlsplit(ground.installation.database_url).path.removeprefix("/")
+    asyncio.run(_let_read_only(ground, database))
+    ground.note_end_of_fault()
+    ground.wait_for_arrivals(50)
+    assert ground.publisher.refused, "nothing was refused"
+    _only_503(ground)
+
+
+async def _let_read_only(ground: Ground, database: str) -> None:
+    connection = await asyncpg.connect(ground.installation.database_url)
+    end_others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()"
+    await connection.execute(f"ALTER DATABASE {database} SET default_transaction_read_only = on")
+    await connection.execute(end_others, database)
+    await asyncio.to_thread(_is_not_ready, ground)
+    wait_seconds(ground.outage_seconds)
+    # the sessions that began meanwhile stay read-only: whoever keeps one never writes again
+    await connection.execute(f"ALTER DATABASE {database} RESET default_transaction_read_only")
+    await connection.close()
+
+
+def _is_not_ready(ground: Ground) -> None:
+    def says_so() -> bool:
+        answer = httpx.get(f"{ground.installation.api_url}/readyz", timeout=10)
+        return answer.status_code == httpx.codes.SERVICE_UNAVAILABLE and "25006" in answer.text
+
+    eventually(says_so, "the API says that it is not ready")
 
 
 def _only_503(ground: Ground) -> None:

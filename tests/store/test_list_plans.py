@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from flux_dispatch.domain.errors import QueryTooSlow
 from flux_dispatch.domain.ids import AccountId, Prefix, uuid_hex
 from flux_dispatch.store import reads
-from flux_dispatch.store.connect import open_database
+from flux_dispatch.store.connect import Plans, open_database
 from flux_dispatch.store.reads import Page, Reads
 from tests.store.world import World
 
@@ -39,7 +39,7 @@ _FILL = """
 
 @pytest.fixture
 async def reading(database_url: str) -> Any:
-    engine = open_database(database_url, statement_timeout_seconds=reads.LONGEST_READ_SECONDS)
+    engine = open_database(database_url, plans=Plans.CUSTOM, statement_seconds=reads.LONGEST_READ_SECONDS)
     yield engine
     await engine.dispose()
 
@@ -73,7 +73,7 @@ async def test_a_time_is_a_place_in_the_list(world: World, reading: AsyncEngine)
 
 async def test_what_takes_too_long_says_how_to_narrow_it(world: World, database_url: str) -> None:
     account = await world.account()
-    impatient = open_database(database_url, statement_timeout_seconds=0.001)
+    impatient = open_database(database_url, plans=Plans.CUSTOM, statement_seconds=0.001)
     await world.do(
         "INSERT INTO events (id, account_id, type, created_at, body) "
         "SELECT flux_new_id(), CAST(:account AS uuid), 'a', now(), '' FROM generate_series(1, 20000)",

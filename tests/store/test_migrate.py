@@ -1,17 +1,27 @@
 """The schema that the migrations make is the one that the code believes in."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from flux_dispatch.store.migrate import is_current, migrate
+from flux_dispatch.domain.errors import Unavailable
+from flux_dispatch.store.connect import open_database
+from flux_dispatch.store.deliver import DeliveryStore
+from flux_dispatch.store.keys import KeyStore
+from flux_dispatch.store.migrate import _OURS, Schema, _config, check_current, is_current, migrate
+from flux_dispatch.store.reads import Page, Reads
 from flux_dispatch.store.tables import metadata
+from tests.conftest import named
+from tests.store.world import TIMING, World, event
+from tests.waiting import eventually_async
 
 
 def _differences(connection: Connection) -> list[object]:
@@ -39,3 +49,119 @@ async def test_new_ids_are_uuid7_and_sort_by_time(database: AsyncEngine) -> None
     stamps = [datetime.fromtimestamp((each.int >> 80) / 1000, UTC) for each in made]
     assert stamps == sorted(stamps)
     assert abs(stamps[0] - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+async def test_an_older_schema_is_refused_and_a_newer_one_is_worked_with(
+    database: AsyncEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = World(database)
+    await world.do("UPDATE alembic_version SET version_num = '9999'")
+    await check_current(database)
+    assert "database.schema_newer" in capsys.readouterr().out
+    assert await migrate(database) is Schema.NEWER
+    assert await world.scalar("SELECT version_num FROM alembic_version") == "9999"
+    await world.do("DELETE FROM alembic_version")
+    with pytest.raises(Unavailable, match="`flux migrate`"):
+        await check_current(database)
+    await world.do("INSERT INTO alembic_version VALUES ('1975ea83b712')")
+    for verb in (check_current, migrate):
+        with pytest.raises(Unavailable, match="another application"):
+            await verb(database)
+
+
+async def test_every_revision_has_the_name_by_which_a_later_release_is_known() -> None:
+    assert all(_OURS.fullmatch(each.revision) for each in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
+async def test_this_release_works_on_while_the_next_one_s_columns_come_and_go(database: AsyncEngine) -> None:
+    """Under load, with sessions that have prepared every statement before: a rolling upgrade, and its way back."""
+    world = World(database)
+    life = await _life(world)
+    rounds: list[None] = []
+    is_over = asyncio.Event()
+
+    async def work() -> None:
+        while not is_over.is_set():
+            await life()
+            rounds.append(None)
+
+    working = [asyncio.create_task(work()) for _ in range(4)]
+    for change, revision in (("ADD COLUMN next_release text", "9999"), ("DROP COLUMN next_release", "0001")):
+        for table in ("webhooks", "events", "deliveries", "attempts", "alerts", "api_keys"):
+            await _until_more(rounds, working)
+            await world.do(f"ALTER TABLE {table} {change}")
+        await world.do("UPDATE alembic_version SET version_num = :revision", revision=revision)
+        await check_current(database)
+    await _until_more(rounds, working)
+    is_over.set()
+    await asyncio.gather(*working)
+
+
+async def _until_more(rounds: list[None], working: list["asyncio.Task[None]"]) -> None:
+    goal = len(rounds) + 20
+
+    async def are_done() -> bool:
+        return len(rounds) > goal or any(each.done() for each in working)
+
+    await eventually_async(are_done, "work goes on")
+
+
+async def _life(world: World) -> Callable[[], Awaitable[None]]:
+    """Return what publishes an event, claims its delivery, and reads every list."""
+    account = await world.account()
+    webhook = await world.webhook(account, "*")
+    reads, keys, deliveries = Reads(world.database), KeyStore(world.database), DeliveryStore(world.database, TIMING)
+    page = Page(limit=10, before=None)
+
+    async def live() -> None:
+        (stored,) = await world.publish(event(account))
+        assert await deliveries.claim(stored.deliveries)
+        await reads.webhook(account, webhook)
+        await asyncio.gather(reads.events(account, page, {}), reads.deliveries(account, page, {}))
+        await asyncio.gather(reads.attempts(stored.deliveries[0]), reads.alerts(account, page))
+        await keys.list_all()
+
+    return live
+
+
+async def test_a_role_that_may_not_create_is_told_what_to_grant(postgres: str, database: AsyncEngine) -> None:
+    """As every role of PostgreSQL 15 and later that does not own its database."""
+    world = World(database)
+    await world.do('CREATE ROLE "flux app" LOGIN')
+    await world.do("CREATE DATABASE empty_one")
+    try:
+        url = named(postgres, "empty_one").replace("postgres:@", "flux%20app@")
+        limited = open_database(url)
+        with pytest.raises(Unavailable, match='GRANT USAGE, CREATE ON SCHEMA public TO "flux app";') as caught:
+            await migrate(limited)
+        assert "\n" not in str(caught.value)
+        await limited.dispose()
+        owner = open_database(named(postgres, "empty_one"))
+        await World(owner).do('GRANT USAGE, CREATE ON SCHEMA public TO "flux app"')
+        await owner.dispose()
+        allowed = open_database(url)
+        assert await migrate(allowed) is Schema.MISSING
+        await allowed.dispose()
+    finally:
+        await world.do("DROP DATABASE empty_one WITH (FORCE)")
+        await world.do('DROP ROLE "flux app"')
+
+
+async def test_a_role_that_may_not_read_the_schema_is_told_so(database: AsyncEngine, database_url: str) -> None:
+    world = World(database)
+    await world.do("CREATE ROLE flux_reader LOGIN")
+    try:
+        other = open_database(database_url.replace("postgres:@", "flux_reader@"))
+        with pytest.raises(Unavailable, match=r"permission denied for table alembic_version\. Use the role"):
+            await check_current(other)
+        await other.dispose()
+    finally:
+        await world.do("DROP ROLE flux_reader")
+
+
+async def test_a_read_only_server_is_named_as_such(database: AsyncEngine, database_url: str) -> None:
+    reading = open_database(database_url + "&options=-c%20default_transaction_read_only%3Don")
+    await World(database).do("DELETE FROM alembic_version")
+    with pytest.raises(Unavailable, match="give the primary"):
+        await migrate(reading)
+    await reading.dispose()

@@ -15,7 +15,7 @@ from flux_dispatch.domain.finding import BEGINNING, DueGroup
 from flux_dispatch.domain.ids import AccountId, Prefix, uuid_hex
 from flux_dispatch.store import accept, cancel, deliver, plan, reads
 from flux_dispatch.store.accept import EventStore
-from flux_dispatch.store.connect import open_database
+from flux_dispatch.store.connect import Plans, open_database
 from flux_dispatch.store.plan import PlanStore
 from flux_dispatch.store.reads import EVENT_STATUSES, LONGEST_READ_SECONDS, Page
 from tests.store.world import TIMING, World, event
@@ -47,9 +47,10 @@ _FILL = """
 
 
 @pytest.mark.timeout(300)
-async def test_no_statement_reads_a_big_table_from_end_to_end(database: AsyncEngine, database_url: str) -> None:
+async def test_no_statement_reads_a_big_table_from_end_to_end(database_url: str) -> None:
+    database = open_database(database_url, statement_seconds=250)
     world = World(database)
-    lists = open_database(database_url, statement_timeout_seconds=LONGEST_READ_SECONDS)
+    lists = open_database(database_url, plans=Plans.CUSTOM, statement_seconds=LONGEST_READ_SECONDS)
     account = await world.account()
     webhook = await world.webhook(account, "*")
     values = {
@@ -67,6 +68,7 @@ async def test_no_statement_reads_a_big_table_from_end_to_end(database: AsyncEng
     await lists.dispose()
     peeked = await _explained(world, *_peek(), analyze=True)
     assert sum(node.get("Rows Removed by Filter", 0) for node in peeked) == 0, "peek reads what it does not want"
+    await database.dispose()
 
 
 async def test_ends_of_attempts_are_written_by_id_whatever_the_statistics_say(database: AsyncEngine) -> None:
@@ -86,7 +88,7 @@ async def test_ends_of_attempts_are_written_by_id_whatever_the_statistics_say(da
 
 
 async def test_what_comes_due_all_at_once_is_found_by_id_whatever_the_statistics_say(database_url: str) -> None:
-    hot = open_database(database_url, is_hot=True)
+    hot = open_database(database_url, plans=Plans.GENERIC)
     world = World(hot)
     account = await world.account()
     await world.webhook(account, "*")
@@ -107,7 +109,7 @@ async def test_what_comes_due_all_at_once_is_found_by_id_whatever_the_statistics
 
 
 async def test_a_plan_that_was_made_while_the_tables_were_empty_goes_by_their_indexes(database_url: str) -> None:
-    hot = open_database(database_url, is_hot=True)
+    hot = open_database(database_url, plans=Plans.GENERIC)
     world = World(hot)
     account = await world.account()
     some = [uuid_hex(Prefix.ACCOUNT, account)] * 3

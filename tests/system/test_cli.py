@@ -1,5 +1,6 @@
 """The `flux` command as a process: what it prints, where, and its exit status."""
 
+import asyncio
 import os
 import re
 import socket
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from flux_dispatch import __version__
+from tests.conftest import _execute
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -150,6 +152,26 @@ def test_a_queue_that_does_not_exist_is_refused(flux: Run) -> None:
     refused = flux("worker", "-Q", "deliver,retries", FLUX_REDIS_URL="redis://127.0.0.1:1/0")
     assert refused.returncode == 1
     assert refused.stderr.startswith("flux: retries is not a queue. There are: ingest, deliver, bulk, retry, control")
+
+
+def test_a_database_error_is_one_line(flux: Run, database_url: str) -> None:
+    for url, words in {
+        f"{database_url}&channel_binding=require": "channel_binding=require cannot be kept",
+        f"{database_url}&fast_mode=1": "Leave it out.",
+        f"{database_url}&options=-c%20default_transaction_read_only%3Don%20-c%20search_path%3Dnone": "give the primary",
+    }.items():
+        refused = flux("migrate", FLUX_DATABASE_URL=url)
+        assert refused.returncode == 1
+        assert refused.stderr.startswith("flux: ")
+        assert refused.stderr.count("\n") == 1, refused.stderr
+        assert words in refused.stderr
+
+
+def test_migrate_leaves_the_schema_of_a_later_release_alone(flux: Run, database_url: str) -> None:
+    asyncio.run(_execute(database_url, "UPDATE alembic_version SET version_num = '9999'"))
+    migrated = flux("migrate", FLUX_DATABASE_URL=database_url)
+    assert (migrated.returncode, migrated.stderr) == (0, "")
+    assert migrated.stdout.endswith("nothing is to be done.\n")
 
 
 def test_a_taken_port_is_refused(flux: Run, database_url: str, redis_url: str) -> None:

@@ -1,5 +1,6 @@
 """A POST begins only when there is a place for it, and time to write down what comes of it."""
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -8,10 +9,10 @@ import pytest
 
 from flux_dispatch.domain.claim import Claim, Lease, ParkedWebhook, Release, Settlement
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, WebhookId
-from flux_dispatch.domain.outcome import Accepted, Outcome
+from flux_dispatch.domain.outcome import Accepted, Outcome, Unsent
 from flux_dispatch.domain.retry import RetryTable
 from flux_dispatch.engine.batch import Word
-from flux_dispatch.engine.deliver import SETTLE_TIME, Deliver, Rules
+from flux_dispatch.engine.deliver import SETTLE_TIME, UNSENT_PAUSE, Deliver, Rules
 from flux_dispatch.engine.settling import Settling
 from tests.waiting import eventually_async
 
@@ -63,13 +64,16 @@ def _claim(delivery: DeliveryId) -> Claim:
 
 
 class Receiver:
-    """Accepts everything, when it is told to go on."""
+    """Accepts everything that comes."""
 
     def __init__(self) -> None:
         self.got: list[DeliveryId] = []
+        self.shortage = ""
 
-    async def send(self, claim: Claim, timestamp: int) -> Outcome:
+    async def send(self, claim: Claim, timestamp: int) -> Outcome | Unsent:
         assert timestamp
+        if self.shortage:
+            return Unsent(self.shortage)
         self.got.append(claim.delivery)
         return Accepted(200)
 
@@ -84,7 +88,11 @@ class Silent:
 
 async def delivering(store: Store, receiver: Receiver) -> Deliver:
     rules = Rules(
-        table=RetryTable.from_seconds([0, 60]), longest_post=LONGEST_POST, endpoint_concurrency=4, most_waiting=8
+        table=RetryTable.from_seconds([0, 60]),
+        longest_post=LONGEST_POST,
+        endpoint_concurrency=4,
+        most_waiting=8,
+        most_under_way=1000,
     )
     bell = Silent()
     return Deliver(store, receiver, Settling(store, bell, timedelta(seconds=30)), bell, rules)
@@ -121,3 +129,19 @@ async def test_parked_deliveries_are_taken_up_while_there_are_places_and_then_th
     assert len(set(receiver.got)) == 10
     await deliver([(OURS, DeliveryId("dlv_2"))])
     assert store.saturated == []
+
+
+async def test_what_could_not_be_sent_is_put_back_spends_no_attempt_and_lets_the_worker_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("flux_dispatch.engine.deliver.UNSENT_REST_SECONDS", 0.05)
+    store, receiver = Store(), Receiver()
+    receiver.shortage = "Too many open files"
+    deliver = await delivering(store, receiver)
+    assert await deliver([(OURS, DeliveryId("dlv_1"))]) == {Word.PUT_BACK: 1}
+    assert store.released == [Release(DeliveryId("dlv_1"), "token", UNSENT_PAUSE)]
+    receiver.shortage = ""
+    began = time.monotonic()
+    assert await deliver([(OURS, DeliveryId("dlv_2"))]) == {Word.DELIVERED: 1}
+    assert time.monotonic() - began > 0.04, "it was claimed while the worker rested"
+    assert store.settled == [DeliveryId("dlv_2")]

@@ -156,3 +156,22 @@ async def test_large_bodies_take_their_part_of_the_memory_and_no_more(attempts: 
     go_on.set()
     await dispatch.all_ended()
     assert dispatch.capacity(FLOOD, is_retry=False, is_heavy=False) == MOST_QUEUED_OF_ONE
+
+
+async def test_a_worker_with_few_sockets_has_few_under_way(attempts: Attempts) -> None:
+    go_on = asyncio.Event()
+
+    async def hang(account: AccountId) -> None:
+        await go_on.wait()
+        await attempts.make(account)
+
+    dispatch = Dispatch[AccountId](hang, most_under_way=40)
+    dispatch.on_capacity = attempts.on_capacity
+    for n in range(20):
+        account = AccountId(f"acct_{n}")
+        for _ in range(min(dispatch.capacity(account, is_retry=False, is_heavy=False), 100)):
+            single(dispatch, account)
+        await let_others_run(20)
+    assert 30 < len(dispatch._tasks) <= 40
+    go_on.set()
+    await dispatch.all_ended()

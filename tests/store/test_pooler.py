@@ -1,0 +1,80 @@
+"""Behind a PgBouncer that gives each transaction another session, everything works, and its plans are the same."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flux_dispatch.domain.webhook import Draft
+from flux_dispatch.store.accounts import AccountStore
+from flux_dispatch.store.connect import HotStatement, Plans, _session_of, check_database, open_database, trouble_of
+from flux_dispatch.store.deliver import DeliveryStore
+from flux_dispatch.store.migrate import check_current, migrate
+from flux_dispatch.store.reads import Page, Reads
+from flux_dispatch.store.session import Way
+from flux_dispatch.store.webhooks import WebhookStore
+from tests.pooler import PREPARES_SINCE, pgbouncer, pooled, version_of
+from tests.store.world import SECRET, TIMING, World, event
+
+SETTINGS = HotStatement("""
+    SELECT pg_backend_pid() AS session, current_setting('plan_cache_mode') AS plans, current_setting('jit') AS jit,
+        current_setting('enable_seqscan') AS scans, current_setting('search_path') AS path, CAST(:n AS int[]) AS n
+""")
+OURS = "jit,plan_cache_mode,enable_seqscan,statement_timeout"
+
+
+@pytest.fixture(params=["refuses our settings", "drops our settings", "brings prepared statements along"])
+def url(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Iterator[str]:
+    settings = {"drops our settings": {"ignore_startup_parameters": OURS}}.get(request.param, {})
+    tmp_path.chmod(0o755)
+    if version_of(pgbouncer()) >= PREPARES_SINCE:
+        settings["max_prepared_statements"] = "100" if "prepared" in request.param else "0"
+    elif "prepared" in request.param:
+        pytest.skip("this PgBouncer is too old for it")
+    with pooled(database_url, tmp_path, **settings) as url:
+        yield url
+
+
+async def test_each_statement_has_its_settings_whichever_session_it_gets(
+    url: str, request: pytest.FixtureRequest
+) -> None:
+    hot = open_database(url + "?options=-c%20search_path%3Dflux,public", plans=Plans.GENERIC, pool_size=20)
+    answers = await asyncio.gather(*(SETTINGS.rows(hot, {"n": [n]}) for n in range(200)))
+    found = [row for (row,) in answers]
+    assert [row["n"] for row in found] == [[n] for n in range(200)]
+    assert {(row["plans"], row["scans"], row["jit"], row["path"]) for row in found} == {
+        ("force_generic_plan", "off", "off", "flux,public")
+    }
+    assert len({row["session"] for row in found}) > 1
+    async with hot.connect() as connection:
+        prepares = "prepared" in request.node.name
+        assert _session_of(connection).way is (Way.POOLED_AND_PREPARED if prepares else Way.POOLED)
+    await hot.dispose()
+
+
+async def test_the_whole_life_of_events_goes_through_it(url: str) -> None:
+    await check_database(url)
+    hot, cold = open_database(url, plans=Plans.GENERIC), open_database(url)
+    await migrate(cold)
+    await check_current(cold)
+    assert await trouble_of(cold) is None
+    deliveries, reads, world = DeliveryStore(hot, TIMING), Reads(cold), World(hot)
+    account = await AccountStore(cold).create("test")
+    webhook = await WebhookStore(cold).add(account, Draft("https://example.com/", ("*",), "", {}), SECRET)
+
+    async def live() -> None:
+        (stored,) = await world.publish(event(account))
+        lease = await deliveries.claim(stored.deliveries)
+        assert lease
+        (attempted, other) = await asyncio.gather(
+            reads.delivery(account, stored.deliveries[0]), reads.webhook(account, webhook.id)
+        )
+        assert attempted is not None
+        assert attempted.state == "sending"
+        assert other is not None
+
+    await asyncio.gather(*(live() for _ in range(50)))
+    assert len(await reads.events(account, Page(limit=100, before=None), {})) == 50
+    await hot.dispose()
+    await cold.dispose()
