@@ -1,0 +1,34 @@
+"""Which variables of the shell reach our parts: ours, and what says nothing to the libraries that we stand on."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+LIBPQ: Final = ("PG",)
+"""How libpq's variables begin; they may belong to FLUX_DATABASE_URL, and never to a database that we bring."""
+
+FLOWER: Final = ("FLOWER_",)
+"""Flower takes options from its own variables, and Kubernetes writes such for a service named flower."""
+
+_OTHERS: Final = ("CELERY_", *FLOWER, "LC_", "LANG", "PYTHONSTARTUP", "PYTHONIOENCODING")
+_PROXIES: Final = frozenset({"http_proxy", "https_proxy", "all_proxy", "ftp_proxy", "no_proxy"})
+
+_FIXED: Final = {
+    # the one locale that is everywhere; Python's text is UTF-8 all the same
+    "LC_ALL": "C",
+    "PYTHONUTF8": "1",
+    "PYTHONUNBUFFERED": "1",
+}
+
+
+def part_environment(shell: Mapping[str, str], *, brings_database: bool) -> dict[str, str]:
+    """Return the environment for parts that we start, from that of the shell."""
+    foreign = (*_OTHERS, *(LIBPQ if brings_database else ()))
+    kept = {
+        name: value for name, value in shell.items() if not name.startswith(foreign) and name.lower() not in _PROXIES
+    }
+    return kept | _FIXED
+
+
+def names_with(shell: Iterable[str], beginnings: tuple[str, ...]) -> list[str]:
+    """Return the names that begin so."""
+    return [name for name in shell if name.startswith(beginnings)]
