@@ -9,15 +9,14 @@ LIBPQ: Final = ("PG",)
 FLOWER: Final = ("FLOWER_",)
 """Flower takes options from its own variables, and Kubernetes writes such for a service named flower."""
 
-_OTHERS: Final = ("CELERY_", *FLOWER, "LC_", "LANG", "PYTHONSTARTUP", "PYTHONIOENCODING")
+_LOCALE: Final = ("LC_", "LANG", "PYTHONCOERCECLOCALE", "PYTHONIOENCODING")
+"""Without these Python takes a UTF-8 locale that exists here (PEP 538), and that alone: in the C locale it would not
+read the name of a directory with an umlaut, in one that does not exist neither."""
+
+_OTHERS: Final = ("CELERY_", *FLOWER, *_LOCALE, "PYTHONSTARTUP")
 _PROXIES: Final = frozenset({"http_proxy", "https_proxy", "all_proxy", "ftp_proxy", "no_proxy"})
 
-_FIXED: Final = {
-    # the one locale that is everywhere; Python's text is UTF-8 all the same
-    "LC_ALL": "C",
-    "PYTHONUTF8": "1",
-    "PYTHONUNBUFFERED": "1",
-}
+_FIXED: Final = {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
 
 
 def part_environment(shell: Mapping[str, str], *, brings_database: bool) -> dict[str, str]:
