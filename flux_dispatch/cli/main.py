@@ -8,6 +8,7 @@ import typer
 
 from flux_dispatch import __version__
 from flux_dispatch.cli import keys
+from flux_dispatch.cli.open_files import raise_open_files
 from flux_dispatch.cli.own_packages import put_own_packages_first
 from flux_dispatch.cli.refusal import Refusal
 
@@ -30,6 +31,7 @@ def run() -> None:
     from flux_dispatch.domain.errors import FluxError
 
     make_output_safe()
+    raise_open_files()
     try:
         app()
     except (Refusal, SettingsError, ServerMissing, FluxError) as error:

@@ -12,7 +12,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from flux_dispatch.cli.embedded import EmbeddedPostgres, ServerMissing
+from flux_dispatch.cli.embedded import EmbeddedPostgres, ServerMissing, redis_command
 from tests.system.newcomer import is_alive
 from tests.system.surroundings import NAMELESS, NOBODY, SMALL_SHM, Surroundings
 from tests.waiting import eventually
@@ -22,7 +22,7 @@ OWN = "pgserver" if os.geteuid() == 0 else None
 START = """
 import sys
 from pathlib import Path
-from flux_dispatch.cli.embedded import EmbeddedPostgres, ServerMissing
+from flux_dispatch.cli.embedded import EmbeddedPostgres, ServerMissing, redis_command
 server = EmbeddedPostgres(Path(sys.argv[1]))
 try:
     print(server.start(), server.pid, flush=True)
@@ -258,6 +258,20 @@ def test_a_socket_elsewhere_is_private_and_goes_with_the_server(place: Path) -> 
     finally:
         server.stop()
     assert not directory.exists()
+
+
+@pytest.mark.parametrize("says", ["echo Redis server v=5.0.7 sha=00000000:0", "exit 127"])
+def test_a_redis_that_is_too_old_or_broken_is_passed_over(
+    place: Path, monkeypatch: pytest.MonkeyPatch, says: str
+) -> None:
+    program = place / "redis-server"
+    program.write_text(f"#!/bin/sh\n{says}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{place}:{os.environ['PATH']}")
+    command = redis_command(place / "redis", 6379)
+    assert command.arguments[0] != str(program)
+    version = subprocess.run([command.arguments[0], "--version"], capture_output=True, text=True, check=True)
+    assert "Redis server v=" in version.stdout
 
 
 def answers_in(path: Path) -> list[str]:

@@ -6,6 +6,7 @@ import pty
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
@@ -14,6 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from flux_dispatch.cli.port import port_or_next
+from flux_dispatch.cli.refusal import Refusal
 from tests.system.newcomer import ANY_PORTS, FLUX, START_SECONDS, flux_up, is_alive, running
 from tests.system.surroundings import NO_IPV6, NOBODY, SMALL_SHM, Surroundings
 from tests.waiting import eventually
@@ -159,6 +162,49 @@ def test_a_reader_that_goes_away_does_not_end_it(database_url: str, redis_url: s
     assert (process.returncode, said) == (0, b"")
 
 
+@pytest.mark.parametrize("command", ["api", "worker"])
+def test_a_part_in_the_background_outlives_its_terminal(
+    database_url: str, redis_url: str, tmp_path: Path, command: str
+) -> None:
+    background = Surroundings(before=("trap '' HUP INT",))
+    settings = {"FLUX_DATABASE_URL": database_url, "FLUX_REDIS_URL": redis_url, "FLUX_API_PORT": "0"}
+    log = tmp_path / "log"
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            background.command(*FLUX, command), env=background.variables(settings), stdout=output, stderr=output
+        ) as process,
+    ):
+        try:
+            eventually(lambda: {"ready.", "api.listening"} & set(log.read_text().split()), "it is ready")
+            eventually(lambda: {signal.SIGHUP, signal.SIGINT} <= ignored_by(process.pid), "it ignores both")
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(40) == 0
+        finally:
+            process.kill()
+
+
+def test_the_usual_port_gives_way_where_it_is_taken() -> None:
+    said: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        other = port_or_next("127.0.0.1", port, "--port", said.append)
+    assert other != port
+    assert said == [f"Port {port} is taken on 127.0.0.1, so it is {other} this time. --port chooses one."]
+    with pytest.raises(Refusal, match=r"192\.0\.2\.1:8080 cannot be used"):
+        port_or_next("192.0.2.1", 8080, "--port", said.append)
+
+
+def test_few_open_files_become_as_many_as_the_system_allows() -> None:
+    program = (
+        "import resource; from flux_dispatch.cli.open_files import raise_open_files; raise_open_files(); "
+        "print(*resource.getrlimit(resource.RLIMIT_NOFILE))"
+    )
+    few = Surroundings(before=("ulimit -S -n 256", "ulimit -H -n 1000"))
+    run = subprocess.run(few.command(sys.executable, "-c", program), capture_output=True, text=True, check=True)
+    assert run.stdout == "1000 1000\n"
+
+
 def test_closed_streams_are_no_hindrance() -> None:
     closed = Surroundings(before=("exec <&- >&- 2>&-",))
     for arguments, status in ((["--version"], 0), (["migrate"], 1)):
@@ -189,3 +235,10 @@ def test_a_home_that_cannot_be_used_is_one_line(place: Path, name: str, machine:
     assert words in refused.stderr or "File exists" in refused.stderr
     assert len(refused.stderr.splitlines()) == 1, refused.stderr
     assert "Set FLUX_HOME" in refused.stderr
+
+
+def ignored_by(pid: int) -> set[signal.Signals]:
+    """Return the signals that a process does not heed."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    mask = int(status.partition("SigIgn:")[2].split()[0], 16)
+    return {each for each in signal.Signals if mask >> (each - 1) & 1}

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from flux_dispatch.cli.embedded.environment import server_environment
+from flux_dispatch.cli.embedded.memory import memory_options
 from flux_dispatch.cli.embedded.missing import ServerMissing
 from flux_dispatch.cli.embedded.owner import Owner
-from flux_dispatch.cli.embedded.shared_memory import shared_memory_options
 
 _LONGEST_PATH_BYTES: Final = 900
 """PostgreSQL's own limit is 1024 (MAXPGPATH), with the names of its files."""
@@ -59,7 +59,7 @@ def _make(programs: Path, data: Path, owner: Owner) -> None:
     try:
         made = subprocess.run(  # noqa: S603 - our own words
             # its name alone: initdb would not take every character of the whole path
-            [str(programs / "initdb"), f"--pgdata={draft.name}", *_OPTIONS, *shared_memory_options()],
+            [str(programs / "initdb"), f"--pgdata={draft.name}", *_OPTIONS, *memory_options()],
             cwd=draft.parent,
             env=server_environment(),
             check=False,

