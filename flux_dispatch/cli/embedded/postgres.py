@@ -15,7 +15,7 @@ from flux_dispatch.cli.embedded.memory import memory_options
 from flux_dispatch.cli.embedded.missing import ServerMissing
 from flux_dispatch.cli.embedded.owner import Owner, owner_of
 from flux_dispatch.cli.embedded.sockets import SocketPlace
-from flux_dispatch.cli.embedded.wheels import postgres_programs
+from flux_dispatch.cli.embedded.wheels import postgres_files, postgres_programs
 
 START_SECONDS: Final = 60
 """How long a start may take; a recovery after a crash is a part of it."""
@@ -120,7 +120,8 @@ class EmbeddedPostgres:
         self._directory.parent.mkdir(parents=True, exist_ok=True)
         if self._owner.uid is not None:
             self._owner.open_way(self._directory.parent)
-            self._owner.open_programs(self._programs.parent)
+            for each in postgres_files(self._programs):
+                self._owner.open_programs(each)
         ensure_cluster(self._programs, self._directory, self._owner)
         self._guard = self._guard or _guard()
 

@@ -32,6 +32,12 @@ def postgres_programs() -> Path:
     return max((each.parent for each in found), key=_major_version)
 
 
+def postgres_files(programs: Path) -> list[Path]:
+    """Return the directories that hold what these programs need: their installation, and libraries put beside it."""
+    libraries = programs.parents[2] / f"{_POSTGRES_WHEEL}.libs"
+    return [programs.parent, *([libraries] if libraries.exists() else [])]
+
+
 def redis_program() -> str:
     """Return a Redis server: that of this machine, unless it is too old or does not run, or one out of a wheel.
 
