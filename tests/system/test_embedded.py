@@ -239,6 +239,19 @@ def test_a_server_ends_with_whoever_started_it(data: Path) -> None:
     eventually(lambda: not is_alive(left), "the server ends")
 
 
+def test_it_starts_again_after_a_directory_above_was_shut(place: Path) -> None:
+    (place / "home").mkdir()
+    server = EmbeddedPostgres(place / "home" / "data")
+    server.start()
+    try:
+        (place / "home").chmod(0o700)
+        os.kill(server.pid, signal.SIGQUIT)
+        eventually(lambda: not server.is_running(), "it is down")
+        assert asyncio.run(_user(server.restart())) == "postgres"
+    finally:
+        server.stop()
+
+
 def test_data_of_another_version_is_told(data: Path) -> None:
     (data / "PG_VERSION").write_text("16\n")
     with pytest.raises(ServerMissing, match="written by PostgreSQL 16, and this is PostgreSQL 18"):

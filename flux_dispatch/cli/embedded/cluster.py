@@ -83,6 +83,7 @@ def _make(programs: Path, data: Path, owner: Owner) -> None:
 def last_words(output: bytes) -> str:
     """Return the line that says why a program of PostgreSQL ended."""
     lines = [line.strip() for line in output.decode("utf-8", "replace").splitlines() if line.strip()]
+    lines = [line for line in lines if "removing" not in line]
     for line in lines:
         marked = _MARK.search(line)
         if marked:

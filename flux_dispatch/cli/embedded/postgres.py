@@ -53,14 +53,11 @@ class EmbeddedPostgres:
             ServerMissing: the wheel is not installed, or the server does not start.
         """
         try:
-            self._prepare()
+            try:
+                self._prepare()
+            except OSError as error:
+                raise self._missing(error) from error
             return self.restart()
-        except OSError as error:
-            self.stop()
-            raise ServerMissing(
-                f"PostgreSQL does not start in {self._directory}: {_shown(error)}. "
-                "Set FLUX_HOME to another directory, or FLUX_DATABASE_URL to use another server."
-            ) from error
         except ServerMissing:
             self.stop()
             raise
@@ -80,18 +77,23 @@ class EmbeddedPostgres:
         Raises:
             ServerMissing: it does not start; what its last life left may still be ending, so try again.
         """
-        left = leftover_in(self._directory)
-        if left.is_ours:
-            left.end()
-        deadline = time.monotonic() + START_SECONDS
-        while (trouble := self._launched(left, deadline)) is not None:
-            if _STILL_SHARED not in trouble or time.monotonic() > deadline:
-                raise ServerMissing(
-                    f"PostgreSQL does not start in {self._directory}: {last_words(trouble)}. Its own words are in "
-                    f"{self._log}. Set FLUX_DATABASE_URL to use another server."
-                )
-            time.sleep(0.2)
-        return self._place().url
+        try:
+            # somebody may have shut a directory above in the meantime
+            self._open_way()
+            left = leftover_in(self._directory)
+            if left.is_ours:
+                left.end()
+            deadline = time.monotonic() + START_SECONDS
+            while (trouble := self._launched(left, deadline)) is not None:
+                if _STILL_SHARED not in trouble or time.monotonic() > deadline:
+                    raise ServerMissing(
+                        f"PostgreSQL does not start in {self._directory}: {last_words(trouble)}. Its own words are in "
+                        f"{self._log}. Set FLUX_DATABASE_URL to use another server."
+                    )
+                time.sleep(0.2)
+            return self._place().url
+        except OSError as error:
+            raise self._missing(error) from error
 
     def stop(self) -> None:
         """Stop it, letting no client wait (PostgreSQL's fast shutdown); nothing to do if it never started."""
@@ -119,11 +121,22 @@ class EmbeddedPostgres:
         self._owner = owner_of(self._directory)
         self._directory.parent.mkdir(parents=True, exist_ok=True)
         if self._owner.uid is not None:
-            self._owner.open_way(self._directory.parent)
             for each in postgres_files(self._programs):
                 self._owner.open_programs(each)
+        self._open_way()
         ensure_cluster(self._programs, self._directory, self._owner)
         self._guard = self._guard or _guard()
+
+    def _missing(self, error: OSError) -> ServerMissing:
+        where = f" ({error.filename})" if error.filename else ""
+        return ServerMissing(
+            f"PostgreSQL does not start in {self._directory}: {error.strerror or error}{where}. "
+            "Set FLUX_HOME to another directory, or FLUX_DATABASE_URL to use another server."
+        )
+
+    def _open_way(self) -> None:
+        if self._owner.uid is not None:
+            self._owner.open_way(self._directory.parent)
 
     def _launched(self, left: Leftover, deadline: float) -> bytes | None:
         """Start the server and wait until it takes clients; return what it said if it ended instead.
@@ -187,8 +200,3 @@ def _guard() -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - our own words
         command, stdin=subprocess.PIPE, cwd="/", start_new_session=True
     )
-
-
-def _shown(error: OSError) -> str:
-    words = error.strerror or str(error)
-    return f"{words} ({error.filename})" if error.filename else words
