@@ -20,14 +20,18 @@ class LastingOutput:
 
     def write(self, text: str) -> int:
         """Write, or leave it."""
-        with suppress(OSError, ValueError):
+        # no context manager: each delivery writes a line
+        try:
             return self._stream.write(text)
-        return 0
+        except (OSError, ValueError):
+            return 0
 
     def flush(self) -> None:
         """Flush, or leave it."""
-        with suppress(OSError, ValueError):
+        try:
             self._stream.flush()
+        except (OSError, ValueError):
+            return
 
 
 def make_output_safe() -> None:
