@@ -11,16 +11,19 @@ PRODUCT := flux_dispatch workers config
 RUN := $(VENV)/installed-run
 DEV := $(VENV)/installed-dev
 
-# The Redis server that comes as a wheel exists up to Python 3.12, so those are taken first, then whatever is newer.
+# The Redis server that comes as a wheel exists up to Python 3.13, so those are taken first, then whatever is newer.
 # PYTHON=/some/python3 chooses another.
 PYTHON ?=
-CANDIDATES := python3 python3.12 python3.11 python python3.13 python3.14
-OLD_ENOUGH := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
+CANDIDATES := python3 python3.13 python3.12 python3.11 python python3.14
+OLD_ENOUGH := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
+# what a shell says about other projects: where pip puts things, where Python looks for them
+unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONWARNINGS
+
+help: export THIS = $(MAKEFILE_LIST)
 help: ## List what can be made
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS="$$(printf '\t')" read -r name text; do \
-		printf 'make %-9s %s\n' "$$name" "$$text"; done
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' "$${THIS# }"
 
 up: $(RUN) ## Start everything and deliver a first event; Ctrl-C stops it all
 	@exec $(BIN)/flux up

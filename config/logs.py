@@ -2,9 +2,11 @@
 
 import logging
 import sys
-from typing import Any, Literal
+from typing import Any, Literal, TextIO, cast
 
 import structlog
+
+from config.output import LastingOutput, make_output_safe
 
 _NOISY = {
     # their INFO repeats for each task what our own lines say for each delivery
@@ -23,6 +25,8 @@ _NOISY = {
 
 def set_up_logs(log_format: Literal["console", "json"], level: str) -> None:
     """Send our own events and the standard library's records to standard output, in the same form."""
+    make_output_safe()
+    output = LastingOutput(sys.stdout)
     threshold = logging.getLevelNamesMapping()[level.upper()]
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -33,10 +37,10 @@ def set_up_logs(log_format: Literal["console", "json"], level: str) -> None:
     structlog.configure(
         processors=[*shared, structlog.processors.format_exc_info, *renderer],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stdout),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, output)),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(output)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

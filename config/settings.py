@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -20,6 +21,22 @@ _SCHEMES = {
 }
 _SECRET = {"database_url", "redis_url", "flower_basic_auth", "api_key"}
 """Settings that hold a password: an error names them and does not show them."""
+
+
+_HOST = r"[0-9a-fA-F.:]+"
+_URL = rf"(?:tcp|udp|sctp)://\[?{_HOST}\]?:\d+"
+_SERVICE_LINKS = tuple(
+    (re.compile(rf"{PREFIX}(?:[A-Z0-9_]+_)?{name}"), re.compile(value))
+    for name, value in (
+        ("SERVICE_HOST", _HOST),
+        (r"SERVICE_PORT(?:_[A-Z0-9_]+)?", r"\d+"),
+        (r"PORT(?:_\d+_(?:TCP|UDP|SCTP))?", _URL),
+        (r"PORT_\d+_(?:TCP|UDP|SCTP)_PROTO", "tcp|udp|sctp"),
+        (r"PORT_\d+_(?:TCP|UDP|SCTP)_PORT", r"\d+"),
+        (r"PORT_\d+_(?:TCP|UDP|SCTP)_ADDR", _HOST),
+    )
+)
+"""What Kubernetes sets in every container for a service named flux, flux-api and the like: names and values."""
 
 
 class SettingsError(Exception):
@@ -75,6 +92,12 @@ class Settings(BaseModel):
 
     api_url: str | None = Field(None, description="Client commands: where the API is.")
     api_key: str | None = Field(None, description="Client commands: the API key to use.", repr=False)
+
+    @field_validator("home", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        # the directory that one happens to stand in is no place for a database
+        return value or Path(".flux")
 
     @field_validator("retry_delays", mode="before")
     @classmethod
@@ -138,10 +161,12 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     Raises:
         SettingsError: a variable with our prefix is unknown, or a value is wrong.
     """
+    variables = os.environ if environment is None else environment
+    links = service_links(variables)
     given = {
         name.removeprefix(PREFIX).lower(): value
-        for name, value in (os.environ if environment is None else environment).items()
-        if name.startswith(PREFIX)
+        for name, value in variables.items()
+        if name.startswith(PREFIX) and name not in links
     }
     unknown = [_unknown(name) for name in given if name not in Settings.model_fields]
     if unknown:
@@ -150,6 +175,20 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         return Settings.model_validate(given)
     except ValidationError as error:
         raise SettingsError("\n".join(_wrong(each) for each in error.errors())) from None
+
+
+def service_links(environment: Mapping[str, str]) -> list[str]:
+    """Return the names of variables that begin like settings and are none: Kubernetes names its services so.
+
+    They are known by their form. One that has the name of a setting (FLUX_API_PORT, for a service named flux-api) is
+    known by its value; a container's own environment goes before such links, so nothing of the operator's is lost.
+    """
+    return [
+        name
+        for name, value in environment.items()
+        if name.startswith(PREFIX)
+        and any(form.fullmatch(name) and content.fullmatch(value) for form, content in _SERVICE_LINKS)
+    ]
 
 
 def _split(value: str) -> tuple[str, ...]:

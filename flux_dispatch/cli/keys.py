@@ -17,7 +17,7 @@ def create(
     scope: Annotated[list[str] | None, typer.Option(help="What it may do; may be given again. [admin]")] = None,
 ) -> None:
     """Make a key; it is shown this once."""
-    from config.settings import load_settings
+    from flux_dispatch.cli.given import given_settings
     from flux_dispatch.cli.key_ring import new_key
 
     scopes = scope or [Scope.ADMIN.value]
@@ -26,7 +26,7 @@ def create(
             raise Refusal(f"{each} is not a scope. There are: {', '.join(Scope)}.")
     if platform and account:
         raise Refusal("A platform key belongs to no account: give --platform or --account, not both.")
-    owner, key = new_key(load_settings(), account, scopes, platform=platform)
+    owner, key = new_key(given_settings(), account, scopes, platform=platform)
     typer.echo(f"Account  {owner or 'any (platform key: name it in the header Flux-Account)'}", err=True)
     typer.echo("Key      shown this once, and not kept:", err=True)
     typer.echo(key)
@@ -35,10 +35,10 @@ def create(
 @app.command("list")
 def list_keys() -> None:
     """List keys, without the keys themselves."""
-    from config.settings import load_settings
+    from flux_dispatch.cli.given import given_settings
     from flux_dispatch.cli.key_ring import known_keys
 
-    for key in known_keys(load_settings()):
+    for key in known_keys(given_settings()):
         state = f"revoked {key.revoked_at:%Y-%m-%d %H:%M}" if key.revoked_at else "works"
         typer.echo(f"{key.id}  …{key.hint}  {key.account or 'platform':37}  {','.join(key.scopes)}  {state}")
 
@@ -46,9 +46,9 @@ def list_keys() -> None:
 @app.command()
 def revoke(key_id: Annotated[str, typer.Argument(help="key_…, as `flux keys list` shows it.")]) -> None:
     """End a key; it stops working within five seconds."""
-    from config.settings import load_settings
+    from flux_dispatch.cli.given import given_settings
     from flux_dispatch.cli.key_ring import revoke_key
 
-    if not revoke_key(load_settings(), key_id):
+    if not revoke_key(given_settings(), key_id):
         raise Refusal(f"There is no working key {key_id}. `flux keys list` shows them.")
     typer.echo(f"{key_id} is revoked.")

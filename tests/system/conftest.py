@@ -1,11 +1,16 @@
 """System tests get an installation: they start the parts that they need."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.system.installation import Installation
+
+# what tests interrupt heeds it, though the tests themselves were started behind a shell's `&`
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -13,10 +13,13 @@ from typing import Any, Final
 import httpx
 
 from config.settings import Settings
-from flux_dispatch.cli.port import port_to_use
+from flux_dispatch.cli.environment import LIBPQ, names_with, part_environment
+from flux_dispatch.cli.port import port_or_next, port_to_use
 from flux_dispatch.cli.refusal import Refusal
+from flux_dispatch.cli.signals import signals_to_heed
 from flux_dispatch.cli.up.demo import Arrival, LoopbackRefused, deliver_first_event
 from flux_dispatch.cli.up.home import Home
+from flux_dispatch.cli.up.local_http import local_client
 from flux_dispatch.cli.up.part import Part
 from flux_dispatch.cli.up.screen import Screen
 from flux_dispatch.cli.up.servers import Broker, Database
@@ -53,6 +56,8 @@ class Wishes:
 
 def run_up(settings: Settings, wishes: Wishes) -> None:
     """Run everything until Ctrl-C or SIGTERM."""
+    # what is kept and what the parts write is its owner's alone
+    os.umask(0o077)
     home = Home(settings.home)
     with home.locked():
         asyncio.run(_Up(settings, wishes, home).run())
@@ -67,14 +72,8 @@ class _Up:
         self._screen = Screen()
         self._database = Database(settings, home, self._screen)
         self._broker = Broker(settings, home, self._screen)
-        self._api_port = port_to_use(
-            settings.api_host, settings.api_port if wishes.port is None else wishes.port, "--port or FLUX_API_PORT"
-        )
-        self._flower_port = port_to_use(
-            settings.flower_host,
-            settings.flower_port if wishes.flower_port is None else wishes.flower_port,
-            "--flower-port or FLUX_FLOWER_PORT",
-        )
+        self._api_port = self._port(settings, "api", wishes.port, "--port or FLUX_API_PORT")
+        self._flower_port = self._port(settings, "flower", wishes.flower_port, "--flower-port or FLUX_FLOWER_PORT")
         if self._api_port == self._flower_port:
             raise Refusal(f"The API and Flower cannot both have port {self._api_port}. Give one of them another.")
         self._drain_seconds = settings.delivery_timeout + STOP_SECONDS
@@ -83,8 +82,15 @@ class _Up:
         self._told_at = 0.0
         self._parts: dict[str, Part] = {}
 
+    def _port(self, settings: Settings, part: str, wish: int | None, how: str) -> int:
+        """Return the port that is asked for, or the usual one, which gives way where it is taken."""
+        host, port = getattr(settings, f"{part}_host"), getattr(settings, f"{part}_port")
+        if wish is None and f"{part}_port" not in settings.model_fields_set:
+            return port_or_next(host, port, how, self._screen.say)
+        return port_to_use(host, port if wish is None else wish, how)
+
     async def run(self) -> None:
-        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for each in signals_to_heed(signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(each, self._told_to_stop)
         async with AsyncExitStack() as stack:
             starting = asyncio.create_task(self._start(stack))
@@ -110,6 +116,9 @@ class _Up:
 
     async def _start(self, stack: AsyncExitStack) -> None:
         began = time.monotonic()
+        if self._database.is_ours:
+            for name in names_with(os.environ, LIBPQ):
+                del os.environ[name]
         # left in the opposite order: the servers last
         stack.push_async_callback(self._database.stop)
         stack.push_async_callback(self._broker.stop)
@@ -143,7 +152,7 @@ class _Up:
 
     def _environment(self, database_url: str, redis_url: str) -> dict[str, str]:
         """Return the parts' environment: what is given, even empty, is kept; loopback is allowed where nothing is."""
-        given = dict(os.environ)
+        given = part_environment(os.environ, brings_database=self._database.is_ours)
         given.setdefault("FLUX_ALLOW_NETWORKS", LOOPBACK)
         given.setdefault("FLUX_REQUIRE_HTTPS", "false")
         return given | {
@@ -151,7 +160,6 @@ class _Up:
             "FLUX_REDIS_URL": redis_url,
             "FLUX_API_PORT": str(self._api_port),
             "FLUX_FLOWER_PORT": str(self._flower_port),
-            "PYTHONUNBUFFERED": "1",
         }
 
     async def _start_parts(self, stack: AsyncExitStack, environment: Mapping[str, str]) -> None:
@@ -161,7 +169,8 @@ class _Up:
         plan += [(f"worker{number}", ["worker"], self._drain_seconds) for number in range(1, workers + 1)]
         plan += [("api", ["api"], float(STOP_SECONDS))]
         for name, arguments, stop_seconds in plan:
-            command = [sys.executable, "-m", "flux_dispatch.cli.main", *arguments]
+            # -P: what lies in the directory that one happens to stand in is none of ours
+            command = [sys.executable, "-P", "-m", "flux_dispatch.cli.main", *arguments]
             part = Part(name, command, environment, self._screen, stop_seconds)
             self._parts[name] = part
         stack.push_async_callback(self._parts["flower"].stop)
@@ -278,7 +287,7 @@ def _show_arrival(screen: Screen, arrival: Arrival) -> None:
 
 
 async def _answers(url: str) -> bool:
-    async with httpx.AsyncClient() as client:
+    async with local_client() as client:
         try:
             return (await client.get(url, timeout=2)).is_success
         except httpx.TransportError:

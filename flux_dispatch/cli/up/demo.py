@@ -10,6 +10,7 @@ import httpx
 from aiohttp import web
 
 from flux_dispatch.cli.refusal import Refusal
+from flux_dispatch.cli.up.local_http import local_client
 from flux_dispatch.domain.signing import verify
 
 DESCRIPTION: Final = "the demo of flux up"
@@ -53,7 +54,7 @@ async def deliver_first_event(api_url: str, key: str) -> Arrival | None:
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/webhooks/flux"
-    async with httpx.AsyncClient(base_url=api_url, headers={"Authorization": f"Bearer {key}"}, timeout=10) as api:
+    async with local_client(base_url=api_url, headers={"Authorization": f"Bearer {key}"}, timeout=10) as api:
         try:
             return await _run(api, url, arrived)
         finally:

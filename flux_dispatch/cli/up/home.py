@@ -15,7 +15,7 @@ class Home:
     """The directory, with its lock, its API key, and up.json while everything runs."""
 
     def __init__(self, directory: Path) -> None:
-        self.directory = directory.resolve()
+        self.directory = Path(os.path.realpath(directory))
         self._up = self.directory / "up.json"
         self._key = self.directory / "api-key"
 

@@ -50,6 +50,7 @@ class Part:
         self._stop_seconds = stop_seconds
         self._process: asyncio.subprocess.Process | None = None
         self._stop = asyncio.Event()
+        self._starting: asyncio.Future[None] | None = None
         self._lines: list[str] = []
         self._watcher: asyncio.Task[None] | None = None
         self.has_reported_ready = False
@@ -62,7 +63,9 @@ class Part:
 
     async def start(self) -> None:
         """Start it, and keep it running from now on."""
-        await self._spawn()
+        self._starting = asyncio.ensure_future(self._spawn())
+        # a start that is given up goes on: stop() waits for it
+        await asyncio.shield(self._starting)
         self._watcher = asyncio.create_task(self._watch())
 
     def has_ended(self) -> bool:
@@ -76,6 +79,8 @@ class Part:
     async def stop(self) -> None:
         """End it: SIGTERM, and SIGKILL when its time is over."""
         self._stop.set()
+        if self._starting:
+            await asyncio.wait({self._starting})
         if self._process and self._process.returncode is None:
             self._process.terminate()
             try:

@@ -37,6 +37,6 @@ class Screen:
 
     def _write(self, line: str) -> None:
         # a terminal that was closed is no reason to leave the parts unattended
-        with suppress(OSError):
+        with suppress(OSError, ValueError):
             sys.stdout.write(f"{line}\n")
             sys.stdout.flush()

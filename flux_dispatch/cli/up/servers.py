@@ -1,7 +1,6 @@
 """PostgreSQL and Redis for `flux up`: those that the settings name, or our own out of wheels."""
 
 import asyncio
-import os
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -10,6 +9,7 @@ import redis.asyncio
 
 from config.settings import Settings
 from flux_dispatch.cli.embedded import EmbeddedPostgres, ServerMissing, free_port, redis_command
+from flux_dispatch.cli.embedded.environment import server_environment
 from flux_dispatch.cli.refusal import Refusal
 from flux_dispatch.cli.up.home import Home
 from flux_dispatch.cli.up.part import Part
@@ -33,6 +33,11 @@ class Database:
         self._watcher: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
         self.on_restart: Callable[[], None] = lambda: None
+
+    @property
+    def is_ours(self) -> bool:
+        """Say whether we bring it."""
+        return self._own is not None
 
     @property
     def pid(self) -> int | None:
@@ -85,7 +90,7 @@ class Broker:
         if not self._given:
             command = redis_command(home.directory / "redis", free_port())
             self.url = command.url
-            self.part = Part("redis", command.arguments, os.environ, screen)
+            self.part = Part("redis", command.arguments, server_environment(), screen)
 
     async def start(self) -> str:
         """Return its URL once it answers.

@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from config.settings import Settings, SettingsError, load_settings
+from config.settings import Settings, SettingsError, load_settings, service_links
 
 
 def test_nothing_given_is_the_defaults() -> None:
@@ -118,3 +118,47 @@ def test_no_secret_is_in_what_settings_print() -> None:
         "FLUX_API_KEY": "sesame",
     }
     assert "sesame" not in repr(load_settings(given))
+
+
+SERVICE_LINKS = {
+    "FLUX_SERVICE_HOST": "10.96.0.7",
+    "FLUX_SERVICE_PORT": "8080",
+    "FLUX_SERVICE_PORT_HTTP": "8080",
+    "FLUX_PORT": "tcp://10.96.0.7:8080",
+    "FLUX_PORT_8080_TCP": "tcp://10.96.0.7:8080",
+    "FLUX_PORT_8080_TCP_PROTO": "tcp",
+    "FLUX_PORT_8080_TCP_PORT": "8080",
+    "FLUX_PORT_8080_TCP_ADDR": "10.96.0.7",
+    "FLUX_API_SERVICE_HOST": "fd00::7",
+    "FLUX_API_PORT": "tcp://[fd00::7]:80",
+    "FLUX_API_PORT_53_UDP": "udp://10.96.0.8:53",
+    "FLUX_FLOWER_PORT": "tcp://10.96.0.9:5555",
+}
+
+
+def test_what_kubernetes_sets_for_a_service_is_no_setting() -> None:
+    assert load_settings(SERVICE_LINKS) == Settings()
+    assert set(service_links(SERVICE_LINKS | {"FLUX_LOG_LEVEL": "info", "FLOWER_PORT": "x"})) == set(SERVICE_LINKS)
+
+
+def test_a_setting_beside_service_links_counts() -> None:
+    assert load_settings(SERVICE_LINKS | {"FLUX_API_PORT": "80"}).api_port == 80
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("FLUX_PORT", "8080"),
+        ("FLUX_API_PORT", "tcp://example.com:80"),
+        ("FLUX_SERVICE_HOST", "flux.example.com"),
+        ("FLUX_DATABASE_PORT", "5432"),
+    ],
+)
+def test_what_only_resembles_a_service_link_is_a_mistake(name: str, value: str) -> None:
+    assert service_links({name: value}) == []
+    with pytest.raises(SettingsError, match=f"^{name} "):
+        load_settings({name: value})
+
+
+def test_an_empty_home_is_the_usual_one() -> None:
+    assert load_settings({"FLUX_HOME": ""}).home == Settings().home
