@@ -8,7 +8,6 @@
     │   ├── Forbidden              a good key without the right
     │   ├── NotFound               no such thing in this account
     │   └── IdempotencyConflict    one key, two different bodies
-    ├── SignatureError         a signature does not prove what it should (code says why)
     └── OurError               the fault is on our side
         ├── IllegalMove            a delivery was asked to do what its state does not allow
         └── Unavailable            a part we need is away for the moment
@@ -97,19 +96,6 @@ class IdempotencyConflict(CallerError):
     status = HTTPStatus.CONFLICT
     kind = "idempotency_error"
     code = "idempotency_key_reused"
-
-
-class SignatureError(FluxError):
-    """A signature does not prove what it should; `code` says why.
-
-    Codes: missing_header, malformed, no_match, too_old, too_new, bad_secret.
-    """
-
-    status = HTTPStatus.BAD_REQUEST
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class OurError(FluxError):
