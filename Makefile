@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 PRODUCT := flux_dispatch workers config
+SDK := sdks/python
 RUN := $(VENV)/installed-run
 DEV := $(VENV)/installed-dev
 
@@ -36,7 +37,7 @@ check: $(DEV) ## Format, lint, types, layers and the fast tests; under a minute
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/pytest -q tests/unit tests/architecture
+	@$(BIN)/pytest -q tests/unit tests/architecture $(SDK)/tests
 
 bench: $(DEV) ## Measure what this machine delivers; QUICK=1 takes two minutes
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
@@ -59,10 +60,10 @@ $(DEV): requirements/dev.txt $(RUN)
 	@$(PIP) install --require-hashes -r requirements/dev.txt
 	@touch $@
 
-$(RUN): requirements/embedded.txt pyproject.toml | $(BIN)/python
+$(RUN): requirements/embedded.txt pyproject.toml $(SDK)/pyproject.toml | $(BIN)/python
 	@echo 'Installing Flux Dispatch into $(VENV) ...'
 	@$(PIP) install --require-hashes -r requirements/embedded.txt
-	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(PIP) install --no-deps --no-build-isolation --editable ./$(SDK) --editable .
 	@touch $@
 
 $(BIN)/python:

@@ -5,6 +5,8 @@
 #   embedded.txt  that, the servers that come as wheels, and what builds the project: `make up`
 #   dev.txt       that, and the tools: `make test`, `make check`
 #   build.txt     what builds the wheel of the project: the image
+#
+# Our own SDK is found by its path ([tool.uv.sources] of pyproject.toml) and stands in none of them.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -17,7 +19,7 @@ compile() {
     output=$1
     shift
     "$tools/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-        --upgrade --output-file "requirements/$output" "$@" >/dev/null
+        --no-emit-package flux-webhooks --upgrade --output-file "requirements/$output" "$@" >/dev/null
 }
 
 compile dev.txt pyproject.toml requirements/build.in --extra embedded --extra dev

@@ -10,7 +10,6 @@
     │   ├── IdempotencyConflict    one key, two different bodies
     │   ├── QueryTooSlow           too much to read; narrower filters will do
     │   └── TooManyRequests        too much at once; less, or later, will do
-    ├── SignatureError         a signature does not prove what it should (code says why)
     └── OurError               the fault is on our side
         ├── IllegalMove            a delivery was asked to do what its state does not allow
         └── Unavailable            a part we need is away for the moment
@@ -113,19 +112,6 @@ class TooManyRequests(CallerError):
     status = HTTPStatus.TOO_MANY_REQUESTS
     kind = "rate_limit_error"
     code = "too_many_reads"
-
-
-class SignatureError(FluxError):
-    """A signature does not prove what it should; `code` says why.
-
-    Codes: missing_header, malformed, no_match, too_old, too_new, bad_secret.
-    """
-
-    status = HTTPStatus.BAD_REQUEST
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class OurError(FluxError):

@@ -18,7 +18,7 @@ from flux_dispatch.domain.api_key import Scope
 from flux_dispatch.domain.outcome import ErrorClass
 from tests.architecture.tree import ROOT, read, shown
 
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "sdks").rglob("*.md")])
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
 PROJECT = tomllib.loads(read("pyproject.toml"))
 EVERY_PAGE = [pytest.param(path, id=shown(path)) for path in PAGES]

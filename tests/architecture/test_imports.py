@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.architecture.tree import PRODUCT, ROOT, python_files, shown
+from tests.architecture.tree import PRODUCT, ROOT, SDK, python_files, shown
 
 
 def test_every_import_contract_is_kept() -> None:
@@ -44,7 +44,7 @@ def test_the_domain_has_no_clock_no_await_and_no_environment() -> None:
 
 
 def test_no_circle_hides_from_the_interpreter() -> None:
-    hidden = [shown(path) for path in python_files(*PRODUCT) if "TYPE_CHECKING" in path.read_text()]
+    hidden = [shown(path) for path in python_files(*PRODUCT, SDK) if "TYPE_CHECKING" in path.read_text()]
     assert hidden == []
 
 

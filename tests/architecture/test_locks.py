@@ -10,7 +10,8 @@ from packaging.markers import Marker
 from tests.architecture.tree import read
 
 PROJECT = tomllib.loads(read("pyproject.toml"))
-RUNTIME = PROJECT["project"]["dependencies"]
+LOCAL = PROJECT["tool"]["uv"]["sources"]
+RUNTIME = [each for each in PROJECT["project"]["dependencies"] if each.partition(">=")[0] not in LOCAL]
 EXTRAS = PROJECT["project"]["optional-dependencies"]
 BUILD = PROJECT["build-system"]["requires"]
 LOCKS = {
@@ -41,6 +42,11 @@ def test_a_lock_is_names_versions_markers_and_hashes_only(lock: str) -> None:
 @pytest.mark.parametrize("lock", LOCKS)
 def test_a_lock_holds_every_dependency_that_the_project_names(lock: str) -> None:
     assert {_name(each) for each in LOCKS[lock]} <= set(_pins(lock))
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_what_lies_in_this_repository_is_never_fetched(lock: str) -> None:
+    assert not {_name(each) for each in LOCAL} & set(_pins(lock))
 
 
 @pytest.mark.parametrize("lock", ["runtime", "build", "embedded"])

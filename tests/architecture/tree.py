@@ -5,7 +5,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PRODUCT = ("flux_dispatch", "workers", "config")
-OURS = (*PRODUCT, "tests", "benchmarks", "docs")
+SDK = "sdks/python"
+OURS = (*PRODUCT, "sdks", "tests", "benchmarks", "docs")
 
 
 def read(name: str) -> str:

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 
+from flux_webhooks import SignatureError, verify
+
 from flux_dispatch.domain.delivery import OPEN, State
-from flux_dispatch.domain.errors import SignatureError
 from flux_dispatch.domain.ids import Prefix, public_id
-from flux_dispatch.domain.signing import verify
 from tests.faults.ground import LEASE_SECONDS, Ground, published_at
 from tests.faults.ledger import check_ledger
 from tests.faults.record import Record, read_record

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from flux_webhooks import verify
+
 from config.settings import Settings
 from flux_dispatch.domain.ids import Prefix, public_id, uuid_hex
-from flux_dispatch.domain.signing import secret_from, verify
+from flux_dispatch.domain.signing import secret_from
 from tests.faults.ground import GRACE_SECONDS, LEASE_SECONDS, Ground
 from tests.receiver import HANG
 from tests.waiting import eventually

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import httpx
 from aiohttp import web
+from flux_webhooks import SignatureError, verify
 
 from flux_dispatch.cli.refusal import Refusal
 from flux_dispatch.cli.up.local_http import local_client
-from flux_dispatch.domain.signing import verify
 
 DESCRIPTION: Final = "the demo of flux up"
 PATIENCE_SECONDS: Final = 30
@@ -37,7 +37,7 @@ async def deliver_first_event(api_url: str, key: str) -> Arrival | None:
 
     Raises:
         LoopbackRefused: the operator allows no loopback address.
-        Refusal: nothing arrived in time.
+        Refusal: nothing arrived in time, or what did is not signed as it should be.
     """
     arrived: asyncio.Future[tuple[float, Mapping[str, str], bytes]] = asyncio.get_running_loop().create_future()
 
@@ -77,7 +77,10 @@ async def _run(api: httpx.AsyncClient, url: str, arrived: asyncio.Future[Any]) -
         at, headers, body = await asyncio.wait_for(arrived, PATIENCE_SECONDS)
     except TimeoutError:
         raise Refusal(f"The first event did not arrive within {PATIENCE_SECONDS} s.") from None
-    verify(body, headers["flux-signature"], secret, now=time.time())
+    try:
+        verify(body, headers.get("flux-signature"), secret)
+    except SignatureError as error:
+        raise Refusal(f"The first event arrived, but its signature does not prove it: {error}") from None
     return Arrival(headers, body, verified=True, milliseconds=(at - published) * 1000)
 
 

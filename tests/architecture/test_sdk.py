@@ -1,0 +1,145 @@
+"""The SDK stands alone: it brings nothing of the server, needs nothing else, and runs on every Python it promises."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from email import message_from_string
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.architecture.tree import PRODUCT, ROOT, SDK, read
+
+PACKAGE = "flux_webhooks"
+PROJECT = tomllib.loads(read(f"{SDK}/pyproject.toml"))
+PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "--no-input")
+OLDEST_MINOR = 9
+NEWEST_MINOR = 14
+SLOWEST_IMPORT_SECONDS = 0.05
+# says what an import costs and loads, what else could be imported, and what verify() makes of every vector
+PROGRAM = """
+import sys, time
+sys.path[:0] = sys.argv[2:]
+before, began = set(sys.modules), time.process_time()
+from flux_webhooks import SignatureError, verify
+seconds, loaded = time.process_time() - began, set(sys.modules) - before
+
+import importlib.util, json
+def outcome(case):
+    options = {"now": case["now"], "tolerance_seconds": case.get("tolerance_seconds", 300)}
+    try:
+        return verify(case["body"], case["flux_signature"], case["secrets"], **options)
+    except SignatureError as error:
+        return error.code
+with open(sys.argv[1], encoding="utf-8") as file:
+    vectors = json.load(file)
+print(json.dumps({
+    "seconds": seconds,
+    "loaded": sorted({name.partition(".")[0] for name in loaded}),
+    "server": [name for name in ("flux_dispatch", "workers", "config") if importlib.util.find_spec(name)],
+    "outcomes": [outcome(case) for case in vectors["accepted"] + vectors["refused"]],
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The SDK's wheel, built from the sources."""
+    folder = tmp_path_factory.mktemp("wheel")
+    _run(*PIP, "wheel", "--no-index", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, ROOT / SDK)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def test_the_wheel_holds_the_package_its_licence_and_nothing_else(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        (metadata,) = (archive.read(name).decode() for name in names if name.endswith(".dist-info/METADATA"))
+    tops = {name.partition("/")[0].partition("-")[0] for name in names}
+    assert tops == {PACKAGE}
+    assert f"{PACKAGE}/py.typed" in names
+    assert any(name.endswith("/licenses/LICENSE") for name in names)
+    assert message_from_string(metadata).get_all("Requires-Dist") is None
+    assert message_from_string(metadata)["Requires-Python"] == f">=3.{OLDEST_MINOR}"
+
+
+def test_an_empty_environment_gets_the_sdk_and_nothing_of_the_server(wheel: Path, tmp_path: Path) -> None:
+    _run(sys.executable, "-m", "venv", "--without-pip", tmp_path)
+    python = tmp_path / "bin" / "python"
+    # without an index, this fails as soon as anything else is asked for
+    _run(*PIP, "--python", python, "install", "--no-index", wheel)
+    (site,) = tmp_path.glob("lib/python3*/site-packages")
+    assert {path.name.partition("-")[0] for path in site.iterdir()} == {PACKAGE}
+    _check(_report(python, "-I"))
+
+
+@pytest.mark.parametrize("minor", range(OLDEST_MINOR, NEWEST_MINOR + 1))
+def test_every_python_that_is_found_runs_it(minor: int, wheel: Path, tmp_path: Path) -> None:
+    python = _interpreter(minor)
+    if python is None:
+        pytest.skip(f"there is no Python 3.{minor} here")
+    target = ("--target", tmp_path, "--python-version", f"3.{minor}", "--only-binary", ":all:")
+    _run(*PIP, "install", "--no-index", *target, wheel)
+    _check(_report(python, "-I", "-S", path=tmp_path))
+
+
+def test_importing_it_is_quick_and_loads_no_library_though_all_are_there() -> None:
+    reports = [_report(Path(sys.executable), "-I") for _ in range(3)]
+    assert set(reports[0]["server"]) == set(PRODUCT)
+    assert set(reports[0]["loaded"]) <= sys.stdlib_module_names | {PACKAGE}
+    assert min(report["seconds"] for report in reports) < SLOWEST_IMPORT_SECONDS
+
+
+@pytest.mark.parametrize("file", ["Makefile", "README.md", "deploy/Dockerfile"])
+def test_whoever_installs_the_server_takes_the_sdk_from_here_too(file: str) -> None:
+    lines = read(file).replace("$(SDK)", SDK).splitlines()
+    takes_server = re.compile(r"""(install|wheel) .*(?<= )"?\.(\[embedded\])?"?( |$)""")
+    commands = [line for line in lines if takes_server.search(line)]
+    assert len(commands) == 1
+    assert f" ./{SDK} " in commands[0]
+
+
+def test_the_linter_and_the_metadata_promise_the_same_oldest_python() -> None:
+    assert PROJECT["project"]["requires-python"] == f">=3.{OLDEST_MINOR}"
+    assert PROJECT["tool"]["ruff"]["target-version"] == f"py3{OLDEST_MINOR}"
+
+
+def test_the_licence_is_that_of_the_project() -> None:
+    assert read(f"{SDK}/LICENSE") == read("LICENSE")
+
+
+def _check(report: dict[str, Any]) -> None:
+    vectors = json.loads(read("sdks/vectors.json"))
+    accepted = [json.loads(case["body"]) for case in vectors["accepted"]]
+    assert report["outcomes"] == accepted + [case["code"] for case in vectors["refused"]]
+    assert report["server"] == []
+    assert PACKAGE in report["loaded"]
+
+
+def _report(python: Path, *switches: str, path: Path | None = None) -> dict[str, Any]:
+    return dict(
+        json.loads(_run(python, *switches, "-c", PROGRAM, ROOT / "sdks" / "vectors.json", *filter(None, [path])))
+    )
+
+
+def _interpreter(minor: int) -> Path | None:
+    """Return a Python 3.`minor`, from the PATH or from pyenv, whose stand-ins on the PATH may lead nowhere."""
+    name = f"python3.{minor}"
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    for candidate in [shutil.which(name), *pyenv.glob(f"versions/*/bin/{name}")]:
+        if candidate and subprocess.run([candidate, "-c", ""], capture_output=True, check=False).returncode == 0:
+            return Path(candidate)
+    return None
+
+
+def _run(*command: str | Path) -> str:
+    # away from the project's root, so that nothing is found there by chance
+    run = subprocess.run(command, cwd=Path(sys.prefix), capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout
