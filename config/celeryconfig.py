@@ -8,7 +8,12 @@ VISIBILITY_TIMEOUT_SECONDS: Final = 300
 """After how long Redis gives a message that nobody acknowledged to another worker. Longer than any countdown (the
 planner's horizon), or countdown messages would run twice; short, because the planner is quicker anyway."""
 
-QUEUES: Final = ("ingest", "deliver", "bulk", "retry", "control", "celery")
+TASK_PREFIX: Final = "flux."
+"""All our tasks' names begin so."""
+
+PRODUCERS_QUEUE: Final = "celery"
+
+QUEUES: Final = ("ingest", "deliver", "bulk", "retry", "control", PRODUCERS_QUEUE)
 """Apart, so that pools scale apart and retries never stand before first attempts, nor the flood of an account (`bulk`)
 before anybody's event. `celery` is where a producer's
 `send_task("flux.publish")` goes when the producer names no queue; hence Flux wants a Redis database of its own."""
@@ -28,6 +33,8 @@ def celery_settings(redis_url: str) -> dict[str, Any]:
         "broker_connection_retry_on_startup": True,
         # a worker outlives any outage of the broker: it delivers without it meanwhile
         "broker_connection_max_retries": None,
+        # nor does an answer end it: full, read-only, no permission, a script that runs
+        "broker_channel_error_retry": True,
         # a frozen Redis must not hold a publisher for ever
         "broker_transport_options": {
             "socket_timeout": 2,
@@ -50,6 +57,9 @@ def celery_settings(redis_url: str) -> dict[str, Any]:
         "task_ignore_result": True,
         "accept_content": ["json"],
         "task_serializer": "json",
+        # commands and events of another application on the same Redis are none of ours
+        "control_exchange": "flux",
+        "event_exchange": "fluxev",
         # Flower lives on these
         "worker_send_task_events": True,
         "task_send_sent_event": True,

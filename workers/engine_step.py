@@ -16,6 +16,7 @@ from config.settings import Settings
 from flux_dispatch.domain.errors import Unavailable
 from workers.bell import CeleryBell, Ring
 from workers.loop import LoopThread
+from workers.until_stored import UntilStored
 from workers.wiring import Verbs, open_verbs
 
 AWAY_SECONDS = 1.0
@@ -34,6 +35,7 @@ class RunningEngine:
     """The engine of this worker process: the verbs, and the loop that they run on."""
 
     verbs: Verbs
+    until_stored: UntilStored
 
     def __init__(self, app: Celery, settings: Settings, threads: int) -> None:
         self._settings = settings
@@ -68,6 +70,7 @@ class RunningEngine:
 
     async def _start(self) -> None:
         self.verbs = await self._open.enter_async_context(open_verbs(self._settings, self._bell, self._threads))
+        self.until_stored = UntilStored(self.verbs.accept, self._sleep)
         self._beside(self._plan())
 
     async def _drain(self) -> None:
@@ -88,11 +91,13 @@ class RunningEngine:
                 pause = AWAY_SECONDS
             await self._sleep(pause)
 
-    async def _sleep(self, seconds: float) -> None:
+    async def _sleep(self, seconds: float) -> bool:
+        """Wait, but not beyond the end of this worker; say whether it goes on."""
         try:
             await asyncio.wait_for(self._stopping.wait(), seconds)
         except TimeoutError:
-            return
+            return True
+        return False
 
     def _do_it_here(self, ring: Ring) -> None:
         """Do without the broker what a ring asks for: called by the bell's thread when the broker is away."""
