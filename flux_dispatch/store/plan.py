@@ -21,7 +21,7 @@ _PEEK = HotStatement("""
         (SELECT extract(epoch FROM min(wake_at) - flux_now())::float8 FROM deliveries
          WHERE (attempts > 0) = (SELECT true) AND wake_at IS NOT NULL) AS retries,
         EXISTS (
-            SELECT FROM alerts WHERE sent_at IS NULL AND created_at < flux_now() - CAST(:grace AS interval)
+            SELECT FROM alerts WHERE sent_at IS NULL AND rung_at <= flux_now() - CAST(:grace AS interval)
         ) AS unsent_alerts
 """)
 
@@ -95,9 +95,15 @@ _WAKE = HotStatement(f"""
               extract(epoch FROM deliveries.due_at - flux_now())::float8 AS due_in_seconds
 """)
 
+# As with deliveries, whoever looks next finds others, or none.
 _UNSENT_ALERTS = HotStatement("""
-    SELECT id FROM alerts WHERE sent_at IS NULL AND created_at < flux_now() - CAST(:grace AS interval)
-    ORDER BY created_at LIMIT 1000
+    UPDATE alerts SET rung_at = flux_now()
+    WHERE id = ANY(ARRAY(
+        SELECT id FROM alerts WHERE sent_at IS NULL AND rung_at <= flux_now() - CAST(:grace AS interval)
+        ORDER BY rung_at LIMIT 1000
+        FOR NO KEY UPDATE SKIP LOCKED
+    ))
+    RETURNING id
 """)
 
 
@@ -128,7 +134,7 @@ class PlanStore:
         return [_found(row) for row in await _WAKE.rows(self._database, parameters)]
 
     async def unsent_alerts(self) -> list[AlertId]:
-        """Return alerts whose task seems lost, oldest first, at most 1,000."""
+        """Return alerts whose task seems lost, at most 1,000, and not again before as long has passed."""
         rows = await _UNSENT_ALERTS.rows(self._database, {"grace": self._timing.grace})
         return [cast(AlertId, public_id(Prefix.ALERT, row["id"].hex)) for row in rows]
 

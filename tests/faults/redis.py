@@ -78,8 +78,25 @@ def _slow(seconds: list[float]) -> float:
     return sorted(seconds)[int(len(seconds) * 0.99)]
 
 
-def _all_live(workers: tuple[Part, Part]) -> None:
+def _all_live(workers: tuple[Part, ...]) -> None:
     assert all(worker.process.poll() is None for worker in workers), "a worker ended by itself"
+
+
+def read_only(ground: Ground) -> None:
+    """Have it answer, and refuse every write, as one does that became a replica; a worker starts meanwhile."""
+    workers = ground.two_workers()
+    ground.wait_for_arrivals(30)
+    keys = publish_by_message(ground, 50)
+    with _publishing_unhindered(ground):
+        ground.broker.do("REPLICAOF", "127.0.0.1", "1")
+        late = ground.installation.start("worker", "worker")
+        wait_seconds(ground.outage_seconds)
+        ground.wait_for_arrivals(50)
+    ground.broker.do("REPLICAOF", "NO", "ONE")
+    ground.note_end_of_fault()
+    wait_until_stored(ground, keys)
+    ground.wait_until_messages_bring_deliveries()
+    _all_live((*workers, late))
 
 
 def full(ground: Ground) -> None:

@@ -182,3 +182,25 @@ async def test_planners_at_once_share_the_work(world: World, plan: PlanStore, ac
     found = [each.delivery for look in looks for each in look]
     assert len(found) == len(set(found))
     assert set(found) <= set(deliveries)
+
+
+async def test_an_alert_whose_task_is_lost_is_rung_once_in_a_while(
+    world: World, plan: PlanStore, account: AccountId
+) -> None:
+    await world.do(
+        """
+        INSERT INTO alerts (account_id, webhook_id, event_id, delivery_id, reason)
+        SELECT flux_new_id(), flux_new_id(), flux_new_id(), flux_new_id(), '' FROM generate_series(1, 2500)
+        """
+    )
+    assert account
+    assert await plan.unsent_alerts() == []
+    await world.pass_time(GRACE)
+    looks = [await plan.unsent_alerts() for _ in range(5)]
+    assert [len(each) for each in looks] == [1000, 1000, 500, 0, 0]
+    assert len({alert for look in looks for alert in look}) == 2500
+    assert not (await plan.peek()).unsent_alerts
+    await world.pass_time(GRACE)
+    assert (await plan.peek()).unsent_alerts
+    both = await asyncio.gather(plan.unsent_alerts(), plan.unsent_alerts())
+    assert len({alert for look in both for alert in look}) == sum(map(len, both)) == 2000

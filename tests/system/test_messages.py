@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -113,4 +114,35 @@ def test_tasks_of_another_application_stay_in_its_queue(running: tuple[Installat
 
     eventually(lambda: waiting() == ours, "they are all back")
     assert worker.log.read_text().count("queue.shared") == 1
+    assert refused(installation) == []
+
+
+def test_a_database_that_refuses_for_seconds_costs_no_message(
+    running: tuple[Installation, Celery, str, Receiver],
+) -> None:
+    installation, producer, account, receiver = running
+    (row,) = installation.rows("SELECT current_database()")
+    read_only = f'ALTER DATABASE "{row[0]}" SET default_transaction_read_only'
+    ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()"
+    installation.rows(f"{read_only} = on")
+    installation.rows(ended, row[0])
+    for _ in range(50):
+        producer.send_task("flux.publish", kwargs={"account": account, "type": "order.completed", "data": {}})
+    first = installation.parts[1]
+    eventually(lambda: first.said("publications.wait"), "the worker says that publications wait")
+    assert first.stop() == 0
+    killed = installation.start_worker()
+    eventually(lambda: killed.said("publications.wait"), "so does the next one")
+    with redis.Redis.from_url(installation.redis_url) as client:
+        eventually(lambda: client.hlen("unacked") == 16, "it holds one message for each of its threads")
+        killed.kill()
+        # the visibility time-out, passed
+        client.zadd("unacked_index", dict.fromkeys(client.zrange("unacked_index", 0, -1), 0))
+    # by way of another database, for in this one it would be refused
+    elsewhere = replace(installation, database_url=installation.database_url.replace(f"/{row[0]}?", "/postgres?"))
+    elsewhere.rows(f"{read_only} = off")
+    elsewhere.rows(ended, row[0])
+    installation.start_worker()
+    eventually(lambda: len(receiver.requests) == 50, "each is delivered", 30)
+    assert len({each.event for each in receiver.requests}) == 50
     assert refused(installation) == []
