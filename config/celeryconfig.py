@@ -1,8 +1,11 @@
 """How Celery is set up: each setting with the reason it is not the default."""
 
+import os
 from typing import Any, Final
 
 from kombu import Exchange, Queue
+
+from config.redis_url import read_redis_url
 
 VISIBILITY_TIMEOUT_SECONDS: Final = 300
 """After how long Redis gives a message that nobody acknowledged to another worker. Longer than any countdown (the
@@ -28,8 +31,10 @@ ROUTES: Final = {
 
 def celery_settings(redis_url: str) -> dict[str, Any]:
     """Return Celery's configuration for this broker."""
+    broker = read_redis_url(redis_url)
     return {
-        "broker_url": redis_url,
+        "broker_url": broker.url,
+        "broker_use_ssl": broker.tls,
         "broker_connection_retry_on_startup": True,
         # a worker outlives any outage of the broker: it delivers without it meanwhile
         "broker_connection_max_retries": None,
@@ -41,6 +46,7 @@ def celery_settings(redis_url: str) -> dict[str, Any]:
             "socket_connect_timeout": 2,
             "socket_keepalive": True,
             "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
+            **broker.options,
         },
         "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0, "interval_step": 0.1},
         "task_queues": [Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
@@ -69,3 +75,17 @@ def celery_settings(redis_url: str) -> dict[str, Any]:
         "worker_redirect_stdouts": False,
         "enable_utc": True,
     }
+
+
+def forget_foreign_settings() -> None:
+    """Remove from this process's environment what Celery, kombu and Flower would read there before our settings.
+
+    It belongs to other applications, whose broker, and tasks, are none of ours. Call it before an app is made.
+    """
+    for name in [name for name in os.environ if name.startswith(_FOREIGN_PREFIXES) or name in _FOREIGN]:
+        del os.environ[name]
+
+
+_FOREIGN_PREFIXES: Final = ("CELERY_", "CELERYD_", "FLOWER_", "KOMBU_")
+_FOREIGN: Final = {"APP", "BROKER_URL", "RESULT_BACKEND", "LOADER", "CONFIG_MODULE", "SKIP_CHECKS"}
+"""Variables of the options of the command `celery`, which `flux worker` runs through."""

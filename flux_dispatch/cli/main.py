@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from flux_dispatch import __version__
-from flux_dispatch.cli import keys
+from flux_dispatch.cli import keys, refused
 from flux_dispatch.cli.refusal import Refusal
 
 app = typer.Typer(
@@ -17,6 +17,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(keys.app, name="keys")
+app.add_typer(refused.app, name="refused")
 
 
 def run() -> None:

@@ -62,6 +62,15 @@ def test_what_can_never_be_stored_is_said_in_one_line_and_kept(
     assert len(lines) == len(bad) + 2
     assert all(line["reason"] and line["kept"] for line in lines)
     assert "Traceback" not in said
+    listed = installation.start("refused", "refused", "list")
+    assert listed.process.wait(20) == 0
+    assert listed.log.read_text().count("flux.publish") == len(lines)
+    as_json = installation.start("refused", "refused", "list", "--json")
+    assert as_json.process.wait(20) == 0
+    whole = [json.loads(line) for line in as_json.log.read_text().splitlines()]
+    assert {"colour": "red"}.items() <= json.loads(
+        next(each["message"] for each in whole if "colour" in each["why"])
+    ).items()
     unknown = next(line for line in lines if "There is no account" in line["reason"])
     assert (unknown["account"], unknown["event_type"]) == (bad[6]["account"], "order.completed")
 

@@ -5,9 +5,6 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 
-import redis
-import redis.asyncio
-
 from config.settings import Settings
 from flux_dispatch.cli.embedded import EmbeddedPostgres, ServerMissing, free_port, redis_command
 from flux_dispatch.cli.refusal import Refusal
@@ -96,7 +93,7 @@ class Broker:
         if self.part:
             await self.part.start()
         deadline = asyncio.get_running_loop().time() + (_REDIS_SECONDS if self.part else 0)
-        while (trouble := await _ping(self.url)) is not None:
+        while (trouble := await asyncio.to_thread(_ping, self.url)) is not None:
             if asyncio.get_running_loop().time() >= deadline:
                 raise Refusal(f"Redis cannot be reached: {trouble}. {self._mend()}")
             await asyncio.sleep(0.02)
@@ -126,17 +123,17 @@ async def _given_database(url: str) -> str:
     return url
 
 
-async def _ping(url: str) -> str | None:
-    """Return None when Redis answers, or what is wrong."""
-    try:
-        client = redis.asyncio.Redis.from_url(url, socket_connect_timeout=2, socket_timeout=2)
-    except ValueError:
-        # its words would quote what was taken for the port, which may be a piece of the password
-        return "the URL is not understood; special characters of a password are written as %XX"
-    try:
-        await client.ping()
-    except (redis.RedisError, OSError) as error:
-        return str(error)
-    finally:
-        await client.aclose()
+def _ping(url: str) -> str | None:
+    """Return None when Redis answers, or what is wrong; asked as the parts will ask it."""
+    from celery import Celery
+
+    from config.celeryconfig import celery_settings
+
+    with Celery("flux-up", set_as_current=False) as app:
+        app.config_from_object(celery_settings(url))
+        try:
+            with app.connection_for_write() as connection:
+                connection.default_channel.client.ping()
+        except Exception as error:  # noqa: BLE001 - kombu's errors have no common root
+            return str(error)
     return None
