@@ -21,6 +21,14 @@ QUEUES: Final = ("ingest", "deliver", "bulk", "retry", "control", PRODUCERS_QUEU
 before anybody's event. `celery` is where a producer's
 `send_task("flux.publish")` goes when the producer names no queue; hence Flux wants a Redis database of its own."""
 
+TRANSPORT: Final = {
+    # a frozen Redis must not hold a publisher for ever
+    "socket_timeout": 2,
+    "socket_connect_timeout": 2,
+    "socket_keepalive": True,
+    "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
+}
+
 ROUTES: Final = {
     "flux.publish": {"queue": "ingest"},
     "flux.deliver": {"queue": "deliver"},
@@ -40,14 +48,7 @@ def celery_settings(redis_url: str) -> dict[str, Any]:
         "broker_connection_max_retries": None,
         # nor does an answer end it: full, read-only, no permission, a script that runs
         "broker_channel_error_retry": True,
-        # a frozen Redis must not hold a publisher for ever
-        "broker_transport_options": {
-            "socket_timeout": 2,
-            "socket_connect_timeout": 2,
-            "socket_keepalive": True,
-            "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
-            **broker.options,
-        },
+        "broker_transport_options": TRANSPORT | broker.options,
         "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0, "interval_step": 0.1},
         "task_queues": [Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
         "task_default_queue": "control",

@@ -64,7 +64,7 @@ def test_what_can_never_be_stored_is_said_in_one_line_and_kept(
     assert "Traceback" not in said
     listed = installation.start("refused", "refused", "list")
     assert listed.process.wait(20) == 0
-    assert listed.log.read_text().count("flux.publish") == len(lines)
+    assert len(listed.log.read_text().splitlines()) == len(lines)
     as_json = installation.start("refused", "refused", "list", "--json")
     assert as_json.process.wait(20) == 0
     whole = [json.loads(line) for line in as_json.log.read_text().splitlines()]

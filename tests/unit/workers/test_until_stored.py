@@ -47,14 +47,14 @@ class Clock:
         self.now = 0.0
         self._ends_after = ends_after
 
-    async def sleep(self, seconds: float) -> bool:
+    async def wait(self, seconds: float) -> bool:
         self.now += seconds
         return self.now < self._ends_after
 
 
 def trying(events: Events, clock: Clock) -> UntilStored:
     accept = Accept(events, Silent(), first_delay=timedelta(0), horizon=timedelta(seconds=30))
-    return UntilStored(accept, clock.sleep, lambda: clock.now)
+    return UntilStored(accept, clock.wait, lambda: clock.now)
 
 
 def publication(event_type: str = "order.completed") -> Publication:
@@ -85,13 +85,13 @@ async def test_what_fails_while_others_are_stored_is_given_up_and_says_why() -> 
     until_stored = trying(events, clock)
     tries = 0
 
-    async def sleep(seconds: float) -> bool:
+    async def wait(seconds: float) -> bool:
         nonlocal tries
         tries += 1
         await until_stored(publication())
-        return await clock.sleep(seconds)
+        return await clock.wait(seconds)
 
-    until_stored._sleep = sleep
+    until_stored._sleep = wait
     with pytest.raises(CannotBeStored, match=r"It failed 12 times: RuntimeError: this one$"):
         await until_stored(publication(POISON))
     assert tries == MOST_TRIES - 1
