@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final
 
 import structlog
@@ -15,6 +16,7 @@ from celery import Celery
 from config.celeryconfig import QUEUES
 from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId
 from flux_dispatch.engine.grouping import Linger
+from workers.broker_clock import broker_clock
 
 MOST_IN_ONE_MESSAGE: Final = 200
 MOST_IN_ONE_FLOOD: Final = 1000
@@ -136,6 +138,10 @@ class CeleryBell:
             return False
         return True
 
+    def rest(self, seconds: float) -> None:
+        """Take the broker for away, for so long."""
+        self._rests_until = max(self._rests_until, time.monotonic() + seconds)
+
     def close(self) -> None:
         """Send what is waiting, and end."""
         with self._wanted:
@@ -219,10 +225,17 @@ class CeleryBell:
             args=[list(ring.ids)],
             kwargs=dict(ring.options),
             queue=ring.queue,
-            countdown=ring.countdown_seconds or None,
+            eta=self._eta(ring.countdown_seconds) if ring.countdown_seconds else None,
             argsrepr=_readable(ring),
             kwargsrepr="",
         )
+
+    def _eta(self, countdown_seconds: float) -> datetime:
+        with (
+            self._app.pool.acquire(block=True) as connection,
+            connection.default_channel.conn_or_acquire() as client,
+        ):
+            return broker_clock.eta(client, countdown_seconds)
 
     def _is_resting(self) -> bool:
         return time.monotonic() < self._rests_until

@@ -15,6 +15,7 @@ from celery.worker.consumer import Consumer
 from redis.exceptions import RedisError
 
 from config.celeryconfig import PRODUCERS_QUEUE, TASK_PREFIX
+from workers.broker_clock import broker_clock
 from workers.refused import keep
 
 EVENT_SECONDS: Final = 0.1
@@ -100,6 +101,7 @@ class FluxConsumer(Consumer):  # type: ignore[misc]
                 self._refuse(message, f"The message is longer than {longest} bytes (FLUX_MAX_BODY_BYTES).")
                 return
             try:
+                _set_by_this_clock(message)
                 take(message)
             except (RedisError, OSError):
                 raise  # the broker's fault, not the message's
@@ -161,10 +163,14 @@ class FluxConsumer(Consumer):  # type: ignore[misc]
         is_short = time.monotonic() - self._began_at < CALM_SECONDS
         self._short_lives = self._short_lives + 1 if is_short else 0
         pause = min(FIRST_PAUSE_SECONDS * 2 ** min(self._short_lives, 10), LONGEST_PAUSE_SECONDS) if is_short else 0
+        if pause and (engine := getattr(self.app, "flux_engine", None)):
+            # what it rang for would wait in queues that this worker cannot take from, perhaps no worker can
+            engine.do_without_broker(2 * LONGEST_PAUSE_SECONDS)
         until = time.monotonic() + pause
         while time.monotonic() < until:
             state.maybe_shutdown()
             time.sleep(0.1)
+        self._began_at = time.monotonic()
 
     def _look_for_messages(self) -> None:
         """Begin anew when messages wait that this consumer has room for and does not take.
@@ -194,6 +200,15 @@ class FluxConsumer(Consumer):  # type: ignore[misc]
     def _flush_soon(self) -> None:
         self._is_flush_due = False
         self._flush_events()
+
+
+def _set_by_this_clock(message: Any) -> None:  # noqa: ANN401 - as above
+    """Have our own bell's countdown end when it should, whatever this host's clock shows."""
+    headers = message.headers or {}
+    if headers.get("task") == "flux.deliver" and headers.get("eta"):
+        with message.channel.conn_or_acquire() as client:
+            # a copy: what goes back to its queue must say what it said
+            message.headers = headers | {"eta": broker_clock.here(client, headers["eta"])}
 
 
 def _task(message: Any) -> str:  # noqa: ANN401 - as above

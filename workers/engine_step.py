@@ -58,6 +58,10 @@ class RunningEngine:
         """Run a verb on the loop and wait for it."""
         return self._loop.run(coroutine)
 
+    def do_without_broker(self, seconds: float) -> None:
+        """Do here what would be rung for, for so long: the broker takes messages, and gives this worker none."""
+        self._bell.rest(seconds)
+
     def drain(self) -> None:
         """Give back what is not sent yet, and wait for the answers to what is; the tasks that come now do nothing."""
         self._loop.run(self._drain())

@@ -20,21 +20,16 @@ def list_refused(
     as_json: Annotated[bool, typer.Option("--json", help="All that is kept of each, one JSON object a line.")] = False,
 ) -> None:
     """List what was refused, the newest first; the newest 500 are kept."""
-    from celery import Celery
-
-    from config.celeryconfig import celery_settings, forget_foreign_settings
     from config.settings import load_settings
+    from flux_dispatch.cli.broker import broker_client
     from workers.refused import kept
 
     url = load_settings().need_redis_url()
-    forget_foreign_settings()
     try:
-        with Celery("flux-refused", set_as_current=False) as celery:
-            celery.config_from_object(celery_settings(url))
-            with celery.connection_for_read() as connection, connection.default_channel.conn_or_acquire() as client:
-                entries = list(kept(client))
+        with broker_client(url) as client:
+            entries = list(kept(client))
     except Exception as error:  # noqa: BLE001 - kombu's errors have no common root
-        raise Refusal(f"Redis cannot be asked: {error}. Check FLUX_REDIS_URL.") from None
+        raise Refusal(f"Redis cannot be asked (check FLUX_REDIS_URL): {error}") from None
     for entry in entries:
         if as_json:
             typer.echo(json.dumps(entry))

@@ -70,11 +70,23 @@ def no_permission(url: str) -> Iterator[None]:
             client.execute_command("ACL", "SETUSER", "default", "+@all")
 
 
+@contextmanager
+def no_messages(url: str) -> Iterator[None]:
+    """Take every message, and give none out."""
+    with redis.Redis.from_url(url) as client:
+        client.execute_command("ACL", "SETUSER", "default", "-brpop")
+        try:
+            yield
+        finally:
+            client.execute_command("ACL", "SETUSER", "default", "+@all")
+
+
 REFUSALS = [
     pytest.param(command("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0"), id="full"),
     pytest.param(command("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE"), id="read-only"),
     pytest.param(no_permission, id="no permission"),
     pytest.param(command("SET deliver wrong", "DEL deliver"), id="wrong type"),
+    pytest.param(no_messages, id="gives no messages out"),
     pytest.param(script, id="a script runs"),
 ]
 
@@ -90,7 +102,7 @@ def test_deliveries_go_on_and_all_comes_back(refusing: object, installation: Ins
         with refusing(installation.redis_url):  # type: ignore[operator]
             events |= {installation.publish() for _ in range(5)}
             eventually(lambda: len(receiver.requests) == len(events), "deliveries go on", 30)
-            assert not is_ready(installation)
+            assert refusing is no_messages or not is_ready(installation)
             second = installation.start("worker", "worker")
             eventually(lambda: second.said("broker.away") or is_engine_up(second), "a second worker runs")
             first.kill()

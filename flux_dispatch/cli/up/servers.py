@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from config.settings import Settings
+from flux_dispatch.cli.broker import broker_client
 from flux_dispatch.cli.embedded import EmbeddedPostgres, ServerMissing, free_port, redis_command
 from flux_dispatch.cli.refusal import Refusal
 from flux_dispatch.cli.up.home import Home
@@ -125,15 +126,9 @@ async def _given_database(url: str) -> str:
 
 def _ping(url: str) -> str | None:
     """Return None when Redis answers, or what is wrong; asked as the parts will ask it."""
-    from celery import Celery
-
-    from config.celeryconfig import celery_settings
-
-    with Celery("flux-up", set_as_current=False) as app:
-        app.config_from_object(celery_settings(url))
-        try:
-            with app.connection_for_write() as connection:
-                connection.default_channel.client.ping()
-        except Exception as error:  # noqa: BLE001 - kombu's errors have no common root
-            return str(error)
+    try:
+        with broker_client(url) as client:
+            client.ping()
+    except Exception as error:  # noqa: BLE001 - they have no common root
+        return str(error)
     return None

@@ -97,15 +97,20 @@ def test_a_broker_that_lets_in_and_refuses_at_once_is_asked_ever_more_rarely(mon
         now += seconds
 
     monkeypatch.setattr("workers.consumer.time", SimpleNamespace(monotonic=lambda: now, sleep=sleep))
+    done_without: list[float] = []
     consumer = FluxConsumer.__new__(FluxConsumer)
+    consumer.app = SimpleNamespace(flux_engine=SimpleNamespace(do_without_broker=done_without.append))
+    consumer._began_at = 0.0
     for _ in range(7):
-        consumer._began_at = before = now
+        before = now
         consumer._rest()
         pauses.append(now - before)
     assert pauses[0] < 3 * FIRST_PAUSE_SECONDS
     assert pauses[1] < pauses[2] < pauses[3]
     assert pauses[-1] == pytest.approx(LONGEST_PAUSE_SECONDS, abs=0.11)
+    assert len(done_without) == 7
     now += 60
     before = now
     consumer._rest()
     assert now == before
+    assert len(done_without) == 7
