@@ -31,7 +31,9 @@ REST_SECONDS: Final = 2.0
 """After a failed ring the bell rests this long: a broker that is away must not be asked once for each event."""
 
 SLOW_SECONDS: Final = 0.5
-"""A broker that takes longer for one ring is as good as away: thousands of rings a second would wait behind it."""
+SLOW_IN_A_ROW: Final = 2
+"""A broker that takes longer, and again, is as good as away: thousands of rings a second would wait behind it. Once may
+be the first connection of a process, or a busy machine."""
 
 MOST_WAITING: Final = 20_000
 """Rings that wait for the thread; more are handed over, or dropped and found by the planner."""
@@ -89,6 +91,7 @@ class CeleryBell:
         self._rests_until = 0.0
         self._is_away = False
         self._is_overrun = False
+        self._slow_in_a_row = 0
         self._in_control = 0
         self._counted_at = 0.0
         self._thread = threading.Thread(target=self._run, name="flux-bell", daemon=True)
@@ -168,12 +171,12 @@ class CeleryBell:
 
     def _run(self) -> None:
         while rings := self._take():
-            try:
-                for ring in _messages([_in_step(each) for each in rings]):
+            for ring in _messages([_in_step(each) for each in rings]):
+                try:
                     self._send(ring)
-            except Exception:
-                # the planner finds what was not rung, if this thread lives to ring for it
-                log.exception("bell.failed")
+                except Exception:
+                    # the planner finds what was not rung, if this thread lives to ring for it
+                    log.exception("bell.failed")
             self._is_closed.wait(LINGER.seconds_after(sum(len(ring.ids) for ring in rings)))
 
     def _take(self) -> list[Ring]:
@@ -200,7 +203,8 @@ class CeleryBell:
             self._fallback(ring)
             return
         seconds = time.monotonic() - began
-        if seconds > SLOW_SECONDS:
+        self._slow_in_a_row = self._slow_in_a_row + 1 if seconds > SLOW_SECONDS else 0
+        if self._slow_in_a_row >= SLOW_IN_A_ROW:
             self._rest(f"it took {seconds:.1f} s for one message")
             return
         if self._is_away:

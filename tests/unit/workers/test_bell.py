@@ -197,11 +197,13 @@ def test_a_broker_that_is_slow_is_as_good_as_away(
     handed_over: list[Ring] = []
     bell = CeleryBell(failing, fallback=handed_over.append)
     bell.deliver(ids(1), attempt=1, countdown_seconds=0, account=None)
-    eventually(bell._is_resting, "it rests")
+    eventually(lambda: sent(broker, "deliver"), "the first is sent")
     bell.deliver(ids(2), attempt=1, countdown_seconds=0, account=None)
+    eventually(bell._is_resting, "after the second it rests")
+    bell.deliver(ids(3), attempt=1, countdown_seconds=0, account=None)
     eventually(lambda: handed_over, "what comes meanwhile is handed over")
     bell.close()
-    assert [each["args"] for each in sent(broker, "deliver")] == [[ids(1)]]
+    assert [each["args"] for each in sent(broker, "deliver")] == [[ids(1)], [ids(2)]]
 
 
 def test_what_waits_for_the_thread_is_bounded(failing: Failing, monkeypatch: pytest.MonkeyPatch) -> None:
