@@ -11,7 +11,8 @@ from config.output import LastingOutput, make_output_safe
 _NOISY = {
     # their INFO repeats for each task what our own lines say for each delivery
     "celery.worker.strategy": logging.WARNING,
-    "celery.app.trace": logging.WARNING,
+    # and its WARNING, with a traceback, that a task put its message back because the worker ends
+    "celery.app.trace": logging.ERROR,
     "celery.beat": logging.WARNING,
     "celery.worker.consumer.mingle": logging.WARNING,
     "celery.worker.consumer.connection": logging.WARNING,

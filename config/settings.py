@@ -10,15 +10,14 @@ from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
+from config.redis_url import read_redis_url
+
 Network: TypeAlias = IPv4Network | IPv6Network
 Networks: TypeAlias = tuple[Network, ...]
 
 PREFIX = "FLUX_"
 
-_SCHEMES = {
-    "database_url": ("postgresql", "postgres", "postgresql+asyncpg"),
-    "redis_url": ("redis", "rediss", "redis+socket", "unix", "sentinel"),
-}
+_SCHEMES = {"database_url": ("postgresql", "postgres", "postgresql+asyncpg")}
 _SECRET = {"database_url", "redis_url", "flower_basic_auth", "api_key"}
 """Settings that hold a password: an error names them and does not show them."""
 
@@ -53,7 +52,7 @@ class Settings(BaseModel):
         None, description="PostgreSQL 14 or later, as postgresql://user:password@host/db.", repr=False
     )
     redis_url: str | None = Field(
-        None, description="The broker, as redis://host:6379/0 (rediss:// for TLS).", repr=False
+        None, description="The broker, as redis://:password@host:6379/0; also rediss, unix, sentinel.", repr=False
     )
 
     api_host: str = Field("127.0.0.1", description="The address that the API listens on.")
@@ -117,7 +116,14 @@ class Settings(BaseModel):
     def _split_networks(cls, value: object) -> object:
         return tuple(_network(each) for each in _split(value)) if isinstance(value, str) else value
 
-    @field_validator("database_url", "redis_url")
+    @field_validator("redis_url")
+    @classmethod
+    def _check_redis_url(cls, value: str | None) -> str | None:
+        if value:
+            read_redis_url(value)
+        return value
+
+    @field_validator("database_url")
     @classmethod
     def _check_scheme(cls, value: str | None, info: ValidationInfo) -> str | None:
         known = _SCHEMES[str(info.field_name)]

@@ -3,13 +3,14 @@
 from celery import Celery
 from celery.signals import setup_logging
 
-from config.celeryconfig import celery_settings
+from config.celeryconfig import celery_settings, forget_foreign_settings
 from config.logs import set_up_logs
 from config.settings import load_settings
 from workers.engine_step import EngineStep
 from workers.redelivery import survive_lost_connections
 from workers.thrift import share_redis_clients
 
+forget_foreign_settings()
 settings = load_settings()
 survive_lost_connections()
 share_redis_clients()

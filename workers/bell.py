@@ -1,20 +1,23 @@
 """The bell: tells workers by Celery messages that something is due; never waits, never fails, may lose a ring."""
 
 import asyncio
+import math
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import groupby
 from typing import Any, Final
 
 import structlog
 from celery import Celery
-from kombu.exceptions import KombuError
 
+from config.celeryconfig import QUEUES
 from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId
 from flux_dispatch.engine.grouping import Linger
+from workers.broker_clock import broker_clock
 
 MOST_IN_ONE_MESSAGE: Final = 200
 MOST_IN_BULK: Final = 1000
@@ -31,6 +34,27 @@ deliveries do. So the first of many, and each of a few, goes at once.
 
 REST_SECONDS: Final = 2.0
 """After a failed ring the bell rests this long: a broker that is away must not be asked once for each event."""
+
+SLOW_SECONDS: Final = 0.5
+SLOW_IN_A_ROW: Final = 2
+"""A broker that takes longer, and again, is as good as away: thousands of rings a second would wait behind it. Once may
+be the first connection of a process, or a busy machine."""
+
+MOST_WAITING: Final = 20_000
+"""Rings that wait for the thread; more are handed over, or dropped and found by the planner."""
+
+MOST_IN_CONTROL: Final = 50
+"""Messages in the queue `control`. Where so many wait, nobody works on them, and the planner would add the same ids
+every few seconds: those are dropped, and rung again when it has become shorter."""
+
+COUNT_SECONDS: Final = 1.0
+"""For how long the length of `control` is taken for known."""
+
+MERGE_SECONDS: Final = 0.05
+"""Countdowns that end within one such step share a message, which comes at the step's end."""
+
+PROBE_KEY: Final = "flux.probe"
+"""Pushed to only where it exists, and it never does."""
 
 log = structlog.get_logger("flux.bell")
 
@@ -76,13 +100,15 @@ class CeleryBell:
     def __init__(self, app: Celery, fallback: Callable[[Ring], None] | None = None) -> None:
         self._app = app
         self._fallback = fallback or (lambda _: None)
-        transport = app.connection_for_write()
-        self._broker_errors = (KombuError, OSError, *transport.connection_errors, *transport.channel_errors)
-        self._rings: list[Ring] = []
+        self._rings: deque[Ring] = deque()
         self._wanted = threading.Condition()
         self._is_closed = threading.Event()
         self._rests_until = 0.0
         self._is_away = False
+        self._is_overrun = False
+        self._slow_in_a_row = 0
+        self._in_control = 0
+        self._counted_at = 0.0
         self._thread = threading.Thread(target=self._run, name="flux-bell", daemon=True)
         self._thread.start()
 
@@ -112,16 +138,28 @@ class CeleryBell:
         return sum([await asyncio.to_thread(self._count_waiting, queue) for queue in queues])
 
     def answers(self) -> bool:
-        """Say whether the broker answers now; blocks for at most a few seconds."""
+        """Say whether the broker takes messages now; blocks for at most a few seconds.
+
+        It is asked to write, for a full or a read-only one answers all the same, and about each queue, whose key may be
+        something else. Nothing is changed.
+        """
         if self._is_resting():
             return False
         try:
             with self._app.pool.acquire(block=True, timeout=1) as connection:
                 connection.ensure_connection(max_retries=1, timeout=1)
-                connection.default_channel.client.ping()
-        except self._broker_errors:
+                with connection.default_channel.conn_or_acquire() as client, client.pipeline(transaction=False) as pipe:
+                    pipe.lpushx(PROBE_KEY, "")
+                    for queue in QUEUES:
+                        pipe.llen(queue)
+                    pipe.execute()
+        except Exception:  # noqa: BLE001 - kombu's errors have no common root; any of them is a no
             return False
         return True
+
+    def rest(self, seconds: float) -> None:
+        """Take the broker for away, for so long."""
+        self._rests_until = max(self._rests_until, time.monotonic() + seconds)
 
     def close(self) -> None:
         """Send what is waiting, and end."""
@@ -135,36 +173,71 @@ class CeleryBell:
             return
         with self._wanted:
             self._rings.append(ring)
+            # the oldest has waited longest
+            left_over = self._rings.popleft() if len(self._rings) > MOST_WAITING else None
             self._wanted.notify()
+        if left_over:
+            self._hand_over(left_over)
+
+    def _hand_over(self, left_over: Ring) -> None:
+        if not self._is_overrun:
+            log.warning("bell.overrun", waiting=MOST_WAITING, consequence="the oldest do without the broker")
+        self._is_overrun = True
+        self._fallback(left_over)
 
     def _run(self) -> None:
         while rings := self._take():
-            for ring in _messages(rings):
-                self._send(ring)
+            for ring in _messages([_in_step(each) for each in rings]):
+                try:
+                    self._send(ring)
+                except Exception:
+                    # the planner finds what was not rung, if this thread lives to ring for it
+                    log.exception("bell.failed")
             self._is_closed.wait(LINGER.seconds_after(sum(len(ring.ids) for ring in rings)))
 
     def _take(self) -> list[Ring]:
         with self._wanted:
             self._wanted.wait_for(lambda: self._rings or self._is_closed.is_set())
-            rings, self._rings = self._rings, []
-            return rings
+            rings = list(self._rings)
+            self._rings.clear()
+        if self._is_overrun and len(rings) < MOST_WAITING / 2:
+            self._is_overrun = False
+        return rings
 
     def _send(self, ring: Ring) -> None:
+        """Send a ring, or hand it over; whatever goes wrong, this thread goes on."""
         if self._is_resting():
             self._fallback(ring)
             return
+        if ring.queue == "control" and self._is_control_long():
+            return
+        began = time.monotonic()
         try:
             self._publish(ring)
-        except self._broker_errors as error:
-            if not self._is_away:
-                log.warning("broker.away", error=str(error), consequence="workers find what is due in the database")
-            self._is_away = True
-            self._rests_until = time.monotonic() + REST_SECONDS
+        except Exception as error:  # noqa: BLE001 - a library's own mistake must not end the only thread that rings
+            self._rest(f"{type(error).__name__}: {error}")
             self._fallback(ring)
-        else:
-            if self._is_away:
-                log.warning("broker.back")
-            self._is_away = False
+            return
+        seconds = time.monotonic() - began
+        self._slow_in_a_row = self._slow_in_a_row + 1 if seconds > SLOW_SECONDS else 0
+        if self._slow_in_a_row >= SLOW_IN_A_ROW:
+            self._rest(f"it took {seconds:.1f} s for one message")
+            return
+        if self._is_away:
+            log.warning("broker.back")
+        self._is_away = False
+
+    def _rest(self, why: str) -> None:
+        if not self._is_away:
+            log.warning("broker.away", error=why, consequence="workers find what is due in the database")
+        self._is_away = True
+        self._rests_until = time.monotonic() + REST_SECONDS
+
+    def _is_control_long(self) -> bool:
+        now = time.monotonic()
+        if now - self._counted_at > COUNT_SECONDS:
+            self._in_control, self._counted_at = self._count_waiting("control"), now
+        return self._in_control >= MOST_IN_CONTROL
 
     def _publish(self, ring: Ring) -> None:
         self._app.send_task(
@@ -172,10 +245,17 @@ class CeleryBell:
             args=[list(ring.ids)],
             kwargs=ring.arguments,
             queue=ring.queue,
-            countdown=ring.countdown_seconds or None,
+            eta=self._eta(ring.countdown_seconds) if ring.countdown_seconds else None,
             argsrepr=_readable(ring),
             kwargsrepr="",
         )
+
+    def _eta(self, countdown_seconds: float) -> datetime:
+        with (
+            self._app.pool.acquire(block=True) as connection,
+            connection.default_channel.conn_or_acquire() as client,
+        ):
+            return broker_clock.eta(client, countdown_seconds)
 
     def _is_resting(self) -> bool:
         return time.monotonic() < self._rests_until
@@ -184,7 +264,7 @@ class CeleryBell:
         try:
             with self._app.pool.acquire(block=True, timeout=1) as connection:
                 return int(connection.default_channel.queue_declare(queue, passive=True).message_count)
-        except self._broker_errors:
+        except Exception:  # noqa: BLE001 - as in answers()
             return 0
 
 
@@ -197,6 +277,10 @@ def _by_owner(
     for account, delivery in deliveries:
         parts.setdefault(account if counts[account] >= BULK_FROM else None, []).append((account, delivery))
     yield from parts.items()
+
+
+def _in_step(ring: Ring) -> Ring:
+    return replace(ring, run_at=math.ceil(ring.run_at / MERGE_SECONDS) * MERGE_SECONDS) if ring.run_at else ring
 
 
 def _messages(rings: list[Ring]) -> list[Ring]:

@@ -17,6 +17,7 @@ from flux_dispatch.domain.ids import AlertId, DeliveryId
 from workers.bell import CeleryBell, Ring
 from workers.loop import LoopThread
 from workers.process_limits import allow_many_sockets
+from workers.until_stored import UntilStored
 from workers.wiring import Verbs, open_verbs
 
 AWAY_SECONDS = 1.0
@@ -36,6 +37,7 @@ class RunningEngine:
 
     verbs: Verbs
     _planning: asyncio.Task[None]
+    until_stored: UntilStored
 
     def __init__(self, app: Celery, settings: Settings, threads: int) -> None:
         self._settings = settings
@@ -58,6 +60,10 @@ class RunningEngine:
         """Run a verb on the loop and wait for it."""
         return self._loop.run(coroutine)
 
+    def do_without_broker(self, seconds: float) -> None:
+        """Do here what would be rung for, for so long: the broker takes messages, and gives this worker none."""
+        self._bell.rest(seconds)
+
     def drain(self) -> None:
         """Give back what is not sent yet, and wait for the answers to what is; the tasks that come now do nothing."""
         self._loop.run(self._drain())
@@ -70,6 +76,7 @@ class RunningEngine:
 
     async def _start(self) -> None:
         self.verbs = await self._open.enter_async_context(open_verbs(self._settings, self._bell, self._threads))
+        self.until_stored = UntilStored(self.verbs.accept, self._sleep)
         self._planning = self._loop.loop.create_task(self._repeat(self.verbs.plan.look))
         self._beside(self._repeat(self.verbs.cancel.look))
 
@@ -92,11 +99,13 @@ class RunningEngine:
                 pause = AWAY_SECONDS
             await self._sleep(pause)
 
-    async def _sleep(self, seconds: float) -> None:
+    async def _sleep(self, seconds: float) -> bool:
+        """Wait, but not beyond the end of this worker; say whether it goes on."""
         try:
             await asyncio.wait_for(self._stopping.wait(), seconds)
         except TimeoutError:
-            return
+            return True
+        return False
 
     def _do_it_here(self, ring: Ring) -> None:
         """Do without the broker what a ring asks for: called by the bell's thread when the broker is away."""

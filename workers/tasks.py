@@ -2,40 +2,43 @@
 
 from collections import Counter
 from itertools import chain, repeat
-from typing import Any, Final, cast
+from typing import Any, Final
 
+import structlog
 from celery import Task
+from celery.exceptions import Reject
 
 from flux_dispatch.domain.errors import CallerError, Unavailable
 from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId
 from flux_dispatch.engine.batch import Word
 from workers.app import app
 from workers.engine_step import running_engine
+from workers.publication import read_publication
+from workers.refused import keep
+from workers.until_stored import CannotBeStored, Stopped
+
+log = structlog.get_logger("flux.publish")
 
 _NOBODY: Final = AccountId("")
 
 
-@app.task(
-    name="flux.publish",
-    bind=True,
-    throws=(CallerError,),
-    # the message is the only copy until the database has it: try until it does
-    autoretry_for=(Unavailable,),
-    retry_backoff=True,
-    retry_backoff_max=30,
-    max_retries=None,
-)
-def publish(
-    self: Task,
-    account: str,
-    type: str,  # noqa: A002 - the name that producers send
-    data: dict[str, Any],
-    idempotency_key: str | None = None,
-) -> str:
-    """Accept an event from a Celery producer; the message may come twice, its task id then makes it one event."""
+@app.task(name="flux.publish", bind=True, throws=(CallerError, CannotBeStored))
+def publish(self: Task, *args: object, **fields: Any) -> str:  # noqa: ANN401 - what producers send
+    """Accept an event from a Celery producer; the message may come twice, its task id then makes it one event.
+
+    It takes account, type, data and idempotency_key, by name. The message is the only copy until the database has the
+    event, so it is tried until then, and goes back to its queue if the worker ends before. What can never be stored is
+    logged in one line and kept.
+    """
     engine = running_engine(self.app)
-    key = idempotency_key or f"celery:{self.request.id}"
-    accepted = engine.run(engine.verbs.accept(cast(AccountId, account), type, data, idempotency_key=key))
+    try:
+        publication = read_publication(args, fields, self.request.id)
+        accepted = engine.run(engine.until_stored(publication))
+    except Stopped as error:
+        raise Reject(error, requeue=True) from None
+    except (CallerError, CannotBeStored) as error:
+        _refuse(self, args, fields, error)
+        raise
     return f"{accepted.event.id}: {accepted.webhooks} webhooks" + (", already known" if accepted.is_replay else "")
 
 
@@ -70,3 +73,22 @@ def alert(self: Task, alerts: list[AlertId]) -> str:
 
 def _in_words(words: Counter[Word]) -> str:
     return ", ".join(f"{word} {words[word]}" for word in Word if words[word]) or "nothing"
+
+
+def _refuse(task: Task, args: tuple[object, ...], fields: dict[str, Any], error: CallerError | CannotBeStored) -> None:
+    about = {
+        "code": error.code,
+        "account": fields.get("account"),
+        "event_type": fields.get("type"),
+        "idempotency_key": fields.get("idempotency_key"),
+        "task_id": task.request.id,
+        "producer": task.request.origin,
+    }
+    shown = {name: str(value)[:80] for name, value in about.items() if value is not None}
+    message = [*args, fields] if args else fields
+    try:
+        with task.app.pool.acquire(block=True) as connection, connection.default_channel.conn_or_acquire() as client:
+            is_kept = keep(client, why=str(error), message=message, task=task.name, **shown)
+    except Exception:  # noqa: BLE001 - kombu's for a broker that is away; the line in the log says what matters
+        is_kept = False
+    log.warning("publication.refused", reason=str(error), **shown, kept=is_kept)

@@ -11,7 +11,7 @@ from aiohttp import web
 from celery import Celery
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from config.celeryconfig import celery_settings
+from config.celeryconfig import celery_settings, forget_foreign_settings
 from config.settings import Settings
 from flux_dispatch.api.app import make_app
 from flux_dispatch.api.parts import ApiParts
@@ -100,6 +100,7 @@ async def open_verbs(settings: Settings, bell: CeleryBell, threads: int) -> Asyn
 async def api_application(settings: Settings) -> AsyncIterator[web.Application]:
     """Open what the API needs, and close it at the end."""
     arm_from_environment()
+    forget_foreign_settings()
     share_redis_clients()
     app = Celery("flux-api")
     app.config_from_object(celery_settings(settings.need_redis_url()))

@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from flux_dispatch import __version__
-from flux_dispatch.cli import keys
+from flux_dispatch.cli import keys, refused
 from flux_dispatch.cli.open_files import raise_open_files
 from flux_dispatch.cli.own_packages import put_own_packages_first
 from flux_dispatch.cli.refusal import Refusal
@@ -20,6 +20,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(keys.app, name="keys")
+app.add_typer(refused.app, name="refused")
 
 
 def run() -> None:

@@ -31,7 +31,7 @@ _PEEK = HotStatement("""
         EXISTS (SELECT FROM deliveries WHERE wake_at = 'infinity') AS has_parked,
         EXISTS (SELECT FROM fan_outs) AS has_fan_outs,
         EXISTS (
-            SELECT FROM alerts WHERE sent_at IS NULL AND created_at < flux_now() - CAST(:grace AS interval)
+            SELECT FROM alerts WHERE sent_at IS NULL AND rung_at <= flux_now() - CAST(:grace AS interval)
         ) AS unsent_alerts
 """)
 
@@ -163,9 +163,15 @@ _WAKE = f"""
 _WAKE_GROUPS = HotStatement(_WAKE.replace(":front:", _FRONT_BY_GROUP))
 _WAKE_STRANDED = HotStatement(_WAKE.replace(":front:", _FRONT_BY_ID))
 
+# As with deliveries, whoever looks next finds others, or none.
 _UNSENT_ALERTS = HotStatement("""
-    SELECT id FROM alerts WHERE sent_at IS NULL AND created_at < flux_now() - CAST(:grace AS interval)
-    ORDER BY created_at LIMIT 1000
+    UPDATE alerts SET rung_at = flux_now()
+    WHERE id = ANY(ARRAY(
+        SELECT id FROM alerts WHERE sent_at IS NULL AND rung_at <= flux_now() - CAST(:grace AS interval)
+        ORDER BY rung_at LIMIT 1000
+        FOR NO KEY UPDATE SKIP LOCKED
+    ))
+    RETURNING id
 """)
 
 
@@ -238,7 +244,7 @@ class PlanStore:
         return found, end if last["length"] == limit else None
 
     async def unsent_alerts(self) -> list[AlertId]:
-        """Return alerts whose task seems lost, oldest first, at most 1,000."""
+        """Return alerts whose task seems lost, at most 1,000, and not again before as long has passed."""
         rows = await _UNSENT_ALERTS.rows(self._database, {"grace": self._timing.grace})
         return [cast(AlertId, public_id(Prefix.ALERT, row["id"].hex)) for row in rows]
 

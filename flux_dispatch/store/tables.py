@@ -188,7 +188,9 @@ alerts = Table(
     Column("reason", Text, nullable=False),
     Column("created_at", _INSTANT, nullable=False, server_default=_NOW),
     Column("sent_at", _INSTANT, nullable=True),
+    # when somebody was last told to send it
+    Column("rung_at", _INSTANT, nullable=False, server_default=_NOW),
     Index("alerts_account", "account_id", "id"),
-    Index("alerts_unsent", "created_at", postgresql_where=text("sent_at IS NULL")),
+    Index("alerts_unsent", "rung_at", postgresql_where=text("sent_at IS NULL")),
     postgresql_with={"autovacuum_vacuum_scale_factor": "0.05"},
 )

@@ -57,6 +57,8 @@ FAULTS = [
     Fault("Redis down for a minute", redis.down, outage_seconds=60),
     Fault("Redis frozen", redis.frozen),
     Fault("Redis full", redis.full),
+    Fault("Redis full while events are published through it", redis.full_of_publications, is_quick=True),
+    Fault("Redis read-only for seconds", redis.read_only, outage_seconds=SECONDS),
     Fault("every message three times more, in any order", redis.tripled, is_quick=True, outage_seconds=SECONDS),
     Fault("PostgreSQL restarted (immediate)", postgres.restarted, UNDER_LOAD, is_quick=True),
     Fault("PostgreSQL vanishes without a word", postgres.vanished),

@@ -1,6 +1,8 @@
 """What happens to Redis and to the messages in it."""
 
+import signal
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -76,8 +78,25 @@ def _slow(seconds: list[float]) -> float:
     return sorted(seconds)[int(len(seconds) * 0.99)]
 
 
-def _all_live(workers: tuple[Part, Part]) -> None:
+def _all_live(workers: tuple[Part, ...]) -> None:
     assert all(worker.process.poll() is None for worker in workers), "a worker ended by itself"
+
+
+def read_only(ground: Ground) -> None:
+    """Have it answer, and refuse every write, as one does that became a replica; a worker starts meanwhile."""
+    workers = ground.two_workers()
+    ground.wait_for_arrivals(30)
+    keys = publish_by_message(ground, 50)
+    with _publishing_unhindered(ground):
+        ground.broker.do("REPLICAOF", "127.0.0.1", "1")
+        late = ground.installation.start("worker", "worker")
+        wait_seconds(ground.outage_seconds)
+        ground.wait_for_arrivals(50)
+    ground.broker.do("REPLICAOF", "NO", "ONE")
+    ground.note_end_of_fault()
+    wait_until_stored(ground, keys)
+    ground.wait_until_messages_bring_deliveries()
+    _all_live((*workers, late))
 
 
 def full(ground: Ground) -> None:
@@ -93,6 +112,48 @@ def full(ground: Ground) -> None:
     ground.note_end_of_fault()
     ground.wait_until_messages_bring_deliveries()
     _all_live(workers)
+
+
+def full_of_publications(ground: Ground) -> None:
+    """Have hundreds of events under way through the broker, more than workers hold at once, while it is full."""
+    workers = ground.two_workers()
+    ground.wait_for_arrivals(10)
+    for worker in workers:
+        worker.process.send_signal(signal.SIGSTOP)
+    keys = publish_by_message(ground, 400)
+    ground.broker.do("CONFIG", "SET", "maxmemory", "1")
+    for worker in workers:
+        worker.process.send_signal(signal.SIGCONT)
+    wait_seconds(ground.outage_seconds)
+    ground.broker.do("CONFIG", "SET", "maxmemory", "0")
+    ground.note_end_of_fault()
+    keys += publish_by_message(ground, 100)
+    wait_until_stored(ground, keys)
+    ground.wait_until_messages_bring_deliveries()
+    _all_live(workers)
+
+
+def publish_by_message(ground: Ground, count: int) -> list[str]:
+    """Publish as a Celery producer does, and return the idempotency keys."""
+    (account,) = ground.installation.rows("SELECT id FROM accounts")
+    keys = [uuid.uuid4().hex for _ in range(count)]
+    with Celery("faults", broker=ground.broker.url) as app:
+        for key in keys:
+            event = {"account": f"acct_{account['id'].hex}", "type": "order.completed", "data": {}}
+            app.send_task("flux.publish", kwargs=event | {"idempotency_key": key}, queue="ingest")
+    return keys
+
+
+def wait_until_stored(ground: Ground, keys: list[str]) -> None:
+    """Wait until these events are stored, and have them judged like all that were acknowledged."""
+    sql = "SELECT idempotency_key, id FROM events WHERE idempotency_key = ANY($1)"
+
+    def stored() -> dict[str, str]:
+        return {row["idempotency_key"]: public_id(Prefix.EVENT, row["id"].hex) for row in rows(sql, keys)}
+
+    rows = ground.installation.rows
+    eventually(lambda: len(stored()) == len(keys), "all events that were published by message are stored", 30)
+    ground.publisher.acknowledged |= stored()
 
 
 def tripled(ground: Ground) -> None:

@@ -36,6 +36,7 @@ class Broker:
         self.thaw()
         if self._process.poll() is not None:
             self.start()
+        self.do("REPLICAOF", "NO", "ONE")
         self.do("CONFIG", "SET", "maxmemory", "0")
         self.do("FLUSHALL")
 

@@ -239,3 +239,25 @@ async def test_a_look_does_not_go_through_what_was_before(world: World, plan: Pl
     assert (await plan.peek(first_attempts_since=next_due.now)).first_attempts == next_due.first_attempts
     later = next_due.now + timedelta(seconds=1)
     assert (await plan.peek(first_attempts_since=later)).first_attempts is None
+
+
+async def test_an_alert_whose_task_is_lost_is_rung_once_in_a_while(
+    world: World, plan: PlanStore, account: AccountId
+) -> None:
+    await world.do(
+        """
+        INSERT INTO alerts (account_id, webhook_id, event_id, delivery_id, reason)
+        SELECT flux_new_id(), flux_new_id(), flux_new_id(), flux_new_id(), '' FROM generate_series(1, 2500)
+        """
+    )
+    assert account
+    assert await plan.unsent_alerts() == []
+    await world.pass_time(GRACE)
+    looks = [await plan.unsent_alerts() for _ in range(5)]
+    assert [len(each) for each in looks] == [1000, 1000, 500, 0, 0]
+    assert len({alert for look in looks for alert in look}) == 2500
+    assert not (await plan.peek()).unsent_alerts
+    await world.pass_time(GRACE)
+    assert (await plan.peek()).unsent_alerts
+    both = await asyncio.gather(plan.unsent_alerts(), plan.unsent_alerts())
+    assert len({alert for look in both for alert in look}) == sum(map(len, both)) == 2000

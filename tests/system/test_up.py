@@ -175,7 +175,7 @@ def test_a_port_that_is_taken_is_refused_before_anything_starts(tmp_path: Path) 
         ("FLUX_DATABASE_URL", "postgresql://flux:sesame/2@127.0.0.1/flux", "%XX"),
         ("FLUX_REDIS_URL", "redis://:sesame@127.0.0.1:1/0", "Redis cannot be reached"),
         ("FLUX_REDIS_URL", "http://:sesame@127.0.0.1/0", "redis://"),
-        ("FLUX_REDIS_URL", "redis://:sesame@127.0.0.1:port/0", "Redis cannot be reached"),
+        ("FLUX_REDIS_URL", "redis://:sesame@127.0.0.1:port/0", "%XX"),
         ("FLUX_REDIS_URL", "redis://:sesame/2@127.0.0.1/0", "%XX"),
     ],
 )

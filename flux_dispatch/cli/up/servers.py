@@ -4,10 +4,8 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
-import redis
-import redis.asyncio
-
 from config.settings import Settings
+from flux_dispatch.cli.broker import broker_client
 from flux_dispatch.cli.embedded import EmbeddedPostgres, ServerMissing, free_port, redis_command
 from flux_dispatch.cli.embedded.environment import server_environment
 from flux_dispatch.cli.refusal import Refusal
@@ -101,7 +99,7 @@ class Broker:
         if self.part:
             await self.part.start()
         deadline = asyncio.get_running_loop().time() + (_REDIS_SECONDS if self.part else 0)
-        while (trouble := await _ping(self.url)) is not None:
+        while (trouble := await asyncio.to_thread(_ping, self.url)) is not None:
             if asyncio.get_running_loop().time() >= deadline:
                 raise Refusal(f"Redis cannot be reached: {trouble}. {self._mend()}")
             await asyncio.sleep(0.02)
@@ -131,17 +129,11 @@ async def _given_database(url: str) -> str:
     return url
 
 
-async def _ping(url: str) -> str | None:
-    """Return None when Redis answers, or what is wrong."""
+def _ping(url: str) -> str | None:
+    """Return None when Redis answers, or what is wrong; asked as the parts will ask it."""
     try:
-        client = redis.asyncio.Redis.from_url(url, socket_connect_timeout=2, socket_timeout=2)
-    except ValueError:
-        # its words would quote what was taken for the port, which may be a piece of the password
-        return "the URL is not understood; special characters of a password are written as %XX"
-    try:
-        await client.ping()
-    except (redis.RedisError, OSError) as error:
+        with broker_client(url) as client:
+            client.ping()
+    except Exception as error:  # noqa: BLE001 - they have no common root
         return str(error)
-    finally:
-        await client.aclose()
     return None

@@ -76,7 +76,6 @@ def test_a_wrong_value_is_named_and_shown(name: str, value: str) -> None:
     [
         ("FLUX_DATABASE_URL", "mysql://flux:sesame@db/flux", "postgresql://"),
         ("FLUX_DATABASE_URL", "sesame", "postgresql://"),
-        ("FLUX_REDIS_URL", "http://:sesame@redis", "redis://"),
     ],
 )
 def test_a_wrong_url_is_named_and_not_shown(name: str, value: str, mend: str) -> None:
@@ -90,9 +89,17 @@ def test_each_form_of_a_database_url_is_taken(url: str) -> None:
     assert load_settings({"FLUX_DATABASE_URL": url}).need_database_url() == url
 
 
-@pytest.mark.parametrize("url", ["redis://r:6379/0", "rediss://r/0", "sentinel://a:26379/0;sentinel://b:26379/0"])
+@pytest.mark.parametrize(
+    "url", ["redis://r:6379/0", "rediss://r/0", "sentinel://a:26379;sentinel://b:26379/0?master=m", "unix:///r.sock"]
+)
 def test_each_form_of_a_broker_url_is_taken(url: str) -> None:
     assert load_settings({"FLUX_REDIS_URL": url}).need_redis_url() == url
+
+
+def test_a_wrong_broker_url_is_named_and_not_shown() -> None:
+    with pytest.raises(SettingsError, match=r"^FLUX_REDIS_URL is wrong: it is written redis://") as refused:
+        load_settings({"FLUX_REDIS_URL": "http://:sesame@redis"})
+    assert "sesame" not in str(refused.value)
 
 
 def test_every_mistake_has_its_own_line() -> None:

@@ -5,19 +5,22 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import fakeredis
 import pytest
+import redis
 from celery import Celery
 
 from config.celeryconfig import celery_settings
 from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId
 from flux_dispatch.engine.grouping import Linger
-from tests.waiting import eventually
+from tests.waiting import eventually, wait_seconds
 from workers.bell import (
     BULK_FROM,
     MOST_IN_BULK,
+    MOST_IN_CONTROL,
     MOST_IN_ONE_MESSAGE,
     CeleryBell,
     Ring,
@@ -55,8 +58,6 @@ def of(account: AccountId, count: int) -> list[tuple[AccountId, DeliveryId]]:
 
 def sent(url: str, queue: str) -> list[dict[str, Any]]:
     """Return the messages of a queue, oldest first, each with its arguments decoded."""
-    import redis
-
     with redis.Redis.from_url(url) as client:
         raw = [json.loads(each) for each in reversed(client.lrange(queue, 0, -1))]
     bodies = [json.loads(base64.b64decode(each["body"])) for each in raw]
@@ -145,3 +146,138 @@ async def test_without_a_broker_rings_are_handed_over_and_the_bell_rests() -> No
         "flux.deliver": tuple(ids(2)),
         "flux.fail": tuple(ids(1)),
     }
+
+
+class Failing(Celery):
+    """An app whose first sends fail as only a mistake in a library does, or take their time."""
+
+    failures = 0
+    seconds = 0.0
+
+    def send_task(self, *args: Any, **options: Any) -> Any:
+        if self.seconds:
+            wait_seconds(self.seconds)
+        if self.failures:
+            self.failures -= 1
+            raise AttributeError("'NoneType' object has no attribute 'send_packed_command'")
+        return super().send_task(*args, **options)
+
+
+@pytest.fixture
+def failing(broker: str, monkeypatch: pytest.MonkeyPatch) -> Failing:
+    monkeypatch.setattr("workers.bell.REST_SECONDS", 0)
+    app = Failing("bell")
+    app.config_from_object(celery_settings(broker))
+    return app
+
+
+def test_an_error_that_nobody_expects_ends_no_thread(failing: Failing, broker: str) -> None:
+    failing.failures = 1
+    handed_over: list[Ring] = []
+    bell = CeleryBell(failing, fallback=handed_over.append)
+    bell.deliver(ids(1), attempt=1, countdown_seconds=0, account=None)
+    eventually(lambda: handed_over, "the first ring is handed over")
+    bell.deliver(ids(2), attempt=1, countdown_seconds=0, account=None)
+    bell.close()
+    assert [each["args"] for each in sent(broker, "deliver")] == [[ids(2)]]
+    assert len(handed_over) == 1
+
+
+def test_a_fallback_that_fails_ends_no_thread(failing: Failing, broker: str) -> None:
+    failing.failures = 1
+    fell = threading.Event()
+
+    def fall(_: Ring) -> None:
+        fell.set()
+        raise RuntimeError("Event loop is closed")
+
+    bell = CeleryBell(failing, fallback=fall)
+    bell.deliver(ids(1), attempt=1, countdown_seconds=0, account=None)
+    assert fell.wait(10)
+    bell.deliver(ids(2), attempt=1, countdown_seconds=0, account=None)
+    bell.close()
+    assert [each["args"] for each in sent(broker, "deliver")] == [[ids(2)]]
+
+
+def test_a_broker_that_is_slow_is_as_good_as_away(
+    failing: Failing, broker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.bell.REST_SECONDS", 60)
+    monkeypatch.setattr("workers.bell.SLOW_SECONDS", 0.05)
+    failing.seconds = 0.1
+    handed_over: list[Ring] = []
+    bell = CeleryBell(failing, fallback=handed_over.append)
+    bell.deliver(ids(1), attempt=1, countdown_seconds=0, account=None)
+    eventually(lambda: sent(broker, "deliver"), "the first is sent")
+    bell.deliver(ids(2), attempt=1, countdown_seconds=0, account=None)
+    eventually(bell._is_resting, "after the second it rests")
+    bell.deliver(ids(3), attempt=1, countdown_seconds=0, account=None)
+    eventually(lambda: handed_over, "what comes meanwhile is handed over")
+    bell.close()
+    assert [each["args"] for each in sent(broker, "deliver")] == [[ids(1)], [ids(2)]]
+
+
+def test_what_waits_for_the_thread_is_bounded(failing: Failing, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.bell.MOST_WAITING", 10)
+    monkeypatch.setattr("workers.bell.LINGER", Linger(60, 0, 60))
+    handed_over: list[Ring] = []
+    bell = CeleryBell(failing, fallback=handed_over.append)
+    bell.deliver(ids(1), attempt=1, countdown_seconds=0, account=None)
+    eventually(lambda: not bell._rings, "the bell has taken it, and then pauses until it is closed")
+    for each in ids(25):
+        bell.deliver([each], attempt=1, countdown_seconds=0, account=None)
+    assert len(bell._rings) == 10
+    assert [each.ids[0] for each in handed_over] == ids(15)
+    bell.close()
+
+
+def test_retries_due_within_one_step_share_a_message_that_is_not_early(
+    broker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.bell.LINGER", Linger(60, 0, 60))
+    bell = CeleryBell(app_on(broker))
+    bell.deliver(ids(1), attempt=1, countdown_seconds=0, account=None)
+    eventually(lambda: not bell._rings, "the bell has taken it, and then pauses until it is closed")
+    began = datetime.now(UTC)
+    for each in ids(100):
+        bell.deliver([each], attempt=2, countdown_seconds=20, account=None)
+    bell.close()
+    messages = sent(broker, "retry")
+    assert len(messages) < 10
+    assert sum(len(each["args"][0]) for each in messages) == 100
+    assert all(datetime.fromisoformat(each["headers"]["eta"]) > began + timedelta(seconds=20) for each in messages)
+
+
+def test_a_control_queue_that_nobody_works_on_is_not_fed(broker: str) -> None:
+    bell = CeleryBell(app_on(broker))
+    for number in range(MOST_IN_CONTROL):
+        bell._publish(Ring("flux.fail", "control", (f"dlv_{number}",)))
+    bell.fail(ids(1))
+    bell.alert([AlertId("alrt_1")])
+    bell.deliver(ids(1), attempt=1, countdown_seconds=0, account=None)
+    bell.close()
+    assert len(sent(broker, "control")) == MOST_IN_CONTROL
+    assert len(sent(broker, "deliver")) == 1
+
+
+@pytest.mark.parametrize(
+    ("refuse", "allow"),
+    [
+        ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0"),
+        ("CONFIG SET min-replicas-to-write 1", "CONFIG SET min-replicas-to-write 0"),
+        ("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE"),
+        ("SET deliver wrong", "DEL deliver"),
+    ],
+)
+def test_it_says_that_a_broker_which_refuses_does_not_answer(redis_url: str, refuse: str, allow: str) -> None:
+    bell = CeleryBell(app_on(redis_url))
+    with redis.Redis.from_url(redis_url) as client:
+        assert bell.answers()
+        client.execute_command(*refuse.split())
+        try:
+            assert not bell.answers()
+        finally:
+            client.execute_command(*allow.split())
+        assert bell.answers()
+        assert client.keys("flux*") == []
+    bell.close()

@@ -2,13 +2,16 @@
 
 import socket
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import redis
 from celery import Celery
+from celery.worker import state
 from kombu.asynchronous import Hub
 from kombu.exceptions import OperationalError
 
-from workers.consumer import LONGEST_PAUSE_SECONDS, FluxConsumer
+from workers.consumer import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, FluxConsumer, StandsStill
 
 
 def test_events_that_follow_each_other_are_sent_together() -> None:
@@ -38,3 +41,76 @@ def test_a_broker_that_is_away_is_asked_for_every_few_seconds(monkeypatch: pytes
     with app.connection_for_read() as connection, pytest.raises(OperationalError):
         consumer.ensure_connected(connection)
     assert sum(pauses) == 2 + 5 * LONGEST_PAUSE_SECONDS
+
+
+@pytest.fixture
+def standing(redis_url: str) -> Any:
+    """A consumer with room for messages of two queues that takes none."""
+    client = redis.Redis.from_url(redis_url)
+    channel = SimpleNamespace(
+        qos=SimpleNamespace(taken=0), active_queues=["deliver", "retry"], conn_or_acquire=lambda: client
+    )
+    consumer = FluxConsumer.__new__(FluxConsumer)
+    consumer.task_consumer = SimpleNamespace(channel=channel)
+    consumer.pool = SimpleNamespace(num_processes=1)
+    consumer._taken = 0
+    yield consumer
+    client.close()
+
+
+@pytest.mark.parametrize("key", ["deliver", "retry\x06\x169"])
+def test_a_consumer_that_takes_nothing_of_what_waits_begins_anew(standing: Any, redis_url: str, key: str) -> None:
+    with redis.Redis.from_url(redis_url) as client:
+        client.lpush(key, "message")
+    standing._look_for_messages()
+    with pytest.raises(StandsStill):
+        standing._look_for_messages()
+
+
+def test_a_consumer_that_moves_or_is_busy_or_has_nothing_to_take_is_left_alone(
+    standing: Any, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with redis.Redis.from_url(redis_url) as client:
+        for _ in range(3):
+            standing._look_for_messages()
+        client.lpush("deliver", "message")
+        for _ in range(3):
+            standing.task_consumer.channel.qos.taken += 1
+            standing._look_for_messages()
+        monkeypatch.setattr(state, "active_requests", {"one"})
+        for _ in range(3):
+            standing._look_for_messages()
+        monkeypatch.undo()
+        standing._look_for_messages()
+        client.delete("deliver")
+        standing._look_for_messages()
+        client.config_resetstat()
+        standing._look_for_messages()
+        assert client.info("commandstats")["cmdstat_exists"]["calls"] == 1
+
+
+def test_a_broker_that_lets_in_and_refuses_at_once_is_asked_ever_more_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, pauses = 0.0, []
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr("workers.consumer.time", SimpleNamespace(monotonic=lambda: now, sleep=sleep))
+    done_without: list[float] = []
+    consumer = FluxConsumer.__new__(FluxConsumer)
+    consumer.app = SimpleNamespace(flux_engine=SimpleNamespace(do_without_broker=done_without.append))
+    consumer._began_at = 0.0
+    for _ in range(7):
+        before = now
+        consumer._rest()
+        pauses.append(now - before)
+    assert pauses[0] < 3 * FIRST_PAUSE_SECONDS
+    assert pauses[1] < pauses[2] < pauses[3]
+    assert pauses[-1] == pytest.approx(LONGEST_PAUSE_SECONDS, abs=0.11)
+    assert len(done_without) == 7
+    now += 60
+    before = now
+    consumer._rest()
+    assert now == before
+    assert len(done_without) == 7

@@ -168,10 +168,11 @@ CREATE TABLE alerts (
     delivery_id uuid NOT NULL,
     reason text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT flux_now(),
-    sent_at timestamptz
+    sent_at timestamptz,
+    rung_at timestamptz NOT NULL DEFAULT flux_now()
 ) WITH (autovacuum_vacuum_scale_factor = 0.05);
 CREATE INDEX alerts_account ON alerts (account_id, id);
-CREATE INDEX alerts_unsent ON alerts (created_at) WHERE sent_at IS NULL;
+CREATE INDEX alerts_unsent ON alerts (rung_at) WHERE sent_at IS NULL;
 """
 
 

@@ -1,0 +1,157 @@
+"""What may come through the broker: no message ends a worker, none is lost in silence, none of others is destroyed."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import redis
+from celery import Celery
+
+from tests.receiver import Receiver
+from tests.system.installation import Installation
+from tests.waiting import eventually
+from workers.refused import kept
+
+
+@pytest.fixture
+def running(installation: Installation) -> Iterator[tuple[Installation, Celery, str, Receiver]]:
+    with Receiver() as receiver, Celery("shop", broker=installation.redis_url) as producer:
+        installation.start_api()
+        installation.start_worker()
+        installation.webhook(receiver.url)
+        (row,) = installation.rows("SELECT id FROM accounts")
+        yield installation, producer, f"acct_{row['id'].hex}", receiver
+
+
+def refused(installation: Installation) -> list[Any]:
+    with redis.Redis.from_url(installation.redis_url) as client:
+        return list(kept(client))
+
+
+def test_what_can_never_be_stored_is_said_in_one_line_and_kept(
+    running: tuple[Installation, Celery, str, Receiver],
+) -> None:
+    installation, producer, account, receiver = running
+    good = {"account": account, "type": "order.completed", "data": {}}
+    bad = [
+        good | {"data": None},
+        good | {"data": [1]},
+        good | {"data": {"n": float("nan")}},
+        good | {"data": {"n": "\0"}},
+        good | {"type": "order completed"},
+        good | {"type": 7},
+        good | {"account": "acct_" + uuid.uuid4().hex},
+        good | {"account": None},
+        good | {"colour": "red"},
+        {"account": account, "data": {}},
+    ]
+    for fields in bad:
+        producer.send_task("flux.publish", kwargs=fields)
+        producer.send_task("flux.publish", kwargs=good)
+    producer.send_task("flux.publish", args=[account, "order.completed", {}])
+    producer.send_task("flux.publish", kwargs=good | {"data": {"text": "x" * 300_000}})
+    eventually(lambda: len(receiver.requests) == len(bad), "every good one is delivered")
+    eventually(lambda: len(refused(installation)) == len(bad) + 2, "every bad one is kept")
+    said = installation.parts[1].log.read_text()
+    lines = [json.loads(line) for line in said.splitlines() if "refused" in line]
+    assert len(lines) == len(bad) + 2
+    assert all(line["reason"] and line["kept"] for line in lines)
+    assert "Traceback" not in said
+    listed = installation.start("refused", "refused", "list")
+    assert listed.process.wait(20) == 0
+    assert len(listed.log.read_text().splitlines()) == len(lines)
+    as_json = installation.start("refused", "refused", "list", "--json")
+    assert as_json.process.wait(20) == 0
+    whole = [json.loads(line) for line in as_json.log.read_text().splitlines()]
+    assert {"colour": "red"}.items() <= json.loads(
+        next(each["message"] for each in whole if "colour" in each["why"])
+    ).items()
+    unknown = next(line for line in lines if "There is no account" in line["reason"])
+    assert (unknown["account"], unknown["event_type"]) == (bad[6]["account"], "order.completed")
+
+
+def test_what_celery_carries_beyond_json_becomes_text(running: tuple[Installation, Celery, str, Receiver]) -> None:
+    _, producer, account, receiver = running
+    data = {
+        "at": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+        "on": date(2026, 1, 2),
+        "id": uuid.UUID(int=7),
+        "amount": [Decimal("10.10")],
+    }
+    producer.send_task("flux.publish", kwargs={"account": account, "type": "order.completed", "data": data})
+    arrived = eventually(lambda: receiver.requests, "it is delivered")[0]
+    assert json.loads(arrived.body)["data"] == {
+        "at": "2026-01-02T03:04:05Z",
+        "on": "2026-01-02",
+        "id": "00000000-0000-0000-0000-000000000007",
+        "amount": ["10.10"],
+    }
+
+
+def test_no_message_ends_a_worker(running: tuple[Installation, Celery, str, Receiver]) -> None:
+    installation, producer, account, receiver = running
+    with redis.Redis.from_url(installation.redis_url) as client:
+        producer.send_task("flux.publish", queue="elsewhere")
+        envelope = json.loads(client.rpop("elsewhere"))
+        bodies = ["NQ==", "", "W10=", "e30=", "bm90IGpzb24="]
+        broken = [envelope | {"body": body} for body in bodies]
+        broken += [envelope | {"headers": {"task": "flux.publish"}}, envelope | {"headers": None}, {"a": 1}, 5, None]
+        for each in [json.dumps(each) for each in broken] + ["garbage"]:
+            client.lpush("ingest", each)
+    producer.send_task(
+        "flux.publish", kwargs={"account": account, "type": "order.completed", "data": {}}, queue="ingest"
+    )
+    eventually(lambda: receiver.requests, "the good one behind them is delivered", 30)
+    assert installation.parts[1].process.poll() is None
+    assert "Unrecoverable" not in installation.parts[1].log.read_text()
+
+
+def test_tasks_of_another_application_stay_in_its_queue(running: tuple[Installation, Celery, str, Receiver]) -> None:
+    installation, producer, _, _ = running
+    worker = installation.parts[1]
+    ours = {str(producer.send_task(name, args=[1])) for name in ["shop.mail", "celery.map", "shop.bill"] for _ in "ab"}
+    eventually(lambda: worker.said("queue.shared"), "the worker says that the queue is shared")
+
+    def waiting() -> set[str]:
+        with redis.Redis.from_url(installation.redis_url) as client:
+            return {json.loads(each)["headers"]["id"] for each in client.lrange("celery", 0, -1)}
+
+    eventually(lambda: waiting() == ours, "they are all back")
+    assert worker.log.read_text().count("queue.shared") == 1
+    assert refused(installation) == []
+
+
+def test_a_database_that_refuses_for_seconds_costs_no_message(
+    running: tuple[Installation, Celery, str, Receiver],
+) -> None:
+    installation, producer, account, receiver = running
+    (row,) = installation.rows("SELECT current_database()")
+    read_only = f'ALTER DATABASE "{row[0]}" SET default_transaction_read_only'
+    ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()"
+    installation.rows(f"{read_only} = on")
+    installation.rows(ended, row[0])
+    for _ in range(50):
+        producer.send_task("flux.publish", kwargs={"account": account, "type": "order.completed", "data": {}})
+    first = installation.parts[1]
+    eventually(lambda: first.said("publications.wait"), "the worker says that publications wait")
+    assert first.stop() == 0
+    killed = installation.start_worker()
+    eventually(lambda: killed.said("publications.wait"), "so does the next one")
+    with redis.Redis.from_url(installation.redis_url) as client:
+        eventually(lambda: client.hlen("unacked") == 16, "it holds one message for each of its threads")
+        killed.kill()
+        # the visibility time-out, passed
+        client.zadd("unacked_index", dict.fromkeys(client.zrange("unacked_index", 0, -1), 0))
+    # by way of another database, for in this one it would be refused
+    elsewhere = replace(installation, database_url=installation.database_url.replace(f"/{row[0]}?", "/postgres?"))
+    elsewhere.rows(f"{read_only} = off")
+    elsewhere.rows(ended, row[0])
+    installation.start_worker()
+    eventually(lambda: len(receiver.requests) == 50, "each is delivered", 30)
+    assert len({each.event for each in receiver.requests}) == 50
+    assert refused(installation) == []
