@@ -96,6 +96,23 @@ async def statement(database: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     Raises:
         Unavailable: the database could not be reached, went away or cannot do it now; the verb may be tried again.
     """
+    async with _place(database), _connected(database, "") as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def transaction(database: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Lend a connection for the few verbs that take more than one statement: all of them, or none.
+
+    Raises:
+        Unavailable: as above; nothing is changed, unless the answer to the commit was lost.
+    """
+    async with _place(database), _connected(database, "BEGIN") as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def _place(database: AsyncEngine) -> AsyncIterator[None]:
     places = _PLACES[database.sync_engine]
     try:
         if places.locked():
@@ -105,46 +122,47 @@ async def statement(database: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     except TimeoutError as error:
         raise Unavailable(_AWAY) from error
     try:
-        async with _connected(database) as connection:
-            yield connection
+        yield
     finally:
         places.release()
 
 
 @asynccontextmanager
-async def _connected(database: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+async def _connected(database: AsyncEngine, opening: str) -> AsyncIterator[AsyncConnection]:
     try:
         connection = await database.connect()
     except (*_NO_CONNECTION, asyncpg.PostgresError) as error:
         # whatever it is, there is no connection: refused, shutting down, too many clients, a changed password
         raise Unavailable(_AWAY) from error
     try:
-        async with _bounded(_session_of(connection)):
+        session = _session_of(connection)
+        async with _bounded(session, session.opening or opening):
             yield connection
     finally:
         await connection.close()
 
 
 @asynccontextmanager
-async def _bounded(session: Session) -> AsyncIterator[None]:
-    """Open and close the transaction that a pooler needs, and end a session that says nothing or is spent."""
+async def _bounded(session: Session, opening: str) -> AsyncIterator[None]:
+    """Open and close a transaction, if it takes one, and end a session that says nothing or is spent."""
     silence = session.await_answer()
     try:
-        if session.opening:
-            await session.execute(session.opening)
+        if opening:
+            await session.execute(opening)
         yield
-        if session.opening:
+        if opening:
             await session.execute("COMMIT")
     except (*BROKEN, asyncpg.PostgresError, DBAPIError) as error:
         if session.is_closed() or ends_connection(error):
             session.give_up()
             raise Unavailable(_AWAY) from error
-        await _roll_back(session)
+        if opening:
+            await _roll_back(session)
         if is_passing(error):
             raise Unavailable(_AWAY) from error
         raise
     except BaseException:
-        if session.opening:
+        if opening:
             session.end()
         raise
     finally:
@@ -152,11 +170,10 @@ async def _bounded(session: Session) -> AsyncIterator[None]:
 
 
 async def _roll_back(session: Session) -> None:
-    if session.opening:
-        try:
-            await session.execute("ROLLBACK")
-        except (*BROKEN, asyncpg.PostgresError):
-            session.give_up()
+    try:
+        await session.execute("ROLLBACK")
+    except (*BROKEN, asyncpg.PostgresError):
+        session.give_up()
 
 
 class HotStatement:

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.ids import AccountId, Prefix, WebhookId, public_id, uuid_hex
 from flux_dispatch.domain.webhook import Draft, Status, Webhook
-from flux_dispatch.store.connect import statement
+from flux_dispatch.store.connect import statement, transaction
 from flux_dispatch.store.tables import accounts, webhooks
 
 
@@ -30,16 +30,14 @@ class WebhookStore:
             "secrets": [secret],
         }
         theirs = and_(webhooks.c.account_id == values["account_id"], webhooks.c.deleted_at.is_(None))
-        async with statement(self._database) as connection:
-            await connection.execution_options(isolation_level="READ COMMITTED")
-            async with connection.begin():
-                # one at a time for each account: the count that follows sees what the one before has stored
-                whose = select(accounts.c.id).where(accounts.c.id == values["account_id"])
-                await connection.execute(whose.with_for_update(key_share=True))
-                if (await connection.execute(select(func.count()).where(theirs))).scalar_one() >= most:
-                    return None
-                made = await connection.execute(insert(webhooks).values(values).returning(webhooks))
-                return webhook_of(made.one())
+        async with transaction(self._database) as connection:
+            # one at a time for each account: the count that follows sees what the one before has stored
+            whose = select(accounts.c.id).where(accounts.c.id == values["account_id"])
+            await connection.execute(whose.with_for_update(key_share=True))
+            if (await connection.execute(select(func.count()).where(theirs))).scalar_one() >= most:
+                return None
+            made = await connection.execute(insert(webhooks).values(values).returning(webhooks))
+            return webhook_of(made.one())
 
     async def delete(self, account: AccountId, webhook: WebhookId) -> bool:
         """Delete a webhook; False when the account has no such one. No event reaches it from this commit on."""

@@ -111,7 +111,7 @@ async def _life(world: World) -> Callable[[], Awaitable[None]]:
     account = await world.account()
     webhook = await world.webhook(account, "*")
     reads, keys, deliveries = Reads(world.database), KeyStore(world.database), DeliveryStore(world.database, TIMING)
-    page = Page(limit=10, before=None)
+    page = Page(limit=10)
 
     async def live() -> None:
         (stored,) = await world.publish(event(account))
