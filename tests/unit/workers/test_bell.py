@@ -175,9 +175,9 @@ def test_an_error_that_nobody_expects_ends_no_thread(failing: Failing, broker: s
     failing.failures = 1
     handed_over: list[Ring] = []
     bell = CeleryBell(failing, fallback=handed_over.append)
-    bell.deliver(ids(1), attempt=1, countdown_seconds=0, account=None)
+    bell.deliver(of(OURS, 1), attempt=1, countdown_seconds=0)
     eventually(lambda: handed_over, "the first ring is handed over")
-    bell.deliver(ids(2), attempt=1, countdown_seconds=0, account=None)
+    bell.deliver(of(OURS, 2), attempt=1, countdown_seconds=0)
     bell.close()
     assert [each["args"] for each in sent(broker, "deliver")] == [[ids(2)]]
     assert len(handed_over) == 1
@@ -192,9 +192,9 @@ def test_a_fallback_that_fails_ends_no_thread(failing: Failing, broker: str) -> 
         raise RuntimeError("Event loop is closed")
 
     bell = CeleryBell(failing, fallback=fall)
-    bell.deliver(ids(1), attempt=1, countdown_seconds=0, account=None)
+    bell.deliver(of(OURS, 1), attempt=1, countdown_seconds=0)
     assert fell.wait(10)
-    bell.deliver(ids(2), attempt=1, countdown_seconds=0, account=None)
+    bell.deliver(of(OURS, 2), attempt=1, countdown_seconds=0)
     bell.close()
     assert [each["args"] for each in sent(broker, "deliver")] == [[ids(2)]]
 
@@ -207,11 +207,11 @@ def test_a_broker_that_is_slow_is_as_good_as_away(
     failing.seconds = 0.1
     handed_over: list[Ring] = []
     bell = CeleryBell(failing, fallback=handed_over.append)
-    bell.deliver(ids(1), attempt=1, countdown_seconds=0, account=None)
+    bell.deliver(of(OURS, 1), attempt=1, countdown_seconds=0)
     eventually(lambda: sent(broker, "deliver"), "the first is sent")
-    bell.deliver(ids(2), attempt=1, countdown_seconds=0, account=None)
+    bell.deliver(of(OURS, 2), attempt=1, countdown_seconds=0)
     eventually(bell._is_resting, "after the second it rests")
-    bell.deliver(ids(3), attempt=1, countdown_seconds=0, account=None)
+    bell.deliver(of(OURS, 3), attempt=1, countdown_seconds=0)
     eventually(lambda: handed_over, "what comes meanwhile is handed over")
     bell.close()
     assert [each["args"] for each in sent(broker, "deliver")] == [[ids(1)], [ids(2)]]
@@ -222,10 +222,10 @@ def test_what_waits_for_the_thread_is_bounded(failing: Failing, monkeypatch: pyt
     monkeypatch.setattr("workers.bell.LINGER", Linger(60, 0, 60))
     handed_over: list[Ring] = []
     bell = CeleryBell(failing, fallback=handed_over.append)
-    bell.deliver(ids(1), attempt=1, countdown_seconds=0, account=None)
+    bell.deliver(of(OURS, 1), attempt=1, countdown_seconds=0)
     eventually(lambda: not bell._rings, "the bell has taken it, and then pauses until it is closed")
     for each in ids(25):
-        bell.deliver([each], attempt=1, countdown_seconds=0, account=None)
+        bell.deliver([(OURS, each)], attempt=1, countdown_seconds=0)
     assert len(bell._rings) == 10
     assert [each.ids[0] for each in handed_over] == ids(15)
     bell.close()
@@ -236,11 +236,11 @@ def test_retries_due_within_one_step_share_a_message_that_is_not_early(
 ) -> None:
     monkeypatch.setattr("workers.bell.LINGER", Linger(60, 0, 60))
     bell = CeleryBell(app_on(broker))
-    bell.deliver(ids(1), attempt=1, countdown_seconds=0, account=None)
+    bell.deliver(of(OURS, 1), attempt=1, countdown_seconds=0)
     eventually(lambda: not bell._rings, "the bell has taken it, and then pauses until it is closed")
     began = datetime.now(UTC)
     for each in ids(100):
-        bell.deliver([each], attempt=2, countdown_seconds=20, account=None)
+        bell.deliver([(OURS, each)], attempt=2, countdown_seconds=20)
     bell.close()
     messages = sent(broker, "retry")
     assert len(messages) < 10
@@ -254,7 +254,7 @@ def test_a_control_queue_that_nobody_works_on_is_not_fed(broker: str) -> None:
         bell._publish(Ring("flux.fail", "control", (f"dlv_{number}",)))
     bell.fail(ids(1))
     bell.alert([AlertId("alrt_1")])
-    bell.deliver(ids(1), attempt=1, countdown_seconds=0, account=None)
+    bell.deliver(of(OURS, 1), attempt=1, countdown_seconds=0)
     bell.close()
     assert len(sent(broker, "control")) == MOST_IN_CONTROL
     assert len(sent(broker, "deliver")) == 1

@@ -1,6 +1,6 @@
 """How long a publication is tried: as long as the database is away, and no longer than it is its own fault."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,10 +9,15 @@ from flux_dispatch.domain.errors import NotFound, Unavailable
 from flux_dispatch.domain.event import Event, Stored
 from flux_dispatch.domain.ids import AccountId
 from flux_dispatch.engine.accept import Accept
+from flux_dispatch.engine.clock import DatabaseClock
 from workers.publication import Publication
 from workers.until_stored import LONGEST_SECONDS, MOST_TRIES, CannotBeStored, Stopped, UntilStored
 
 POISON = "order.poison"
+
+
+async def _time() -> datetime:
+    return datetime.now(UTC)
 
 
 class Silent:
@@ -37,7 +42,7 @@ class Events:
 
     @staticmethod
     def _stored(event: Event) -> Stored | None:
-        return None if event.type == "order.unknown" else Stored(event, (), is_earlier=False)
+        return None if event.type == "order.unknown" else Stored(event, (), 0, is_earlier=False)
 
 
 class Clock:
@@ -53,7 +58,7 @@ class Clock:
 
 
 def trying(events: Events, clock: Clock) -> UntilStored:
-    accept = Accept(events, Silent(), first_delay=timedelta(0), horizon=timedelta(seconds=30))
+    accept = Accept(events, Silent(), DatabaseClock(_time), first_delay=timedelta(0), horizon=timedelta(seconds=30))
     return UntilStored(accept, clock.wait, lambda: clock.now)
 
 
