@@ -58,6 +58,7 @@ FAULTS = [
     Fault("Redis frozen", redis.frozen),
     Fault("Redis full", redis.full),
     Fault("Redis full while events are published through it", redis.full_of_publications, is_quick=True),
+    Fault("malformed messages among good ones", redis.malformed_publications, is_quick=True),
     Fault("Redis read-only for seconds", redis.read_only, outage_seconds=SECONDS),
     Fault("every message three times more, in any order", redis.tripled, is_quick=True, outage_seconds=SECONDS),
     Fault("PostgreSQL restarted (immediate)", postgres.restarted, UNDER_LOAD, is_quick=True),

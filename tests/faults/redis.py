@@ -3,8 +3,10 @@
 import signal
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
+from typing import Any, Final
 
 from celery import Celery
 
@@ -133,14 +135,40 @@ def full_of_publications(ground: Ground) -> None:
     _all_live(workers)
 
 
-def publish_by_message(ground: Ground, count: int) -> list[str]:
+MALFORMED: Final[list[dict[str, Any]]] = [
+    {"account": "customer-7"},
+    {"account": None},
+    {"type": "no type"},
+    {"type": 7},
+    {"data": None},
+    {"data": [1]},
+    {"data": {"nul": "\0"}},
+    {"idempotency_key": ""},
+    {"unknown": 1},
+]
+
+
+def malformed_publications(ground: Ground) -> None:
+    """Publish by message what can never be stored among what can: it costs itself, and is kept to be looked at."""
+    ground.two_workers()
+    ground.wait_for_arrivals(10)
+    keys = []
+    for number in range(90):
+        keys += publish_by_message(ground, 4)
+        publish_by_message(ground, 1, MALFORMED[number % len(MALFORMED)])
+    wait_until_stored(ground, keys)
+    ground.note_end_of_fault()
+    eventually(lambda: ground.broker.do("LLEN", "flux.refused") == len(keys) // 4, "what was refused is kept")
+
+
+def publish_by_message(ground: Ground, count: int, changes: Mapping[str, Any] = MappingProxyType({})) -> list[str]:
     """Publish as a Celery producer does, and return the idempotency keys."""
     (account,) = ground.installation.rows("SELECT id FROM accounts")
     keys = [uuid.uuid4().hex for _ in range(count)]
     with Celery("faults", broker=ground.broker.url) as app:
         for key in keys:
             event = {"account": f"acct_{account['id'].hex}", "type": "order.completed", "data": {}}
-            app.send_task("flux.publish", kwargs=event | {"idempotency_key": key}, queue="ingest")
+            app.send_task("flux.publish", kwargs=event | {"idempotency_key": key} | changes, queue="ingest")
     return keys
 
 
