@@ -11,6 +11,7 @@ from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, uuid_hex
 from flux_dispatch.engine.accept import Accept
 from flux_dispatch.engine.fan_out import FanOut
 from flux_dispatch.store.accept import FAN_OUT_AT_ONCE, EventStore
+from flux_dispatch.store.reads import Reads
 from tests.store.world import SECRET, TIMING, World, database_clock
 
 
@@ -120,3 +121,24 @@ async def test_an_account_with_very_many_webhooks_keeps_nobody_elses_event_waiti
     await asyncio.gather(*(publish(many) for _ in range(100)), publish(few))
     assert order.index(few) <= 4, "no more than a group or two of the other's came before it"
     assert order.count(many) == 100
+
+
+async def test_an_event_whose_fan_out_goes_on_is_pending_whatever_was_delivered(
+    world: World, accept: Accept, fan_out: FanOut
+) -> None:
+    account = await world.account()
+    await many_webhooks(world, account, FAN_OUT_AT_ONCE + 1)
+    accepted = await accept(account, "order.completed", {})
+    delivered = "UPDATE deliveries SET state = 'delivered', ended_at = flux_now(), wake_at = NULL, due_at = NULL"
+    await world.do(delivered)
+    reads = Reads(world.database)
+
+    async def status() -> str:
+        event = await reads.event(account, accepted.event.id)
+        assert event is not None
+        return str(event.status)
+
+    assert await status() == "pending"
+    await fan_out()
+    await world.do(delivered)
+    assert await status() == "delivered"
