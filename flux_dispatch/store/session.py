@@ -3,7 +3,8 @@
 import asyncio
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from enum import Enum, auto
 from typing import Any, cast
 
@@ -104,7 +105,8 @@ class Opener:
                 if self.way is Way.DIRECT:
                     await self._learn_pooler()
         session = await self._connect(self.way)
-        await session.execute(session.opening)
+        with _ended_on_error(session):
+            await session.execute(session.opening)
         return session
 
     async def _open_directly(self) -> Session | None:
@@ -115,8 +117,9 @@ class Opener:
             if _refuses_settings(error):
                 return None
             raise
-        if await self._is_ours(session):
-            return session
+        with _ended_on_error(session):
+            if await self._is_ours(session):
+                return session
         session.end()
         return None
 
@@ -185,6 +188,16 @@ class Opener:
             session.end()
         self.way = Way.POOLED_AND_PREPARED if brings_along else Way.POOLED
         log.info("database.pooler", prepared_statements="kept" if brings_along else "planned each time")
+
+
+@contextmanager
+def _ended_on_error(session: Session) -> Iterator[None]:
+    """End a session that nobody will get."""
+    try:
+        yield
+    except BaseException:
+        session.end()
+        raise
 
 
 _NEXT_HOST = (OSError, TimeoutError, asyncpg.CannotConnectNowError, asyncpg.TargetServerAttributeNotMatched)

@@ -1,6 +1,7 @@
 """Connections that the server ended are not kept, and a statement never fails twice because of one."""
 
 import asyncio
+import contextlib
 import socket
 import time
 from urllib.parse import urlsplit
@@ -216,3 +217,18 @@ async def test_postgresql_itself_gives_up_what_takes_too_long(database_url: str)
     assert "statement timeout" in caught.value.cause
     assert await pid_of(hot) == before, "the connection is as good as before"
     await hot.dispose()
+
+
+async def test_a_session_that_fails_before_it_is_ready_is_ended(database: AsyncEngine, database_url: str) -> None:
+    hasty = open_database(database_url, statement_seconds=0.001, pool_size=1)
+    for _ in range(20):
+        with contextlib.suppress(Unavailable):
+            await trouble_of(hasty)
+    await hasty.dispose()
+    count = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+
+    async def nobody_else() -> bool:
+        async with database.connect() as connection:
+            return (await connection.execute(count)).scalar_one() == 1
+
+    await eventually_async(nobody_else, "no session is left open")

@@ -73,14 +73,11 @@ async def test_a_time_is_a_place_in_the_list(world: World, reading: AsyncEngine)
 
 async def test_what_takes_too_long_says_how_to_narrow_it(world: World, database_url: str) -> None:
     account = await world.account()
-    impatient = open_database(database_url, plans=Plans.CUSTOM, statement_seconds=0.001)
-    await world.do(
-        "INSERT INTO events (id, account_id, type, created_at, body) "
-        "SELECT flux_new_id(), CAST(:account AS uuid), 'a', now(), '' FROM generate_series(1, 20000)",
-        account=uuid_hex(Prefix.ACCOUNT, account),
-    )
-    with pytest.raises(QueryTooSlow, match="created_after"):
-        await Reads(impatient).events(account, PAGE, {"type": "never.sent"})
+    impatient = open_database(database_url, plans=Plans.CUSTOM, statement_seconds=0.2)
+    async with world.database.execution_options(isolation_level="READ COMMITTED").begin() as holding:
+        await holding.execute(text("LOCK TABLE events IN ACCESS EXCLUSIVE MODE"))
+        with pytest.raises(QueryTooSlow, match="created_after"):
+            await Reads(impatient).events(account, PAGE, {"type": "never.sent"})
     await impatient.dispose()
 
 
