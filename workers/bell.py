@@ -16,7 +16,7 @@ from celery import Celery
 
 from config.celeryconfig import QUEUES
 from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId
-from flux_dispatch.engine.grouping import Linger
+from flux_dispatch.engine.flow.batcher import Linger
 from workers.broker_clock import broker_clock
 
 MOST_IN_ONE_MESSAGE: Final = 200

@@ -6,7 +6,7 @@
 import os
 import signal
 
-from flux_dispatch.engine import failpoint
+from flux_dispatch.engine.flow import failpoint
 
 
 def arm_from_environment() -> None:

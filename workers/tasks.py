@@ -10,7 +10,7 @@ from celery.exceptions import Reject
 
 from flux_dispatch.domain.errors import CallerError, Unavailable
 from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId
-from flux_dispatch.engine.batch import Word
+from flux_dispatch.engine.flow.message_progress import Word
 from workers.app import app
 from workers.engine_step import running_engine
 from workers.publication import read_publication

@@ -20,12 +20,12 @@ from flux_dispatch.domain.retry import RetryTable
 from flux_dispatch.engine.accept import Accept
 from flux_dispatch.engine.alert import SendAlerts
 from flux_dispatch.engine.cancel import Cancel
-from flux_dispatch.engine.clock import DatabaseClock
 from flux_dispatch.engine.deliver import Deliver, Rules
 from flux_dispatch.engine.fail import Fail
 from flux_dispatch.engine.fan_out import FanOut
+from flux_dispatch.engine.flow.clock import DatabaseClock
+from flux_dispatch.engine.flow.settler import Settling
 from flux_dispatch.engine.plan import Plan, Work
-from flux_dispatch.engine.settling import Settling
 from flux_dispatch.engine.subscribe import Subscribe
 from flux_dispatch.http.limits import max_open_posts
 from flux_dispatch.http.sender import AiohttpSender, SenderLimits

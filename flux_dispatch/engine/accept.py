@@ -17,9 +17,9 @@ from flux_dispatch.domain.event import (
     serialised,
 )
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, new_id, uuid_hex
-from flux_dispatch.engine import failpoint
-from flux_dispatch.engine.fan_out_estimate import FanOutEstimate
-from flux_dispatch.engine.grouping import Call, Grouped, InTurn, Linger
+from flux_dispatch.engine.flow import failpoint
+from flux_dispatch.engine.flow.batcher import Call, Grouped, InTurn, Linger
+from flux_dispatch.engine.flow.fan_out_estimate import FanOutEstimate
 
 MOST_IN_ONE_COMMIT: Final = 200
 MOST_DELIVERIES: Final = 2000

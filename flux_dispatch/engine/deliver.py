@@ -12,14 +12,14 @@ from flux_dispatch.domain.claim import Claim, Lease, Release, Settlement
 from flux_dispatch.domain.ids import AccountId, DeliveryId, WebhookId
 from flux_dispatch.domain.outcome import Attempt, Outcome, Unsent
 from flux_dispatch.domain.retry import RetryTable, decide
-from flux_dispatch.engine import failpoint, parked
-from flux_dispatch.engine.attempt_log import AttemptLog
-from flux_dispatch.engine.batch import Batch, WaitingRoom, Word
-from flux_dispatch.engine.bulkhead import Bulkhead
-from flux_dispatch.engine.claiming import Claiming
-from flux_dispatch.engine.dispatch import Dispatch
-from flux_dispatch.engine.lease_clock import LeaseClock
-from flux_dispatch.engine.settling import Settling
+from flux_dispatch.engine.flow import failpoint, parked
+from flux_dispatch.engine.flow.attempt_log import AttemptLog
+from flux_dispatch.engine.flow.bulkhead import Bulkhead
+from flux_dispatch.engine.flow.claimer import Claiming
+from flux_dispatch.engine.flow.executor import Dispatch
+from flux_dispatch.engine.flow.lease_clock import LeaseClock
+from flux_dispatch.engine.flow.message_progress import Batch, WaitingRoom, Word
+from flux_dispatch.engine.flow.settler import Settling
 
 SETTLE_TIME: Final = timedelta(seconds=2)
 """What must be left of a lease after the longest POST, so that what came of it can be committed while it holds."""

@@ -13,7 +13,7 @@ from flux_dispatch.domain.finding import BEGINNING, DueGroup, Finding, Found, Ne
 from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId, Prefix, public_id
 from flux_dispatch.domain.outcome import Attempt, ErrorClass, Unanswered
 from flux_dispatch.domain.retry import RetryTable, decide
-from flux_dispatch.engine.settling import Settling
+from flux_dispatch.engine.flow.settler import Settling
 
 LONGEST_SLEEP_SECONDS: Final = 5.0
 SHORTEST_SLEEP_SECONDS: Final = 0.05

@@ -13,8 +13,8 @@ from flux_dispatch.domain.ids import AccountId, DeliveryId
 from flux_dispatch.domain.outcome import Accepted, Attempt
 from flux_dispatch.domain.retry import Done
 from flux_dispatch.engine.accept import Accept
-from flux_dispatch.engine.batch import Word
-from flux_dispatch.engine.settling import Settling
+from flux_dispatch.engine.flow.message_progress import Word
+from flux_dispatch.engine.flow.settler import Settling
 from flux_dispatch.store.accept import EventStore
 from flux_dispatch.store.deliver import DeliveryStore
 from tests.store.world import TIMING, World, database_clock, event

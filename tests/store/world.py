@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.event import Event, Stored, compose_body, serialised
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, WebhookId, new_id, public_id, uuid_hex
-from flux_dispatch.engine.clock import DatabaseClock
+from flux_dispatch.engine.flow.clock import DatabaseClock
 from flux_dispatch.store.accept import EventStore
 from flux_dispatch.store.clock import database_now
 from flux_dispatch.store.timing import Timing

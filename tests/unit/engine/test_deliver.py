@@ -11,9 +11,9 @@ from flux_dispatch.domain.claim import Claim, Lease, ParkedWebhook, Release, Set
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, WebhookId
 from flux_dispatch.domain.outcome import Accepted, Outcome, Unsent
 from flux_dispatch.domain.retry import RetryTable
-from flux_dispatch.engine.batch import Word
 from flux_dispatch.engine.deliver import SETTLE_TIME, UNSENT_PAUSE, Deliver, Rules
-from flux_dispatch.engine.settling import Settling
+from flux_dispatch.engine.flow.message_progress import Word
+from flux_dispatch.engine.flow.settler import Settling
 from tests.waiting import eventually_async
 
 OURS, HOOK = AccountId("acct_1"), WebhookId("wh_1")

@@ -13,6 +13,7 @@ from flux_dispatch.domain.claim import Release, Settlement
 from flux_dispatch.domain.finding import BEGINNING, DueGroup, Finding, Found, NextDue, share_out
 from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId
 from flux_dispatch.domain.retry import RetryTable
+from flux_dispatch.engine.flow.settler import Settling
 from flux_dispatch.engine.plan import (
     BACKLOG_MESSAGES,
     BUSY_SLEEP_SECONDS,
@@ -28,7 +29,6 @@ from flux_dispatch.engine.plan import (
     Work,
     _messages,
 )
-from flux_dispatch.engine.settling import Settling
 
 OURS = AccountId("acct_1")
 

@@ -15,7 +15,7 @@ from celery import Celery
 
 from config.celeryconfig import celery_settings
 from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId
-from flux_dispatch.engine.grouping import Linger
+from flux_dispatch.engine.flow.batcher import Linger
 from tests.waiting import eventually, wait_seconds
 from workers.bell import (
     BULK_FROM,

@@ -9,7 +9,7 @@ from flux_dispatch.domain.errors import NotFound, Unavailable
 from flux_dispatch.domain.event import Event, Stored
 from flux_dispatch.domain.ids import AccountId
 from flux_dispatch.engine.accept import Accept
-from flux_dispatch.engine.clock import DatabaseClock
+from flux_dispatch.engine.flow.clock import DatabaseClock
 from workers.publication import Publication
 from workers.until_stored import LONGEST_SECONDS, MOST_TRIES, CannotBeStored, Stopped, UntilStored
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from flux_dispatch.domain.errors import Unavailable
-from flux_dispatch.engine.clock import ASKED_AGAIN_SECONDS, DatabaseClock
+from flux_dispatch.engine.flow.clock import ASKED_AGAIN_SECONDS, DatabaseClock
 from tests.waiting import let_others_run
 
 THEN = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flux_dispatch.domain.ids import AccountId
-from flux_dispatch.engine.fair_queue import FIRSTS_PER_RETRY, AttemptQueue, FairQueue, fair_room
+from flux_dispatch.engine.flow.fair_queue import FIRSTS_PER_RETRY, AttemptQueue, FairQueue, fair_room
 
 MANY, FEW, OTHER = AccountId("acct_many"), AccountId("acct_few"), AccountId("acct_other")
 

@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from flux_dispatch.domain.ids import WebhookId
-from flux_dispatch.engine.bulkhead import Bulkhead
+from flux_dispatch.engine.flow.bulkhead import Bulkhead
 from tests.waiting import let_others_run
 
 SLOW, OTHER = cast(WebhookId, "wh_slow"), cast(WebhookId, "wh_other")

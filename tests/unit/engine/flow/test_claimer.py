@@ -10,8 +10,7 @@ import pytest
 from flux_dispatch.domain.claim import Claim, Lease
 from flux_dispatch.domain.errors import Unavailable
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, WebhookId
-from flux_dispatch.engine.batch import Batch, Word
-from flux_dispatch.engine.claiming import (
+from flux_dispatch.engine.flow.claimer import (
     HEAVY_FROM,
     HEAVY_LANES,
     LIGHT_LANES,
@@ -19,7 +18,8 @@ from flux_dispatch.engine.claiming import (
     MOST_WAITING,
     Claiming,
 )
-from flux_dispatch.engine.lease_clock import LeaseClock
+from flux_dispatch.engine.flow.lease_clock import LeaseClock
+from flux_dispatch.engine.flow.message_progress import Batch, Word
 from tests.waiting import let_others_run
 
 FLOOD, SMALL = AccountId("acct_flood"), AccountId("acct_small")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from flux_dispatch.domain.errors import Unavailable
-from flux_dispatch.engine.grouping import NO_LINGER, Grouped, Groups, Linger, commit_isolating
+from flux_dispatch.engine.flow.batcher import NO_LINGER, Grouped, Groups, Linger, commit_isolating
 from tests.waiting import let_others_run
 
 

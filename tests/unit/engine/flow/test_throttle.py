@@ -3,7 +3,7 @@
 import pytest
 
 from flux_dispatch.domain.ids import AccountId
-from flux_dispatch.engine.courtesy import (
+from flux_dispatch.engine.flow.throttle import (
     COURTESY_SECONDS,
     LONGEST_REST_SECONDS,
     PRESENT_SECONDS,

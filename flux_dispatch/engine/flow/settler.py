@@ -11,9 +11,9 @@ from flux_dispatch.domain.claim import Release, Settlement
 from flux_dispatch.domain.errors import Unavailable
 from flux_dispatch.domain.ids import AccountId, DeliveryId
 from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter
-from flux_dispatch.engine import failpoint
-from flux_dispatch.engine.batch import Word
-from flux_dispatch.engine.grouping import CommitMany, Groups, Linger, commit_isolating
+from flux_dispatch.engine.flow import failpoint
+from flux_dispatch.engine.flow.batcher import CommitMany, Groups, Linger, commit_isolating
+from flux_dispatch.engine.flow.message_progress import Word
 
 MOST_IN_ONE_COMMIT: Final = 500
 WRITE_TRIES: Final = 20

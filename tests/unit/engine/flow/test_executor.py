@@ -7,7 +7,7 @@ from collections.abc import Collection
 import pytest
 
 from flux_dispatch.domain.ids import AccountId
-from flux_dispatch.engine.dispatch import (
+from flux_dispatch.engine.flow.executor import (
     MOST_BYTES,
     MOST_QUEUED,
     MOST_QUEUED_OF_ONE,
@@ -70,8 +70,8 @@ async def test_a_flood_alone_begins_a_few_at_each_turn(dispatch: Dispatch[Accoun
 async def test_a_flood_beside_others_rests_between_its_turns_and_they_do_not(
     dispatch: Dispatch[AccountId], attempts: Attempts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flux_dispatch.engine.courtesy.RESTS_PER_TURN", 1000)
-    monkeypatch.setattr("flux_dispatch.engine.courtesy.LONGEST_REST_SECONDS", 0.5)
+    monkeypatch.setattr("flux_dispatch.engine.flow.throttle.RESTS_PER_TURN", 1000)
+    monkeypatch.setattr("flux_dispatch.engine.flow.throttle.LONGEST_REST_SECONDS", 0.5)
     single(dispatch, SMALL)
     flood(dispatch, MANY)
     await let_others_run(10)

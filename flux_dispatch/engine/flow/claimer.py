@@ -15,10 +15,10 @@ import structlog
 from flux_dispatch.domain.claim import Claim, Lease
 from flux_dispatch.domain.errors import Unavailable
 from flux_dispatch.domain.ids import AccountId, DeliveryId
-from flux_dispatch.engine import failpoint
-from flux_dispatch.engine.batch import Batch
-from flux_dispatch.engine.fair_queue import FIRSTS_PER_RETRY, AttemptQueue, FairQueue, fair_room
-from flux_dispatch.engine.lease_clock import LeaseClock
+from flux_dispatch.engine.flow import failpoint
+from flux_dispatch.engine.flow.fair_queue import FIRSTS_PER_RETRY, AttemptQueue, FairQueue, fair_room
+from flux_dispatch.engine.flow.lease_clock import LeaseClock
+from flux_dispatch.engine.flow.message_progress import Batch
 
 MOST_IN_ONE_CLAIM: Final = 200
 

@@ -10,8 +10,8 @@ from typing import Any, Final, Generic, TypeVar
 import structlog
 
 from flux_dispatch.domain.ids import AccountId
-from flux_dispatch.engine.courtesy import Courtesy
-from flux_dispatch.engine.fair_queue import AttemptQueue, fair_room
+from flux_dispatch.engine.flow.fair_queue import AttemptQueue, fair_room
+from flux_dispatch.engine.flow.throttle import Courtesy
 
 MOST_QUEUED: Final = 2000
 """How many that are claimed may wait to begin: they must be sent well before their leases end. First attempts and

@@ -11,10 +11,10 @@ from typing import Final, Protocol, cast
 
 from flux_dispatch.domain.claim import Lease, ParkedWebhook
 from flux_dispatch.domain.ids import Prefix, WebhookId, public_id
-from flux_dispatch.engine.batch import Batch
-from flux_dispatch.engine.bulkhead import Bulkhead
-from flux_dispatch.engine.claiming import Begin, Capacity
-from flux_dispatch.engine.lease_clock import LeaseClock
+from flux_dispatch.engine.flow.bulkhead import Bulkhead
+from flux_dispatch.engine.flow.claimer import Begin, Capacity
+from flux_dispatch.engine.flow.lease_clock import LeaseClock
+from flux_dispatch.engine.flow.message_progress import Batch
 
 MOST_WEBHOOKS: Final = 200
 """How many webhooks one look goes through."""

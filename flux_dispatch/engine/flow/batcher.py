@@ -8,7 +8,7 @@ from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 
 from flux_dispatch.domain.errors import Unavailable
 from flux_dispatch.domain.ids import AccountId
-from flux_dispatch.engine.fair_queue import FairQueue
+from flux_dispatch.engine.flow.fair_queue import FairQueue
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
