@@ -15,7 +15,7 @@ from flux_dispatch.domain.retry import RetryTable, decide
 from flux_dispatch.engine.flow import failpoint, parked
 from flux_dispatch.engine.flow.attempt_log import AttemptLog
 from flux_dispatch.engine.flow.bulkhead import Bulkhead
-from flux_dispatch.engine.flow.claimer import Claiming
+from flux_dispatch.engine.flow.claimer import Claimer
 from flux_dispatch.engine.flow.executor import Dispatch
 from flux_dispatch.engine.flow.lease_clock import LeaseClock
 from flux_dispatch.engine.flow.message_progress import Batch, WaitingRoom, Word
@@ -103,7 +103,7 @@ class Deliver:
         self._bell = bell
         self._bulkhead = Bulkhead(rules.endpoint_concurrency)
         self._dispatch = Dispatch[_Work](self._attempt, rules.most_under_way)
-        self._claiming = Claiming(self._claim, self._begin, self._dispatch.capacity)
+        self._claimer = Claimer(self._claim, self._begin, self._dispatch.capacity)
         self._parked = parked.Parked(deliveries, self._bulkhead, self._dispatch.capacity, self._begin)
         self._dispatch.on_capacity = self._on_capacity
         self._waiting_room = WaitingRoom(rules.most_waiting)
@@ -112,11 +112,11 @@ class Deliver:
 
     def waiting(self, *, retries: bool) -> int:
         """Return of how many first attempts, or retries, this worker was told, which it has not claimed yet."""
-        return self._claiming.waiting(retries=retries)
+        return self._claimer.waiting(retries=retries)
 
     def accounts_with_many(self, count: int, *, retries: bool) -> list[AccountId]:
         """Return the accounts of which this worker holds more first attempts, or retries, unclaimed than this."""
-        return self._claiming.accounts_with_many(count, retries=retries)
+        return self._claimer.accounts_with_many(count, retries=retries)
 
     async def take_up_parked(self) -> None:
         """Begin as many parked deliveries as their webhooks have places for in this worker.
@@ -144,14 +144,14 @@ class Deliver:
         if self._stopping.is_set():
             return Counter({Word.SKIPPED: len(deliveries)})
         batch = Batch(len(deliveries))
-        self._claiming.add(deliveries, batch, attempt=attempt)
+        self._claimer.add(deliveries, batch, attempt=attempt)
         return await self._waiting_room.wait_for(batch)
 
     async def stop(self) -> None:
         """Have others told of what was not claimed, give back what was not sent, and settle every POST that began."""
         self._stopping.set()
         self._bulkhead.close()
-        for attempt, deliveries in (await self._claiming.close()).items():
+        for attempt, deliveries in (await self._claimer.close()).items():
             self._bell.deliver(deliveries, attempt=attempt, countdown_seconds=0)
         await self._dispatch.all_ended()
         await self._settling.all_written()
@@ -170,8 +170,8 @@ class Deliver:
 
     def _on_capacity(self, accounts: Collection[AccountId] | None) -> None:
         for account in (None,) if accounts is None else accounts:
-            self._claiming.resume(account)
-        self._claiming.look()
+            self._claimer.resume(account)
+        self._claimer.look()
 
     async def _attempt(self, work: _Work) -> None:
         claim = work.claim

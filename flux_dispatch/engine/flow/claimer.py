@@ -1,4 +1,4 @@
-"""Claiming: what messages name waits here, and is claimed in groups, account by account, when there is capacity."""
+"""Claimer: what messages name waits here, and is claimed in groups, account by account, when there is capacity."""
 
 import asyncio
 import time
@@ -53,7 +53,7 @@ _Group: TypeAlias = list[tuple[AccountId, _Wanted]]
 
 
 class Capacity(Protocol):
-    """What claiming must know of sending."""
+    """What claimer must know of sending."""
 
     def __call__(self, account: AccountId, *, is_retry: bool, is_heavy: bool) -> int:
         """Return how many more of an account may begin."""
@@ -68,7 +68,7 @@ class Begin(Protocol):
         ...
 
 
-class Claiming:
+class Claimer:
     """Claims what waits.
 
     Args:

@@ -16,7 +16,7 @@ from flux_dispatch.engine.flow.claimer import (
     LIGHT_LANES,
     MOST_IN_ONE_CLAIM,
     MOST_WAITING,
-    Claiming,
+    Claimer,
 )
 from flux_dispatch.engine.flow.lease_clock import LeaseClock
 from flux_dispatch.engine.flow.message_progress import Batch, Word
@@ -82,8 +82,8 @@ def sending() -> Sending:
 
 
 @pytest.fixture
-async def claiming(store: Store, sending: Sending) -> Claiming:
-    return Claiming(store.claim, sending.begin, sending.capacity)
+async def claimer(store: Store, sending: Sending) -> Claimer:
+    return Claimer(store.claim, sending.begin, sending.capacity)
 
 
 def ids(count: int, name: str = "a") -> list[DeliveryId]:
@@ -97,38 +97,38 @@ def claim_of(delivery: DeliveryId) -> Claim:
 
 
 async def told(
-    claiming: Claiming, deliveries: list[DeliveryId], account: AccountId = SMALL, *, attempt: int = 1
+    claimer: Claimer, deliveries: list[DeliveryId], account: AccountId = SMALL, *, attempt: int = 1
 ) -> Batch:
     batch = Batch(len(deliveries))
-    claiming.add([(account, each) for each in deliveries], batch, attempt=attempt)
+    claimer.add([(account, each) for each in deliveries], batch, attempt=attempt)
     await let_others_run(3)
     return batch
 
 
-async def test_what_comes_alone_is_claimed_at_once(claiming: Claiming, store: Store, sending: Sending) -> None:
-    batch = await told(claiming, ids(3))
+async def test_what_comes_alone_is_claimed_at_once(claimer: Claimer, store: Store, sending: Sending) -> None:
+    batch = await told(claimer, ids(3))
     assert store.claims == [ids(3)]
     assert sending.begun == ids(3)
     assert await batch.over() == Counter({Word.DELIVERED: 3})
 
 
-async def test_what_comes_while_all_lanes_are_busy_shares_the_next_claim(claiming: Claiming, store: Store) -> None:
+async def test_what_comes_while_all_lanes_are_busy_shares_the_next_claim(claimer: Claimer, store: Store) -> None:
     store.go_on.clear()
     for n in range(LIGHT_LANES + 3):
-        await told(claiming, ids(1, f"lane{n}_"))
+        await told(claimer, ids(1, f"lane{n}_"))
     assert len(store.claims) == LIGHT_LANES
-    assert claiming.waiting(retries=False) == 3
+    assert claimer.waiting(retries=False) == 3
     store.go_on.set()
     await let_others_run(5)
     assert len(store.claims) == LIGHT_LANES + 1
     assert len(store.claims[-1]) == 3
 
 
-async def test_a_flood_keeps_nobody_out_of_the_next_claim(claiming: Claiming, store: Store, sending: Sending) -> None:
+async def test_a_flood_keeps_nobody_out_of_the_next_claim(claimer: Claimer, store: Store, sending: Sending) -> None:
     store.go_on.clear()
-    await told(claiming, ids(5 * MOST_IN_ONE_CLAIM), FLOOD)
+    await told(claimer, ids(5 * MOST_IN_ONE_CLAIM), FLOOD)
     assert len(store.claims) == HEAVY_LANES
-    await told(claiming, ids(2, "small"))
+    await told(claimer, ids(2, "small"))
     assert store.claims[HEAVY_LANES:] == [ids(2, "small")]
     store.go_on.set()
     await let_others_run(20)
@@ -136,21 +136,21 @@ async def test_a_flood_keeps_nobody_out_of_the_next_claim(claiming: Claiming, st
     assert (len(sending.begun), sending.begun_heavy) == (5 * MOST_IN_ONE_CLAIM + 2, 5 * MOST_IN_ONE_CLAIM)
 
 
-async def test_those_who_share_messages_keep_no_flood_out(claiming: Claiming, store: Store) -> None:
+async def test_those_who_share_messages_keep_no_flood_out(claimer: Claimer, store: Store) -> None:
     store.go_on.clear()
     for n in range(LIGHT_LANES + 3):
-        await told(claiming, ids(1, f"lane{n}_"))
-    await told(claiming, ids(HEAVY_FROM + 1, "flood"), FLOOD)
+        await told(claimer, ids(1, f"lane{n}_"))
+    await told(claimer, ids(HEAVY_FROM + 1, "flood"), FLOOD)
     assert store.claims[LIGHT_LANES:] == [ids(HEAVY_FROM + 1, "flood")]
 
 
 async def test_an_account_is_claimed_no_further_than_it_has_room_and_keeps_nobody_out(
-    claiming: Claiming, store: Store, sending: Sending
+    claimer: Claimer, store: Store, sending: Sending
 ) -> None:
     sending.room_of_flood = 5
     store.go_on.clear()
-    await told(claiming, ids(20), FLOOD)
-    await told(claiming, ids(2, "small"))
+    await told(claimer, ids(20), FLOOD)
+    await told(claimer, ids(2, "small"))
     assert store.claims == [ids(5), ids(2, "small")]
     sending.room_of_flood = 0  # they are being sent
     store.go_on.set()
@@ -159,84 +159,84 @@ async def test_an_account_is_claimed_no_further_than_it_has_room_and_keeps_nobod
 
 
 async def test_nothing_is_claimed_without_room_and_all_is_when_there_is_some(
-    claiming: Claiming, store: Store, sending: Sending
+    claimer: Claimer, store: Store, sending: Sending
 ) -> None:
     sending.room = 0
-    await told(claiming, ids(5))
-    assert (store.claims, claiming.waiting(retries=False)) == ([], 5)
+    await told(claimer, ids(5))
+    assert (store.claims, claimer.waiting(retries=False)) == ([], 5)
     sending.room = 5
-    claiming.resume(SMALL)
-    claiming.look()
+    claimer.resume(SMALL)
+    claimer.look()
     await let_others_run(3)
     assert sending.begun == ids(5)
 
 
 async def test_what_another_holds_is_skipped_and_a_doubled_message_does_nothing(
-    claiming: Claiming, store: Store, sending: Sending
+    claimer: Claimer, store: Store, sending: Sending
 ) -> None:
     sending.room = 0
     store.taken = {ids(2)[1]}
-    first, again = await told(claiming, ids(2)), await told(claiming, ids(2))
+    first, again = await told(claimer, ids(2)), await told(claimer, ids(2))
     sending.room = 10
-    claiming.resume(SMALL)
-    claiming.look()
+    claimer.resume(SMALL)
+    claimer.look()
     assert await first.over() == Counter({Word.DELIVERED: 1, Word.SKIPPED: 1})
     assert await again.over() == Counter({Word.SKIPPED: 2})
     assert sending.begun == ids(1)
 
 
-async def test_a_database_that_is_away_is_said_to_those_who_wait(claiming: Claiming, store: Store) -> None:
+async def test_a_database_that_is_away_is_said_to_those_who_wait(claimer: Claimer, store: Store) -> None:
     store.error = Unavailable("away")
-    batch = await told(claiming, ids(2))
+    batch = await told(claimer, ids(2))
     with pytest.raises(Unavailable):
         await batch.over()
     store.error = None
-    assert await (await told(claiming, ids(1))).over() == Counter({Word.DELIVERED: 1})
+    assert await (await told(claimer, ids(1))).over() == Counter({Word.DELIVERED: 1})
 
 
-async def test_nobody_is_left_to_the_planner_for_what_another_has_waiting(claiming: Claiming, sending: Sending) -> None:
+async def test_nobody_is_left_to_the_planner_for_what_another_has_waiting(claimer: Claimer, sending: Sending) -> None:
     sending.room = 0
-    await told(claiming, ids(MOST_WAITING), FLOOD)
-    assert claiming.waiting(retries=False) == MOST_WAITING // 2
-    assert await (await told(claiming, ids(7, "more"), FLOOD)).over() == Counter({Word.SKIPPED: 7})
-    await told(claiming, ids(MOST_WAITING, "second"), AccountId("acct_2"))
-    await told(claiming, ids(7, "small"))
-    assert claiming.waiting(retries=False) == MOST_WAITING // 2 + MOST_WAITING // 4 + 7
-    assert sorted(claiming.accounts_with_many(1000, retries=False)) == ["acct_2", FLOOD]
+    await told(claimer, ids(MOST_WAITING), FLOOD)
+    assert claimer.waiting(retries=False) == MOST_WAITING // 2
+    assert await (await told(claimer, ids(7, "more"), FLOOD)).over() == Counter({Word.SKIPPED: 7})
+    await told(claimer, ids(MOST_WAITING, "second"), AccountId("acct_2"))
+    await told(claimer, ids(7, "small"))
+    assert claimer.waiting(retries=False) == MOST_WAITING // 2 + MOST_WAITING // 4 + 7
+    assert sorted(claimer.accounts_with_many(1000, retries=False)) == ["acct_2", FLOOD]
 
 
 @pytest.mark.parametrize("at_once", [1, 19, HEAVY_FROM, 500])
 async def test_whoever_comes_next_is_claimed_next_whatever_another_has_waiting_and_however_it_came(
-    claiming: Claiming, store: Store, sending: Sending, at_once: int
+    claimer: Claimer, store: Store, sending: Sending, at_once: int
 ) -> None:
     sending.room = 0
     for number in range(5000 // at_once):
-        claiming.add([(FLOOD, each) for each in ids(at_once, f"f{number}_")], Batch(at_once), attempt=1)
-    claiming.add([(SMALL, each) for each in ids(1, "small")], Batch(1), attempt=1)
+        claimer.add([(FLOOD, each) for each in ids(at_once, f"f{number}_")], Batch(at_once), attempt=1)
+    claimer.add([(SMALL, each) for each in ids(1, "small")], Batch(1), attempt=1)
     sending.room = 10**6
-    claiming.resume(None)
-    claiming.look()
+    claimer.resume(None)
+    claimer.look()
     await let_others_run(3)
     assert ids(1, "small")[0] in store.claims[0][:2]
 
 
-async def test_what_cannot_be_claimed_costs_nobody_else(claiming: Claiming, store: Store, sending: Sending) -> None:
+async def test_what_cannot_be_claimed_costs_nobody_else(claimer: Claimer, store: Store, sending: Sending) -> None:
     sending.room = 0
-    good, poison = await told(claiming, ids(20)), await told(claiming, ids(1, "poison"), FLOOD)
+    good, poison = await told(claimer, ids(20)), await told(claimer, ids(1, "poison"), FLOOD)
     store.poison = ids(1, "poison")[0]
     sending.room = 10**6
-    claiming.resume(None)
-    claiming.look()
+    claimer.resume(None)
+    claimer.look()
     assert await good.over() == Counter({Word.DELIVERED: 20})
     with pytest.raises(ValueError, match="poison"):
         await poison.over()
 
 
 async def test_what_a_claim_leaves_out_is_claimed_with_the_next(
-    claiming: Claiming, store: Store, sending: Sending
+    claimer: Claimer, store: Store, sending: Sending
 ) -> None:
     store.most_at_once = 4
-    batch = await told(claiming, ids(10))
+    batch = await told(claimer, ids(10))
     assert await batch.over() == Counter({Word.DELIVERED: 10})
     assert [len(claim) for claim in store.claims] == [10, 6, 2]
     assert sending.begun == ids(10)
@@ -249,35 +249,35 @@ async def test_a_look_costs_nothing_for_the_many_that_have_no_capacity(store: St
         asked[account] += 1
         return 0
 
-    claiming = Claiming(store.claim, sending.begin, capacity)
+    claimer = Claimer(store.claim, sending.begin, capacity)
     accounts = [AccountId(f"acct_{n}") for n in range(1000)]
     for account in accounts:
-        claiming.add([(account, each) for each in ids(1, account)], Batch(1), attempt=1)
+        claimer.add([(account, each) for each in ids(1, account)], Batch(1), attempt=1)
     for _ in range(100):
-        claiming.look()
+        claimer.look()
     assert asked == dict.fromkeys(accounts, 1)
-    claiming.resume(accounts[7])
-    claiming.look()
+    claimer.resume(accounts[7])
+    claimer.look()
     assert asked.total() == 1001
 
 
 async def test_what_is_unclaimed_at_the_end_is_returned_as_it_came(
-    claiming: Claiming, store: Store, sending: Sending
+    claimer: Claimer, store: Store, sending: Sending
 ) -> None:
     sending.room = 0
-    batch = await told(claiming, ids(3))
-    flood = await told(claiming, ids(4, "flood"), FLOOD)
-    retries = await told(claiming, ids(2, "retry"), attempt=3)
-    assert await claiming.close() == {
+    batch = await told(claimer, ids(3))
+    flood = await told(claimer, ids(4, "flood"), FLOOD)
+    retries = await told(claimer, ids(2, "retry"), attempt=3)
+    assert await claimer.close() == {
         1: [(SMALL, each) for each in ids(3)] + [(FLOOD, each) for each in ids(4, "flood")],
         3: [(SMALL, each) for each in ids(2, "retry")],
     }
     assert await batch.over() == Counter({Word.SKIPPED: 3})
     assert await flood.over() == Counter({Word.SKIPPED: 4})
     assert await retries.over() == Counter({Word.SKIPPED: 2})
-    assert claiming.waiting(retries=False) == claiming.waiting(retries=True) == 0
+    assert claimer.waiting(retries=False) == claimer.waiting(retries=True) == 0
     sending.room = 10
-    claiming.resume(None)
-    claiming.look()
+    claimer.resume(None)
+    claimer.look()
     await let_others_run(3)
     assert store.claims == []
