@@ -16,7 +16,7 @@ from flux_dispatch.engine.flow import failpoint, parked
 from flux_dispatch.engine.flow.attempt_log import AttemptLog
 from flux_dispatch.engine.flow.bulkhead import Bulkhead
 from flux_dispatch.engine.flow.claimer import Claimer
-from flux_dispatch.engine.flow.executor import Dispatch
+from flux_dispatch.engine.flow.executor import AttemptExecutor
 from flux_dispatch.engine.flow.lease_clock import LeaseClock
 from flux_dispatch.engine.flow.message_progress import Batch, WaitingRoom, Word
 from flux_dispatch.engine.flow.settler import Settling
@@ -102,10 +102,10 @@ class Deliver:
         self._rules = rules
         self._bell = bell
         self._bulkhead = Bulkhead(rules.endpoint_concurrency)
-        self._dispatch = Dispatch[_Work](self._attempt, rules.most_under_way)
-        self._claimer = Claimer(self._claim, self._begin, self._dispatch.capacity)
-        self._parked = parked.Parked(deliveries, self._bulkhead, self._dispatch.capacity, self._begin)
-        self._dispatch.on_capacity = self._on_capacity
+        self._executor = AttemptExecutor[_Work](self._attempt, rules.most_under_way)
+        self._claimer = Claimer(self._claim, self._begin, self._executor.capacity)
+        self._parked = parked.Parked(deliveries, self._bulkhead, self._executor.capacity, self._begin)
+        self._executor.on_capacity = self._on_capacity
         self._waiting_room = WaitingRoom(rules.most_waiting)
         self._log = AttemptLog()
         self._stopping = asyncio.Event()
@@ -153,14 +153,14 @@ class Deliver:
         self._bulkhead.close()
         for attempt, deliveries in (await self._claimer.close()).items():
             self._bell.deliver(deliveries, attempt=attempt, countdown_seconds=0)
-        await self._dispatch.all_ended()
+        await self._executor.all_ended()
         await self._settling.all_written()
 
     async def _claim(self, deliveries: Sequence[DeliveryId]) -> Lease | None:
         return await self._deliveries.claim(deliveries, self._bulkhead.saturated)
 
     def _begin(self, claim: Claim, clock: LeaseClock, batch: Batch, *, is_heavy: bool) -> None:
-        self._dispatch.add(
+        self._executor.add(
             claim.account,
             _Work(claim, clock, batch),
             is_retry=claim.attempt > 1,
@@ -190,7 +190,7 @@ class Deliver:
         self._bulkhead.leave(claim.webhook, took_seconds)
         if isinstance(outcome, Unsent):
             # others would fare no better: what is not claimed yet waits for as long as costs nothing
-            self._dispatch.rest(UNSENT_REST_SECONDS)
+            self._executor.rest(UNSENT_REST_SECONDS)
             return self._put_back(work, UNSENT_PAUSE)
         attempt = Attempt(claim.attempt, took_seconds, outcome)
         self._log.note(claim, attempt)

@@ -1,4 +1,4 @@
-"""Dispatch: who is next. Attempts begin a few at each turn of the loop, one account after the other."""
+"""The executor: starts attempts, a few at each tick of the loop, one account after the other."""
 
 import asyncio
 import time
@@ -36,19 +36,19 @@ FEW_OF_THEM: Final = 64
 """An account that has no more than this part free among those claims no more: one after the other they would cost more
 than a hundred together."""
 
-STARTS_PER_TURN: Final = 8
+STARTS_PER_TICK: Final = 8
 """How many attempts begin before the loop looks at its sockets again. When endpoints are quick, answers are read before
-much more is sent, so few connections do; when they are slow, turns are short and very many attempts are under way."""
+much more is sent, so few connections do; when they are slow, ticks are short and very many attempts are under way."""
 
 Work = TypeVar("Work")
 
 log = structlog.get_logger("flux.deliver")
 
 
-class Dispatch(Generic[Work]):
+class AttemptExecutor(Generic[Work]):
     """Starts attempts as tasks of this loop, in a fair order.
 
-    Those of heavy accounts rest after each turn while light ones are served beside them: so the loop, and PostgreSQL,
+    Those of heavy accounts rest after each tick while light ones are served beside them: so the loop, and PostgreSQL,
     are free most of the time, and who comes alone is sent at once.
 
     Args:
@@ -68,8 +68,8 @@ class Dispatch(Generic[Work]):
         self._few_under_way = self._most_under_way // FEW_OF_THEM
         self._rests_until = 0.0
         self._courtesy = Courtesy()
-        self._light = _Starts[Work](self._start, self._on_turn)
-        self._heavy = _Starts[Work](self._start, self._on_turn, self._courtesy)
+        self._light = _StartQueue[Work](self._start, self._on_tick)
+        self._heavy = _StartQueue[Work](self._start, self._on_tick, self._courtesy)
         self._loop = asyncio.get_running_loop()
         self._begun = 0
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -133,7 +133,7 @@ class Dispatch(Generic[Work]):
         self._begun += 1
         self._tasks[self._begun] = self._loop.create_task(self._run(self._begun, start))
 
-    def _on_turn(self, accounts: Collection[AccountId]) -> None:
+    def _on_tick(self, accounts: Collection[AccountId]) -> None:
         self._say_if_idle()
         self._say_who_has_capacity(accounts)
 
@@ -171,62 +171,62 @@ class Dispatch(Generic[Work]):
         )
 
     def _say_if_idle(self) -> None:
-        if not self._tasks and not self._light.is_turning and not self._heavy.is_turning:
+        if not self._tasks and not self._light.is_running and not self._heavy.is_running:
             self._is_idle.set()
 
 
-class _Starts(Generic[Work]):
+class _StartQueue(Generic[Work]):
     """What waits to begin.
 
     Args:
         start: begins one.
-        on_turn: called after each turn with the accounts that it began some of.
-        courtesy: says how long to rest between turns; without it, there are no rests.
+        on_tick: called after each tick with the accounts that it began some of.
+        courtesy: says how long to rest between ticks; without it, there are no rests.
     """
 
     def __init__(
         self,
         start: Callable[["_Start[Work]"], None],
-        on_turn: Callable[[Collection[AccountId]], None],
+        on_tick: Callable[[Collection[AccountId]], None],
         courtesy: Courtesy | None = None,
     ) -> None:
         self.queue = AttemptQueue[_Start[Work]]()
-        self.is_turning = False
+        self.is_running = False
         self._start = start
-        self._on_turn = on_turn
+        self._on_tick = on_tick
         self._courtesy = courtesy
         self._loop = asyncio.get_running_loop()
 
     def add(self, start: "_Start[Work]") -> None:
         self.queue.select(is_retry=start.is_retry).add(start.account, (start,))
-        if not self.is_turning:
-            self.is_turning = True
-            self._loop.call_soon(self._turn)
+        if not self.is_running:
+            self.is_running = True
+            self._loop.call_soon(self._tick)
 
-    def _turn(self) -> None:
+    def _tick(self) -> None:
         began = time.monotonic()
         accounts = set[AccountId]()
-        for number in range(1, STARTS_PER_TURN + 1):
+        for number in range(1, STARTS_PER_TICK + 1):
             following = self.queue.next()
             if following is None:
-                self.is_turning = False
+                self.is_running = False
                 break
             accounts.add(following.account)
             self._start(following)
-            if number == STARTS_PER_TURN:
-                self._loop.call_soon(self._after_turn, following, began)
-        self._on_turn(accounts)
+            if number == STARTS_PER_TICK:
+                self._loop.call_soon(self._after_tick, following, began)
+        self._on_tick(accounts)
 
-    def _after_turn(self, last: "_Start[Work]", began: float) -> None:
-        """Go on, or rest: the turn has taken as long as everything that the loop has done since it began."""
-        turn_seconds = time.monotonic() - began
+    def _after_tick(self, last: "_Start[Work]", began: float) -> None:
+        """Go on, or rest: the tick has taken as long as everything that the loop has done since it began."""
+        tick_seconds = time.monotonic() - began
         rest_seconds = (
-            self._courtesy.rest_seconds(last.account, turn_seconds, is_retry=last.is_retry) if self._courtesy else 0
+            self._courtesy.rest_seconds(last.account, tick_seconds, is_retry=last.is_retry) if self._courtesy else 0
         )
         if rest_seconds:
-            self._loop.call_later(rest_seconds, self._turn)
+            self._loop.call_later(rest_seconds, self._tick)
         else:
-            self._turn()
+            self._tick()
 
 
 @dataclass(frozen=True, slots=True)

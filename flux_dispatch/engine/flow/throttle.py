@@ -41,13 +41,13 @@ class Courtesy:
         seen_at = self._other_at if account == self._last else self._last_at
         return time.monotonic() - seen_at < PRESENT_SECONDS
 
-    def rest_seconds(self, account: AccountId, turn_seconds: float, *, is_retry: bool) -> float:
+    def rest_seconds(self, account: AccountId, tick_seconds: float, *, is_retry: bool) -> float:
         """Return how long the flood of an account rests after a turn that took so long; 0 when nobody else is there."""
         share = 1 - self._age_seconds(account) / COURTESY_SECONDS
         if share <= 0 or not self.has_company(account):
             return 0
         turns = share * (RESTS_PER_TURN_OF_RETRIES if is_retry else RESTS_PER_TURN)
-        return min(turns * turn_seconds, LONGEST_REST_SECONDS)
+        return min(turns * tick_seconds, LONGEST_REST_SECONDS)
 
     def _age_seconds(self, account: AccountId) -> float:
         now = time.monotonic()

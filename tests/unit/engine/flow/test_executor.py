@@ -13,13 +13,13 @@ from flux_dispatch.engine.flow.executor import (
     MOST_QUEUED_OF_ONE,
     MOST_QUEUED_OF_ONE_BESIDE_OTHERS,
     MOST_UNDER_WAY,
-    STARTS_PER_TURN,
-    Dispatch,
+    STARTS_PER_TICK,
+    AttemptExecutor,
 )
 from tests.waiting import let_others_run
 
 FLOOD, SMALL = AccountId("acct_flood"), AccountId("acct_small")
-MANY = 10 * STARTS_PER_TURN
+MANY = 10 * STARTS_PER_TICK
 
 
 class Attempts:
@@ -42,76 +42,78 @@ def attempts() -> Attempts:
 
 
 @pytest.fixture
-async def dispatch(attempts: Attempts) -> Dispatch[AccountId]:
-    made = Dispatch[AccountId](attempts.make)
+async def executor(attempts: Attempts) -> AttemptExecutor[AccountId]:
+    made = AttemptExecutor[AccountId](attempts.make)
     made.on_capacity = attempts.on_capacity
     return made
 
 
-def flood(dispatch: Dispatch[AccountId], count: int) -> None:
+def flood(executor: AttemptExecutor[AccountId], count: int) -> None:
     for _ in range(count):
-        dispatch.add(FLOOD, FLOOD, is_retry=False, is_heavy=True)
+        executor.add(FLOOD, FLOOD, is_retry=False, is_heavy=True)
 
 
-def single(dispatch: Dispatch[AccountId], account: AccountId) -> None:
-    dispatch.add(account, account, is_retry=False, is_heavy=False)
+def single(executor: AttemptExecutor[AccountId], account: AccountId) -> None:
+    executor.add(account, account, is_retry=False, is_heavy=False)
 
 
-async def test_a_flood_alone_begins_a_few_at_each_turn(dispatch: Dispatch[AccountId], attempts: Attempts) -> None:
-    flood(dispatch, MANY)
-    single(dispatch, FLOOD)  # no company: its own
+async def test_a_flood_alone_begins_a_few_at_each_turn(
+    executor: AttemptExecutor[AccountId], attempts: Attempts
+) -> None:
+    flood(executor, MANY)
+    single(executor, FLOOD)  # no company: its own
     await let_others_run(2)
-    assert attempts.begun[FLOOD] == STARTS_PER_TURN + 1
-    await let_others_run(2 * MANY // STARTS_PER_TURN)
+    assert attempts.begun[FLOOD] == STARTS_PER_TICK + 1
+    await let_others_run(2 * MANY // STARTS_PER_TICK)
     assert attempts.begun[FLOOD] == MANY + 1
-    assert len([each for each in attempts.said if each == {FLOOD}]) >= MANY // STARTS_PER_TURN
+    assert len([each for each in attempts.said if each == {FLOOD}]) >= MANY // STARTS_PER_TICK
 
 
 async def test_a_flood_beside_others_rests_between_its_turns_and_they_do_not(
-    dispatch: Dispatch[AccountId], attempts: Attempts, monkeypatch: pytest.MonkeyPatch
+    executor: AttemptExecutor[AccountId], attempts: Attempts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("flux_dispatch.engine.flow.throttle.RESTS_PER_TURN", 1000)
     monkeypatch.setattr("flux_dispatch.engine.flow.throttle.LONGEST_REST_SECONDS", 0.5)
-    single(dispatch, SMALL)
-    flood(dispatch, MANY)
+    single(executor, SMALL)
+    flood(executor, MANY)
     await let_others_run(10)
-    single(dispatch, SMALL)
+    single(executor, SMALL)
     await let_others_run(2)
-    assert attempts.begun == {SMALL: 2, FLOOD: STARTS_PER_TURN}
+    assert attempts.begun == {SMALL: 2, FLOOD: STARTS_PER_TICK}
     monkeypatch.undo()
-    await dispatch.all_ended()
+    await executor.all_ended()
     assert attempts.begun == {SMALL: 2, FLOOD: MANY}
 
 
 async def test_a_heavy_account_has_capacity_again_when_half_of_its_part_has_begun(
-    dispatch: Dispatch[AccountId],
+    executor: AttemptExecutor[AccountId],
 ) -> None:
     def capacity(account: AccountId, *, is_retry: bool = False, is_heavy: bool = True) -> int:
-        return dispatch.capacity(account, is_retry=is_retry, is_heavy=is_heavy)
+        return executor.capacity(account, is_retry=is_retry, is_heavy=is_heavy)
 
     assert capacity(FLOOD) == capacity(SMALL, is_heavy=False) == MOST_QUEUED_OF_ONE
-    flood(dispatch, MOST_QUEUED_OF_ONE // 2)
+    flood(executor, MOST_QUEUED_OF_ONE // 2)
     assert capacity(FLOOD) == MOST_QUEUED_OF_ONE // 2
-    flood(dispatch, 1)
+    flood(executor, 1)
     assert capacity(FLOOD) == 0
     assert capacity(FLOOD, is_retry=True) == MOST_QUEUED_OF_ONE
-    single(dispatch, SMALL)
+    single(executor, SMALL)
     assert capacity(SMALL, is_heavy=False) == MOST_QUEUED_OF_ONE - 1
     assert capacity(FLOOD, is_retry=True) == MOST_QUEUED_OF_ONE_BESIDE_OTHERS
-    await dispatch.all_ended()
+    await executor.all_ended()
 
 
 async def test_however_many_flood_whoever_comes_next_has_capacity(
-    dispatch: Dispatch[AccountId], attempts: Attempts
+    executor: AttemptExecutor[AccountId], attempts: Attempts
 ) -> None:
     for n in range(50):
         account = AccountId(f"acct_{n}")
-        for _ in range(dispatch.capacity(account, is_retry=False, is_heavy=True)):
-            dispatch.add(account, account, is_retry=False, is_heavy=True)
-    assert dispatch._heavy.queue.first_attempts.length <= MOST_QUEUED
-    assert dispatch.capacity(SMALL, is_retry=False, is_heavy=False) == MOST_QUEUED_OF_ONE
-    assert dispatch.capacity(SMALL, is_retry=False, is_heavy=True) == 0
-    await dispatch.all_ended()
+        for _ in range(executor.capacity(account, is_retry=False, is_heavy=True)):
+            executor.add(account, account, is_retry=False, is_heavy=True)
+    assert executor._heavy.queue.first_attempts.length <= MOST_QUEUED
+    assert executor.capacity(SMALL, is_retry=False, is_heavy=False) == MOST_QUEUED_OF_ONE
+    assert executor.capacity(SMALL, is_retry=False, is_heavy=True) == 0
+    await executor.all_ended()
     assert attempts.said.count(None) == 1, "who had nothing here, and no room, is told"
 
 
@@ -121,17 +123,17 @@ async def test_endpoints_that_hang_leave_room_among_what_is_under_way(attempts: 
     async def hang(account: AccountId) -> None:
         await (go_on.wait() if account == FLOOD else attempts.make(account))
 
-    dispatch = Dispatch[AccountId](hang)
-    dispatch.on_capacity = attempts.on_capacity
-    while room := dispatch.capacity(FLOOD, is_retry=False, is_heavy=False):
+    executor = AttemptExecutor[AccountId](hang)
+    executor.on_capacity = attempts.on_capacity
+    while room := executor.capacity(FLOOD, is_retry=False, is_heavy=False):
         for _ in range(room):
-            single(dispatch, FLOOD)
-        await let_others_run(room // STARTS_PER_TURN + 2)
-    assert len(dispatch._tasks) <= MOST_UNDER_WAY // 2
-    assert dispatch.capacity(SMALL, is_retry=False, is_heavy=False) == MOST_QUEUED_OF_ONE
+            single(executor, FLOOD)
+        await let_others_run(room // STARTS_PER_TICK + 2)
+    assert len(executor._tasks) <= MOST_UNDER_WAY // 2
+    assert executor.capacity(SMALL, is_retry=False, is_heavy=False) == MOST_QUEUED_OF_ONE
     attempts.said.clear()
     go_on.set()
-    await dispatch.all_ended()
+    await executor.all_ended()
     assert (FLOOD,) in attempts.said, "who was refused is told that there is room again"
 
 
@@ -142,20 +144,20 @@ async def test_large_bodies_take_their_part_of_the_memory_and_no_more(attempts: 
         await go_on.wait()
         await attempts.make(account)
 
-    dispatch = Dispatch[AccountId](hang)
-    dispatch.on_capacity = attempts.on_capacity
+    executor = AttemptExecutor[AccountId](hang)
+    executor.on_capacity = attempts.on_capacity
     size = MOST_BYTES // 40
     held = 0
-    while room := dispatch.capacity(FLOOD, is_retry=False, is_heavy=False):
+    while room := executor.capacity(FLOOD, is_retry=False, is_heavy=False):
         for _ in range(min(room, 4)):  # before the first claim nobody knows what an account's bodies weigh
-            dispatch.add(FLOOD, FLOOD, is_retry=False, is_heavy=False, bytes_held=size)
+            executor.add(FLOOD, FLOOD, is_retry=False, is_heavy=False, bytes_held=size)
             held += size
         await let_others_run(4)
     assert MOST_BYTES // 3 < held <= MOST_BYTES // 2 + 4 * size
-    assert dispatch.capacity(SMALL, is_retry=False, is_heavy=False) == MOST_QUEUED_OF_ONE
+    assert executor.capacity(SMALL, is_retry=False, is_heavy=False) == MOST_QUEUED_OF_ONE
     go_on.set()
-    await dispatch.all_ended()
-    assert dispatch.capacity(FLOOD, is_retry=False, is_heavy=False) == MOST_QUEUED_OF_ONE
+    await executor.all_ended()
+    assert executor.capacity(FLOOD, is_retry=False, is_heavy=False) == MOST_QUEUED_OF_ONE
 
 
 async def test_a_worker_with_few_sockets_has_few_under_way(attempts: Attempts) -> None:
@@ -165,13 +167,13 @@ async def test_a_worker_with_few_sockets_has_few_under_way(attempts: Attempts) -
         await go_on.wait()
         await attempts.make(account)
 
-    dispatch = Dispatch[AccountId](hang, most_under_way=40)
-    dispatch.on_capacity = attempts.on_capacity
+    executor = AttemptExecutor[AccountId](hang, most_under_way=40)
+    executor.on_capacity = attempts.on_capacity
     for n in range(20):
         account = AccountId(f"acct_{n}")
-        for _ in range(min(dispatch.capacity(account, is_retry=False, is_heavy=False), 100)):
-            single(dispatch, account)
+        for _ in range(min(executor.capacity(account, is_retry=False, is_heavy=False), 100)):
+            single(executor, account)
         await let_others_run(20)
-    assert 30 < len(dispatch._tasks) <= 40
+    assert 30 < len(executor._tasks) <= 40
     go_on.set()
-    await dispatch.all_ended()
+    await executor.all_ended()
