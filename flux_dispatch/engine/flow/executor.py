@@ -11,7 +11,7 @@ import structlog
 
 from flux_dispatch.domain.ids import AccountId
 from flux_dispatch.engine.flow.fair_queue import AttemptQueue, fair_room
-from flux_dispatch.engine.flow.throttle import Courtesy
+from flux_dispatch.engine.flow.throttle import Throttle
 
 MOST_QUEUED: Final = 2000
 """How many that are claimed may wait to begin: they must be sent well before their leases end. First attempts and
@@ -67,9 +67,9 @@ class AttemptExecutor(Generic[Work]):
         self._most_under_way = min(most_under_way, MOST_UNDER_WAY)
         self._few_under_way = self._most_under_way // FEW_OF_THEM
         self._rests_until = 0.0
-        self._courtesy = Courtesy()
+        self._throttle = Throttle()
         self._light = _StartQueue[Work](self._start, self._on_tick)
-        self._heavy = _StartQueue[Work](self._start, self._on_tick, self._courtesy)
+        self._heavy = _StartQueue[Work](self._start, self._on_tick, self._throttle)
         self._loop = asyncio.get_running_loop()
         self._begun = 0
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -98,7 +98,7 @@ class AttemptExecutor(Generic[Work]):
             return 0
         queue = (self._heavy if is_heavy else self._light).queue.select(is_retry=is_retry)
         queued = queue.length_of(account)
-        is_beside = is_heavy and self._courtesy.has_company(account)
+        is_beside = is_heavy and self._throttle.others_active(account)
         most = MOST_QUEUED_OF_ONE_BESIDE_OTHERS if is_beside else MOST_QUEUED_OF_ONE
         room = min(most - queued, fair_room(MOST_QUEUED, queue.length, queued), free, affordable)
         if not is_heavy:
@@ -116,7 +116,7 @@ class AttemptExecutor(Generic[Work]):
         if is_heavy:
             self._heavy.add(start)
         else:
-            self._courtesy.note(account)
+            self._throttle.record_activity(account)
             self._light.add(start)
 
     def rest(self, seconds: float) -> None:
@@ -181,20 +181,20 @@ class _StartQueue(Generic[Work]):
     Args:
         start: begins one.
         on_tick: called after each tick with the accounts that it began some of.
-        courtesy: says how long to rest between ticks; without it, there are no rests.
+        throttle: says how long to rest between ticks; without it, there are no rests.
     """
 
     def __init__(
         self,
         start: Callable[["_Start[Work]"], None],
         on_tick: Callable[[Collection[AccountId]], None],
-        courtesy: Courtesy | None = None,
+        throttle: Throttle | None = None,
     ) -> None:
         self.queue = AttemptQueue[_Start[Work]]()
         self.is_running = False
         self._start = start
         self._on_tick = on_tick
-        self._courtesy = courtesy
+        self._throttle = throttle
         self._loop = asyncio.get_running_loop()
 
     def add(self, start: "_Start[Work]") -> None:
@@ -220,11 +220,11 @@ class _StartQueue(Generic[Work]):
     def _after_tick(self, last: "_Start[Work]", began: float) -> None:
         """Go on, or rest: the tick has taken as long as everything that the loop has done since it began."""
         tick_seconds = time.monotonic() - began
-        rest_seconds = (
-            self._courtesy.rest_seconds(last.account, tick_seconds, is_retry=last.is_retry) if self._courtesy else 0
+        delay_seconds = (
+            self._throttle.delay_seconds(last.account, tick_seconds, is_retry=last.is_retry) if self._throttle else 0
         )
-        if rest_seconds:
-            self._loop.call_later(rest_seconds, self._tick)
+        if delay_seconds:
+            self._loop.call_later(delay_seconds, self._tick)
         else:
             self._tick()
 

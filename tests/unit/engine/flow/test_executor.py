@@ -72,8 +72,8 @@ async def test_a_flood_alone_begins_a_few_at_each_turn(
 async def test_a_flood_beside_others_rests_between_its_turns_and_they_do_not(
     executor: AttemptExecutor[AccountId], attempts: Attempts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flux_dispatch.engine.flow.throttle.RESTS_PER_TURN", 1000)
-    monkeypatch.setattr("flux_dispatch.engine.flow.throttle.LONGEST_REST_SECONDS", 0.5)
+    monkeypatch.setattr("flux_dispatch.engine.flow.throttle.DELAY_PER_TICK", 1000)
+    monkeypatch.setattr("flux_dispatch.engine.flow.throttle.MAX_DELAY_SECONDS", 0.5)
     single(executor, SMALL)
     flood(executor, MANY)
     await let_others_run(10)

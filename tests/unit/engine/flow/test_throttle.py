@@ -4,12 +4,12 @@ import pytest
 
 from flux_dispatch.domain.ids import AccountId
 from flux_dispatch.engine.flow.throttle import (
-    COURTESY_SECONDS,
-    LONGEST_REST_SECONDS,
-    PRESENT_SECONDS,
-    RESTS_PER_TURN,
-    RESTS_PER_TURN_OF_RETRIES,
-    Courtesy,
+    ACTIVE_WINDOW_SECONDS,
+    DECAY_SECONDS,
+    DELAY_PER_TICK,
+    DELAY_PER_TICK_OF_RETRIES,
+    MAX_DELAY_SECONDS,
+    Throttle,
 )
 
 TURN = 0.001
@@ -24,72 +24,72 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.fixture
-def courtesy(clock: list[float]) -> Courtesy:
+def throttle(clock: list[float]) -> Throttle:
     assert clock
-    return Courtesy()
+    return Throttle()
 
 
-def rest(courtesy: Courtesy, account: AccountId = FLOOD, *, is_retry: bool = False) -> float:
-    return courtesy.rest_seconds(account, TURN, is_retry=is_retry)
+def rest(throttle: Throttle, account: AccountId = FLOOD, *, is_retry: bool = False) -> float:
+    return throttle.delay_seconds(account, TURN, is_retry=is_retry)
 
 
-def test_nobody_is_there_at_first_and_nobody_is_company_to_himself(courtesy: Courtesy) -> None:
-    assert not courtesy.has_company(FLOOD)
-    courtesy.note(FLOOD)
-    courtesy.note(FLOOD)
-    assert not courtesy.has_company(FLOOD)
-    assert courtesy.has_company(SMALL)
-    assert rest(courtesy) == 0
+def test_nobody_is_there_at_first_and_nobody_is_company_to_himself(throttle: Throttle) -> None:
+    assert not throttle.others_active(FLOOD)
+    throttle.record_activity(FLOOD)
+    throttle.record_activity(FLOOD)
+    assert not throttle.others_active(FLOOD)
+    assert throttle.others_active(SMALL)
+    assert rest(throttle) == 0
 
 
-def test_who_was_there_is_company_for_a_while(courtesy: Courtesy, clock: list[float]) -> None:
-    courtesy.note(SMALL)
-    assert courtesy.has_company(FLOOD)
-    clock[0] += PRESENT_SECONDS
-    assert not courtesy.has_company(FLOOD)
+def test_who_was_there_is_company_for_a_while(throttle: Throttle, clock: list[float]) -> None:
+    throttle.record_activity(SMALL)
+    assert throttle.others_active(FLOOD)
+    clock[0] += ACTIVE_WINDOW_SECONDS
+    assert not throttle.others_active(FLOOD)
 
 
-def test_who_was_there_before_counts_by_his_own_time(courtesy: Courtesy, clock: list[float]) -> None:
-    courtesy.note(SMALL)
-    courtesy.note(OTHER)
-    clock[0] += PRESENT_SECONDS / 2
-    courtesy.note(FLOOD)
-    courtesy.note(FLOOD)
-    assert courtesy.has_company(FLOOD)
-    clock[0] += PRESENT_SECONDS / 2
-    assert not courtesy.has_company(FLOOD)
-    assert courtesy.has_company(SMALL)
+def test_who_was_there_before_counts_by_his_own_time(throttle: Throttle, clock: list[float]) -> None:
+    throttle.record_activity(SMALL)
+    throttle.record_activity(OTHER)
+    clock[0] += ACTIVE_WINDOW_SECONDS / 2
+    throttle.record_activity(FLOOD)
+    throttle.record_activity(FLOOD)
+    assert throttle.others_active(FLOOD)
+    clock[0] += ACTIVE_WINDOW_SECONDS / 2
+    assert not throttle.others_active(FLOOD)
+    assert throttle.others_active(SMALL)
 
 
-def test_retries_rest_longer_than_first_attempts(courtesy: Courtesy) -> None:
-    courtesy.note(SMALL)
-    assert rest(courtesy) == pytest.approx(TURN * RESTS_PER_TURN)
-    assert rest(courtesy, is_retry=True) == pytest.approx(TURN * RESTS_PER_TURN_OF_RETRIES)
-    assert courtesy.rest_seconds(FLOOD, 1, is_retry=True) == LONGEST_REST_SECONDS
+def test_retries_rest_longer_than_first_attempts(throttle: Throttle) -> None:
+    throttle.record_activity(SMALL)
+    assert rest(throttle) == pytest.approx(TURN * DELAY_PER_TICK)
+    assert rest(throttle, is_retry=True) == pytest.approx(TURN * DELAY_PER_TICK_OF_RETRIES)
+    assert throttle.delay_seconds(FLOOD, 1, is_retry=True) == MAX_DELAY_SECONDS
 
 
-def test_the_rests_of_a_flood_that_goes_on_shrink_to_nothing(courtesy: Courtesy, clock: list[float]) -> None:
+def test_the_rests_of_a_flood_that_goes_on_shrink_to_nothing(throttle: Throttle, clock: list[float]) -> None:
     rests = []
-    while len(rests) < 3 * COURTESY_SECONDS:
-        courtesy.note(SMALL)
-        rests.append(rest(courtesy))
-        clock[0] += PRESENT_SECONDS / 2
+    while len(rests) < 3 * DECAY_SECONDS:
+        throttle.record_activity(SMALL)
+        rests.append(rest(throttle))
+        clock[0] += ACTIVE_WINDOW_SECONDS / 2
     assert rests == sorted(rests, reverse=True)
-    assert rests[int(COURTESY_SECONDS)] == pytest.approx(rests[0] / 2)
+    assert rests[int(DECAY_SECONDS)] == pytest.approx(rests[0] / 2)
     assert rests[-1] == 0
-    assert rest(courtesy, OTHER) == rests[0]  # it is new
+    assert rest(throttle, OTHER) == rests[0]  # it is new
 
 
 def test_a_flood_that_comes_again_rests_again_and_one_that_ended_is_forgotten(
-    courtesy: Courtesy, clock: list[float]
+    throttle: Throttle, clock: list[float]
 ) -> None:
-    courtesy.note(SMALL)
-    whole = rest(courtesy)
-    clock[0] += PRESENT_SECONDS / 2
-    courtesy.note(SMALL)
-    assert rest(courtesy) < whole
-    clock[0] += PRESENT_SECONDS
-    courtesy.note(SMALL)
-    assert rest(courtesy, OTHER) == whole
-    assert list(courtesy._floods) == [OTHER]
-    assert rest(courtesy) == whole
+    throttle.record_activity(SMALL)
+    whole = rest(throttle)
+    clock[0] += ACTIVE_WINDOW_SECONDS / 2
+    throttle.record_activity(SMALL)
+    assert rest(throttle) < whole
+    clock[0] += ACTIVE_WINDOW_SECONDS
+    throttle.record_activity(SMALL)
+    assert rest(throttle, OTHER) == whole
+    assert list(throttle._heavy) == [OTHER]
+    assert rest(throttle) == whole
