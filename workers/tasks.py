@@ -10,7 +10,7 @@ from celery.exceptions import Reject
 
 from flux_dispatch.domain.errors import CallerError, Unavailable
 from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId
-from flux_dispatch.engine.flow.message_progress import Word
+from flux_dispatch.engine.flow.message_progress import DeliveryResult
 from workers.app import app
 from workers.engine_step import running_engine
 from workers.publication import read_publication
@@ -71,8 +71,8 @@ def alert(self: Task, alerts: list[AlertId]) -> str:
     return f"sent {engine.run(engine.verbs.alert(alerts))}"
 
 
-def _in_words(words: Counter[Word]) -> str:
-    return ", ".join(f"{word} {words[word]}" for word in Word if words[word]) or "nothing"
+def _in_words(words: Counter[DeliveryResult]) -> str:
+    return ", ".join(f"{word} {words[word]}" for word in DeliveryResult if words[word]) or "nothing"
 
 
 def _refuse(task: Task, args: tuple[object, ...], fields: dict[str, Any], error: CallerError | CannotBeStored) -> None:

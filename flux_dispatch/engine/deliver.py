@@ -18,7 +18,7 @@ from flux_dispatch.engine.flow.bulkhead import Bulkhead
 from flux_dispatch.engine.flow.claimer import Claimer
 from flux_dispatch.engine.flow.executor import AttemptExecutor
 from flux_dispatch.engine.flow.lease_clock import LeaseClock
-from flux_dispatch.engine.flow.message_progress import Batch, WaitingRoom, Word
+from flux_dispatch.engine.flow.message_progress import DeliveryResult, MessageProgress, WaiterLimit
 from flux_dispatch.engine.flow.settler import Settling
 
 SETTLE_TIME: Final = timedelta(seconds=2)
@@ -81,7 +81,7 @@ class _Work:
 
     claim: Claim
     clock: LeaseClock
-    batch: Batch
+    progress: MessageProgress
 
 
 class Deliver:
@@ -106,7 +106,7 @@ class Deliver:
         self._claimer = Claimer(self._claim, self._begin, self._executor.capacity)
         self._parked = parked.Parked(deliveries, self._bulkhead, self._executor.capacity, self._begin)
         self._executor.on_capacity = self._on_capacity
-        self._waiting_room = WaitingRoom(rules.most_waiting)
+        self._waiter_limit = WaiterLimit(rules.most_waiting)
         self._log = AttemptLog()
         self._stopping = asyncio.Event()
 
@@ -131,7 +131,9 @@ class Deliver:
         """Take note that nothing is parked."""
         self._parked.clear()
 
-    async def __call__(self, deliveries: Sequence[tuple[AccountId, DeliveryId]], *, attempt: int = 1) -> Counter[Word]:
+    async def __call__(
+        self, deliveries: Sequence[tuple[AccountId, DeliveryId]], *, attempt: int = 1
+    ) -> Counter[DeliveryResult]:
         """Try these deliveries; return how many ended how, as far as it is known after a short wait.
 
         Args:
@@ -142,10 +144,10 @@ class Deliver:
             Unavailable: the database is away; nothing was sent.
         """
         if self._stopping.is_set():
-            return Counter({Word.SKIPPED: len(deliveries)})
-        batch = Batch(len(deliveries))
-        self._claimer.add(deliveries, batch, attempt=attempt)
-        return await self._waiting_room.wait_for(batch)
+            return Counter({DeliveryResult.SKIPPED: len(deliveries)})
+        progress = MessageProgress(len(deliveries))
+        self._claimer.add(deliveries, progress, attempt=attempt)
+        return await self._waiter_limit.wait_for(progress)
 
     async def stop(self) -> None:
         """Have others told of what was not claimed, give back what was not sent, and settle every POST that began."""
@@ -159,10 +161,10 @@ class Deliver:
     async def _claim(self, deliveries: Sequence[DeliveryId]) -> Lease | None:
         return await self._deliveries.claim(deliveries, self._bulkhead.saturated)
 
-    def _begin(self, claim: Claim, clock: LeaseClock, batch: Batch, *, is_heavy: bool) -> None:
+    def _begin(self, claim: Claim, clock: LeaseClock, progress: MessageProgress, *, is_heavy: bool) -> None:
         self._executor.add(
             claim.account,
-            _Work(claim, clock, batch),
+            _Work(claim, clock, progress),
             is_retry=claim.attempt > 1,
             is_heavy=is_heavy,
             bytes_held=claim.bytes_held,
@@ -196,11 +198,11 @@ class Deliver:
         self._log.note(claim, attempt)
         decision = decide(outcome, claim.attempt, self._rules.table)
         return self._settling.settle(
-            Settlement(claim.account, claim.delivery, claim.token, attempt, decision), work.batch.note
+            Settlement(claim.account, claim.delivery, claim.token, attempt, decision), work.progress.note
         )
 
     def _put_back(self, work: _Work, pause: timedelta | None) -> None:
-        self._settling.release(Release(work.claim.delivery, work.claim.token, pause), work.batch.note)
+        self._settling.release(Release(work.claim.delivery, work.claim.token, pause), work.progress.note)
 
     async def _wait(self, seconds: float) -> None:
         try:

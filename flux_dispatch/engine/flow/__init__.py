@@ -1,1 +1,1 @@
-"""The parts that verbs are made of: queues, batches, limits and clocks; none of them knows a verb."""
+"""The parts that verbs are made of: queues, progresses, limits and clocks; none of them knows a verb."""

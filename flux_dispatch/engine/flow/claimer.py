@@ -18,7 +18,7 @@ from flux_dispatch.domain.ids import AccountId, DeliveryId
 from flux_dispatch.engine.flow import failpoint
 from flux_dispatch.engine.flow.fair_queue import FIRSTS_PER_RETRY, AttemptQueue, FairQueue, fair_room
 from flux_dispatch.engine.flow.lease_clock import LeaseClock
-from flux_dispatch.engine.flow.message_progress import Batch
+from flux_dispatch.engine.flow.message_progress import MessageProgress
 
 MOST_IN_ONE_CLAIM: Final = 200
 
@@ -41,7 +41,7 @@ log = structlog.get_logger("flux.deliver")
 @dataclass(frozen=True, slots=True)
 class _Wanted:
     delivery: DeliveryId
-    batch: Batch
+    progress: MessageProgress
     attempt: int
 
     @property
@@ -63,7 +63,7 @@ class Capacity(Protocol):
 class Begin(Protocol):
     """What becomes of a delivery that is claimed."""
 
-    def __call__(self, claim: Claim, clock: LeaseClock, batch: Batch, *, is_heavy: bool) -> None:
+    def __call__(self, claim: Claim, clock: LeaseClock, progress: MessageProgress, *, is_heavy: bool) -> None:
         """Have it sent."""
         ...
 
@@ -100,10 +100,12 @@ class Claimer:
         """Return the accounts of which more first attempts, or retries, than this wait to be claimed."""
         return [account for queue in self._queues(is_retry=retries) for account in queue.longer_than(count)]
 
-    def add(self, deliveries: Iterable[tuple[AccountId, DeliveryId]], batch: Batch, *, attempt: int) -> None:
+    def add(
+        self, deliveries: Iterable[tuple[AccountId, DeliveryId]], progress: MessageProgress, *, attempt: int
+    ) -> None:
         """Have deliveries claimed when it is their account's turn, or leave them to the planner if too many wait."""
         for account, pairs in groupby(deliveries, itemgetter(0)):
-            self._add(account, [_Wanted(delivery, batch, attempt) for _, delivery in pairs], is_retry=attempt > 1)
+            self._add(account, [_Wanted(delivery, progress, attempt) for _, delivery in pairs], is_retry=attempt > 1)
         self.look()
 
     def resume(self, account: AccountId | None) -> None:
@@ -131,7 +133,7 @@ class Claimer:
         unclaimed: dict[int, list[tuple[AccountId, DeliveryId]]] = {}
         for queue in (*self._queues(is_retry=False), *self._queues(is_retry=True)):
             for account, wanted in queue.take_all():
-                wanted.batch.skip(1)
+                wanted.progress.skip(1)
                 unclaimed.setdefault(wanted.attempt, []).append((account, wanted.delivery))
         return unclaimed
 
@@ -143,7 +145,7 @@ class Claimer:
         queue = heavy if account in heavy else light
         room = max(fair_room(MOST_WAITING, light.length + heavy.length, queue.length_of(account)), 0)
         for left_out in wanted[room:]:
-            left_out.batch.skip(1)
+            left_out.progress.skip(1)
         if not room:
             return
         queue.add(account, wanted[:room])
@@ -183,7 +185,7 @@ class Claimer:
         wanted: dict[DeliveryId, tuple[AccountId, _Wanted]] = {}
         for account, each in group:
             if each.delivery in wanted:
-                each.batch.skip(1)  # a doubled message
+                each.progress.skip(1)  # a doubled message
             else:
                 wanted[each.delivery] = account, each
         failpoint.reach("before_claim")
@@ -194,7 +196,7 @@ class Claimer:
         asked = time.monotonic()
         try:
             lease = await self._claim(list(wanted))
-        except Exception as error:  # noqa: BLE001 - whatever it was, it belongs to those who wait for these batches
+        except Exception as error:  # noqa: BLE001 - whatever it was, it belongs to those who wait for these progresses
             if isinstance(error, Unavailable) or len(wanted) == 1:
                 _fail([each for _, each in wanted.values()], error)
                 return
@@ -206,15 +208,15 @@ class Claimer:
         if lease is not None:
             self._begin_all(lease, LeaseClock(lease, asked), wanted, is_heavy=is_heavy)
         for _, each in wanted.values():
-            each.batch.skip(1)
+            each.progress.skip(1)
 
     def _begin_all(
         self, lease: Lease, clock: LeaseClock, wanted: dict[DeliveryId, tuple[AccountId, _Wanted]], *, is_heavy: bool
     ) -> None:
         for claim in lease.claims:
             _, each = wanted.pop(claim.delivery)
-            each.batch.begin()
-            self._begin(claim, clock, each.batch, is_heavy=is_heavy)
+            each.progress.begin()
+            self._begin(claim, clock, each.progress, is_heavy=is_heavy)
         for delivery in lease.left_out:
             account, each = wanted.pop(delivery)
             self._add(account, [each], is_retry=each.is_retry)
@@ -224,4 +226,4 @@ def _fail(wanted: Sequence[_Wanted], error: Exception) -> None:
     if not isinstance(error, Unavailable):
         log.error("claim.failed", delivery=wanted[0].delivery, exc_info=error)
     for each in wanted:
-        each.batch.fail(error)
+        each.progress.fail(error)

@@ -14,7 +14,7 @@ from flux_dispatch.domain.ids import Prefix, WebhookId, public_id
 from flux_dispatch.engine.flow.bulkhead import Bulkhead
 from flux_dispatch.engine.flow.claimer import Begin, Capacity
 from flux_dispatch.engine.flow.lease_clock import LeaseClock
-from flux_dispatch.engine.flow.message_progress import Batch
+from flux_dispatch.engine.flow.message_progress import MessageProgress
 
 MOST_WEBHOOKS: Final = 200
 """How many webhooks one look goes through."""
@@ -96,7 +96,7 @@ class Parked:
                 self._bulkhead.clear(webhook)
         if lease is None:
             return
-        clock, batch = LeaseClock(lease, asked), Batch(len(claims))
+        clock, progress = LeaseClock(lease, asked), MessageProgress(len(claims))
         for claim in claims:
-            batch.begin()
-            self._begin(claim, clock, batch, is_heavy=True)
+            progress.begin()
+            self._begin(claim, clock, progress, is_heavy=True)

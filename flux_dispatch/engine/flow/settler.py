@@ -13,14 +13,14 @@ from flux_dispatch.domain.ids import AccountId, DeliveryId
 from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter
 from flux_dispatch.engine.flow import failpoint
 from flux_dispatch.engine.flow.batcher import CommitMany, Groups, Linger, commit_isolating
-from flux_dispatch.engine.flow.message_progress import Word
+from flux_dispatch.engine.flow.message_progress import DeliveryResult
 
 MOST_IN_ONE_COMMIT: Final = 500
 WRITE_TRIES: Final = 20
 WRITE_PAUSE_SECONDS: Final = 0.5
 """While the database is away, what came of an attempt is kept and tried again, for about as long as its lease runs."""
 
-Note: TypeAlias = Callable[[Word], None]
+Note: TypeAlias = Callable[[DeliveryResult], None]
 """Called with what became of a delivery, once that is committed."""
 
 Ending = TypeVar("Ending", Settlement, Release)
@@ -91,12 +91,12 @@ class Settling:
         failpoint.reach("after_commit")
         self._ring([settlement for (settlement, _), is_held in zip(group, held, strict=True) if is_held])
         for (settlement, note), is_held in zip(group, held, strict=True):
-            note(_word(settlement.decision) if is_held else Word.LEASE_LOST)
+            note(_word(settlement.decision) if is_held else DeliveryResult.LEASE_LOST)
 
     async def _release_group(self, group: list[tuple[Release, Note]]) -> None:
         await _written(self._release, [release for release, _ in group])
         for _, note in group:
-            note(Word.PUT_BACK)
+            note(DeliveryResult.RELEASED)
 
     async def _settle(self, settlements: list[Settlement]) -> list[bool]:
         held = await self._deliveries.settle(settlements)
@@ -152,13 +152,13 @@ def _log_unwritten(ending: Settlement | Release, error: Exception) -> None:
     )
 
 
-def _word(decision: Decision) -> Word:
+def _word(decision: Decision) -> DeliveryResult:
     match decision:
         case Done():
-            return Word.DELIVERED
+            return DeliveryResult.DELIVERED
         case RetryAfter():
-            return Word.RETRYING
+            return DeliveryResult.RETRYING
         case GiveUp():
-            return Word.EXHAUSTED
+            return DeliveryResult.EXHAUSTED
         case _:
             assert_never(decision)

@@ -12,7 +12,7 @@ from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, WebhookId
 from flux_dispatch.domain.outcome import Accepted, Outcome, Unsent
 from flux_dispatch.domain.retry import RetryTable
 from flux_dispatch.engine.deliver import SETTLE_TIME, UNSENT_PAUSE, Deliver, Rules
-from flux_dispatch.engine.flow.message_progress import Word
+from flux_dispatch.engine.flow.message_progress import DeliveryResult
 from flux_dispatch.engine.flow.settler import Settling
 from tests.waiting import eventually_async
 
@@ -102,7 +102,7 @@ async def delivering(store: Store, receiver: Receiver) -> Deliver:
 async def test_a_post_after_which_no_time_would_be_left_to_settle_is_not_begun(spare_seconds: float) -> None:
     store, receiver = Store(LONGEST_POST.total_seconds() + spare_seconds), Receiver()
     deliver = await delivering(store, receiver)
-    assert await deliver([(OURS, DeliveryId("dlv_1"))]) == Counter({Word.PUT_BACK: 1})
+    assert await deliver([(OURS, DeliveryId("dlv_1"))]) == Counter({DeliveryResult.RELEASED: 1})
     assert receiver.got == []
     assert [each.pause for each in store.released] == [timedelta(0)]
 
@@ -110,7 +110,7 @@ async def test_a_post_after_which_no_time_would_be_left_to_settle_is_not_begun(s
 async def test_a_post_that_leaves_enough_time_is_made() -> None:
     store, receiver = Store(LONGEST_POST.total_seconds() + SETTLE_TIME.total_seconds() + 0.5), Receiver()
     deliver = await delivering(store, receiver)
-    assert await deliver([(OURS, DeliveryId("dlv_1"))]) == Counter({Word.DELIVERED: 1})
+    assert await deliver([(OURS, DeliveryId("dlv_1"))]) == Counter({DeliveryResult.DELIVERED: 1})
 
 
 async def test_parked_deliveries_are_taken_up_while_there_are_places_and_then_the_webhook_is_free_again() -> None:
@@ -138,10 +138,10 @@ async def test_what_could_not_be_sent_is_put_back_spends_no_attempt_and_lets_the
     store, receiver = Store(), Receiver()
     receiver.shortage = "Too many open files"
     deliver = await delivering(store, receiver)
-    assert await deliver([(OURS, DeliveryId("dlv_1"))]) == {Word.PUT_BACK: 1}
+    assert await deliver([(OURS, DeliveryId("dlv_1"))]) == {DeliveryResult.RELEASED: 1}
     assert store.released == [Release(DeliveryId("dlv_1"), "token", UNSENT_PAUSE)]
     receiver.shortage = ""
     began = time.monotonic()
-    assert await deliver([(OURS, DeliveryId("dlv_2"))]) == {Word.DELIVERED: 1}
+    assert await deliver([(OURS, DeliveryId("dlv_2"))]) == {DeliveryResult.DELIVERED: 1}
     assert time.monotonic() - began > 0.04, "it was claimed while the worker rested"
     assert store.settled == [DeliveryId("dlv_2")]

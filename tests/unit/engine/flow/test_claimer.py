@@ -19,7 +19,7 @@ from flux_dispatch.engine.flow.claimer import (
     Claimer,
 )
 from flux_dispatch.engine.flow.lease_clock import LeaseClock
-from flux_dispatch.engine.flow.message_progress import Batch, Word
+from flux_dispatch.engine.flow.message_progress import DeliveryResult, MessageProgress
 from tests.waiting import let_others_run
 
 FLOOD, SMALL = AccountId("acct_flood"), AccountId("acct_small")
@@ -60,12 +60,12 @@ class Sending:
         self.room = 10**6
         self.room_of_flood = 10**6
 
-    def begin(self, claim: Claim, clock: LeaseClock, batch: Batch, *, is_heavy: bool) -> None:
+    def begin(self, claim: Claim, clock: LeaseClock, progress: MessageProgress, *, is_heavy: bool) -> None:
         assert clock.seconds_left(0) > 0
         self.begun.append(claim.delivery)
         self.begun_heavy += is_heavy
         self.room -= 1
-        batch.note(Word.DELIVERED)
+        progress.note(DeliveryResult.DELIVERED)
 
     def capacity(self, account: AccountId, *, is_retry: bool, is_heavy: bool) -> int:  # noqa: ARG002
         return 0 if is_retry else min(self.room, self.room_of_flood if account == FLOOD else self.room)
@@ -98,18 +98,18 @@ def claim_of(delivery: DeliveryId) -> Claim:
 
 async def told(
     claimer: Claimer, deliveries: list[DeliveryId], account: AccountId = SMALL, *, attempt: int = 1
-) -> Batch:
-    batch = Batch(len(deliveries))
-    claimer.add([(account, each) for each in deliveries], batch, attempt=attempt)
+) -> MessageProgress:
+    progress = MessageProgress(len(deliveries))
+    claimer.add([(account, each) for each in deliveries], progress, attempt=attempt)
     await let_others_run(3)
-    return batch
+    return progress
 
 
 async def test_what_comes_alone_is_claimed_at_once(claimer: Claimer, store: Store, sending: Sending) -> None:
-    batch = await told(claimer, ids(3))
+    progress = await told(claimer, ids(3))
     assert store.claims == [ids(3)]
     assert sending.begun == ids(3)
-    assert await batch.over() == Counter({Word.DELIVERED: 3})
+    assert await progress.wait() == Counter({DeliveryResult.DELIVERED: 3})
 
 
 async def test_what_comes_while_all_lanes_are_busy_shares_the_next_claim(claimer: Claimer, store: Store) -> None:
@@ -180,25 +180,25 @@ async def test_what_another_holds_is_skipped_and_a_doubled_message_does_nothing(
     sending.room = 10
     claimer.resume(SMALL)
     claimer.look()
-    assert await first.over() == Counter({Word.DELIVERED: 1, Word.SKIPPED: 1})
-    assert await again.over() == Counter({Word.SKIPPED: 2})
+    assert await first.wait() == Counter({DeliveryResult.DELIVERED: 1, DeliveryResult.SKIPPED: 1})
+    assert await again.wait() == Counter({DeliveryResult.SKIPPED: 2})
     assert sending.begun == ids(1)
 
 
 async def test_a_database_that_is_away_is_said_to_those_who_wait(claimer: Claimer, store: Store) -> None:
     store.error = Unavailable("away")
-    batch = await told(claimer, ids(2))
+    progress = await told(claimer, ids(2))
     with pytest.raises(Unavailable):
-        await batch.over()
+        await progress.wait()
     store.error = None
-    assert await (await told(claimer, ids(1))).over() == Counter({Word.DELIVERED: 1})
+    assert await (await told(claimer, ids(1))).wait() == Counter({DeliveryResult.DELIVERED: 1})
 
 
 async def test_nobody_is_left_to_the_planner_for_what_another_has_waiting(claimer: Claimer, sending: Sending) -> None:
     sending.room = 0
     await told(claimer, ids(MOST_WAITING), FLOOD)
     assert claimer.waiting(retries=False) == MOST_WAITING // 2
-    assert await (await told(claimer, ids(7, "more"), FLOOD)).over() == Counter({Word.SKIPPED: 7})
+    assert await (await told(claimer, ids(7, "more"), FLOOD)).wait() == Counter({DeliveryResult.SKIPPED: 7})
     await told(claimer, ids(MOST_WAITING, "second"), AccountId("acct_2"))
     await told(claimer, ids(7, "small"))
     assert claimer.waiting(retries=False) == MOST_WAITING // 2 + MOST_WAITING // 4 + 7
@@ -211,8 +211,8 @@ async def test_whoever_comes_next_is_claimed_next_whatever_another_has_waiting_a
 ) -> None:
     sending.room = 0
     for number in range(5000 // at_once):
-        claimer.add([(FLOOD, each) for each in ids(at_once, f"f{number}_")], Batch(at_once), attempt=1)
-    claimer.add([(SMALL, each) for each in ids(1, "small")], Batch(1), attempt=1)
+        claimer.add([(FLOOD, each) for each in ids(at_once, f"f{number}_")], MessageProgress(at_once), attempt=1)
+    claimer.add([(SMALL, each) for each in ids(1, "small")], MessageProgress(1), attempt=1)
     sending.room = 10**6
     claimer.resume(None)
     claimer.look()
@@ -227,17 +227,17 @@ async def test_what_cannot_be_claimed_costs_nobody_else(claimer: Claimer, store:
     sending.room = 10**6
     claimer.resume(None)
     claimer.look()
-    assert await good.over() == Counter({Word.DELIVERED: 20})
+    assert await good.wait() == Counter({DeliveryResult.DELIVERED: 20})
     with pytest.raises(ValueError, match="poison"):
-        await poison.over()
+        await poison.wait()
 
 
 async def test_what_a_claim_leaves_out_is_claimed_with_the_next(
     claimer: Claimer, store: Store, sending: Sending
 ) -> None:
     store.most_at_once = 4
-    batch = await told(claimer, ids(10))
-    assert await batch.over() == Counter({Word.DELIVERED: 10})
+    progress = await told(claimer, ids(10))
+    assert await progress.wait() == Counter({DeliveryResult.DELIVERED: 10})
     assert [len(claim) for claim in store.claims] == [10, 6, 2]
     assert sending.begun == ids(10)
 
@@ -252,7 +252,7 @@ async def test_a_look_costs_nothing_for_the_many_that_have_no_capacity(store: St
     claimer = Claimer(store.claim, sending.begin, capacity)
     accounts = [AccountId(f"acct_{n}") for n in range(1000)]
     for account in accounts:
-        claimer.add([(account, each) for each in ids(1, account)], Batch(1), attempt=1)
+        claimer.add([(account, each) for each in ids(1, account)], MessageProgress(1), attempt=1)
     for _ in range(100):
         claimer.look()
     assert asked == dict.fromkeys(accounts, 1)
@@ -265,16 +265,16 @@ async def test_what_is_unclaimed_at_the_end_is_returned_as_it_came(
     claimer: Claimer, store: Store, sending: Sending
 ) -> None:
     sending.room = 0
-    batch = await told(claimer, ids(3))
+    progress = await told(claimer, ids(3))
     flood = await told(claimer, ids(4, "flood"), FLOOD)
     retries = await told(claimer, ids(2, "retry"), attempt=3)
     assert await claimer.close() == {
         1: [(SMALL, each) for each in ids(3)] + [(FLOOD, each) for each in ids(4, "flood")],
         3: [(SMALL, each) for each in ids(2, "retry")],
     }
-    assert await batch.over() == Counter({Word.SKIPPED: 3})
-    assert await flood.over() == Counter({Word.SKIPPED: 4})
-    assert await retries.over() == Counter({Word.SKIPPED: 2})
+    assert await progress.wait() == Counter({DeliveryResult.SKIPPED: 3})
+    assert await flood.wait() == Counter({DeliveryResult.SKIPPED: 4})
+    assert await retries.wait() == Counter({DeliveryResult.SKIPPED: 2})
     assert claimer.waiting(retries=False) == claimer.waiting(retries=True) == 0
     sending.room = 10
     claimer.resume(None)
