@@ -24,7 +24,7 @@ from flux_dispatch.engine.deliver import Deliver, Rules
 from flux_dispatch.engine.fail import Fail
 from flux_dispatch.engine.fan_out import FanOut
 from flux_dispatch.engine.flow.clock import DatabaseClock
-from flux_dispatch.engine.flow.settler import Settling
+from flux_dispatch.engine.flow.settler import Settler
 from flux_dispatch.engine.plan import Plan, Work
 from flux_dispatch.engine.subscribe import Subscribe
 from flux_dispatch.http.limits import max_open_posts
@@ -80,14 +80,14 @@ async def open_verbs(settings: Settings, bell: CeleryBell, threads: int) -> Asyn
             most_under_way=max_open_posts(),
         )
         deliveries = DeliveryStore(hot, timing)
-        settling = Settling(deliveries, bell, timing.horizon)
-        deliver = Deliver(deliveries, sender, settling, bell, rules)
+        settler = Settler(deliveries, bell, timing.horizon)
+        deliver = Deliver(deliveries, sender, settler, bell, rules)
         first_delay = table.delay_before(1)
         fan_out = FanOut(EventStore(hot, timing), bell, first_delay=first_delay, horizon=timing.horizon)
         yield Verbs(
             accept=_accept(settings, hot, bell),
             deliver=deliver,
-            plan=Plan(PlanStore(hot, timing), bell, settling, table, Work(deliver, fan_out)),
+            plan=Plan(PlanStore(hot, timing), bell, settler, table, Work(deliver, fan_out)),
             cancel=Cancel(CancelStore(hot)),
             fail=Fail(failures, bell),
             alert=SendAlerts(failures),

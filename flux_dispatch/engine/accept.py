@@ -18,7 +18,7 @@ from flux_dispatch.domain.event import (
 )
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, new_id, uuid_hex
 from flux_dispatch.engine.flow import failpoint
-from flux_dispatch.engine.flow.batcher import Call, Grouped, InTurn, Linger
+from flux_dispatch.engine.flow.batcher import BatchedCall, Call, InTurn, Linger
 from flux_dispatch.engine.flow.fan_out_estimate import FanOutEstimate
 
 MOST_IN_ONE_COMMIT: Final = 200
@@ -110,11 +110,11 @@ class Accept:
             _check_same(stored.event, event)
         return Accepted(stored.event, stored.webhooks, stored.is_earlier)
 
-    def _grouped(self, lanes: int) -> Grouped[Event, Stored | None]:
+    def _grouped(self, lanes: int) -> BatchedCall[Event, Stored | None]:
         queue = InTurn[Call[Event, Stored | None]](
             lambda call: call[0].account, lambda call: self._expected.deliveries_of(call[0]), MOST_DELIVERIES
         )
-        return Grouped(self._commit, most=MOST_IN_ONE_COMMIT, lanes=lanes, linger=LINGER, queue=queue)
+        return BatchedCall(self._commit, most=MOST_IN_ONE_COMMIT, lanes=lanes, linger=LINGER, queue=queue)
 
     async def _commit(self, events: list[Event]) -> list[Stored | None]:
         failpoint.reach("before_accept")

@@ -19,7 +19,7 @@ from flux_dispatch.engine.flow.claimer import Claimer
 from flux_dispatch.engine.flow.executor import AttemptExecutor
 from flux_dispatch.engine.flow.lease_clock import LeaseClock
 from flux_dispatch.engine.flow.message_progress import DeliveryResult, MessageProgress, WaiterLimit
-from flux_dispatch.engine.flow.settler import Settling
+from flux_dispatch.engine.flow.settler import Settler
 
 SETTLE_TIME: Final = timedelta(seconds=2)
 """What must be left of a lease after the longest POST, so that what came of it can be committed while it holds."""
@@ -90,15 +90,15 @@ class Deliver:
     Args:
         deliveries: the store.
         sender: POSTs.
-        settling: takes what came of each.
+        settler: takes what came of each.
         bell: rung for what this worker was told of and leaves to others.
         rules: the operator's decisions.
     """
 
-    def __init__(self, deliveries: Deliveries, sender: Sender, settling: Settling, bell: Bell, rules: Rules) -> None:
+    def __init__(self, deliveries: Deliveries, sender: Sender, settler: Settler, bell: Bell, rules: Rules) -> None:
         self._deliveries = deliveries
         self._sender = sender
-        self._settling = settling
+        self._settler = settler
         self._rules = rules
         self._bell = bell
         self._bulkhead = Bulkhead(rules.endpoint_concurrency)
@@ -155,8 +155,8 @@ class Deliver:
         self._bulkhead.close()
         for attempt, deliveries in (await self._claimer.close()).items():
             self._bell.deliver(deliveries, attempt=attempt, countdown_seconds=0)
-        await self._executor.all_ended()
-        await self._settling.all_written()
+        await self._executor.drain()
+        await self._settler.drain()
 
     async def _claim(self, deliveries: Sequence[DeliveryId]) -> Lease | None:
         return await self._deliveries.claim(deliveries, self._bulkhead.saturated)
@@ -197,12 +197,12 @@ class Deliver:
         attempt = Attempt(claim.attempt, took_seconds, outcome)
         self._log.note(claim, attempt)
         decision = decide(outcome, claim.attempt, self._rules.table)
-        return self._settling.settle(
+        return self._settler.settle(
             Settlement(claim.account, claim.delivery, claim.token, attempt, decision), work.progress.note
         )
 
     def _put_back(self, work: _Work, pause: timedelta | None) -> None:
-        self._settling.release(Release(work.claim.delivery, work.claim.token, pause), work.progress.note)
+        self._settler.release(Release(work.claim.delivery, work.claim.token, pause), work.progress.note)
 
     async def _wait(self, seconds: float) -> None:
         try:

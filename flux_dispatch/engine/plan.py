@@ -13,7 +13,7 @@ from flux_dispatch.domain.finding import BEGINNING, DueGroup, Finding, Found, Ne
 from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId, Prefix, public_id
 from flux_dispatch.domain.outcome import Attempt, ErrorClass, Unanswered
 from flux_dispatch.domain.retry import RetryTable, decide
-from flux_dispatch.engine.flow.settler import Settling
+from flux_dispatch.engine.flow.settler import Settler
 
 LONGEST_SLEEP_SECONDS: Final = 5.0
 SHORTEST_SLEEP_SECONDS: Final = 0.05
@@ -151,7 +151,7 @@ class Plan:
     Args:
         deliveries: the store.
         bell: rung for what is found.
-        settling: takes the attempts whose workers died once too often.
+        settler: takes the attempts whose workers died once too often.
         table: decides what follows those.
         work: what is done in this worker.
     """
@@ -160,13 +160,13 @@ class Plan:
         self,
         deliveries: Deliveries,
         bell: Bell,
-        settling: Settling,
+        settler: Settler,
         table: RetryTable,
         work: Work,
     ) -> None:
         self._deliveries = deliveries
         self._bell = bell
-        self._settling = settling
+        self._settler = settler
         self._table = table
         self._delivering = work.delivering
         self._fan_out = work.fan_out
@@ -246,7 +246,7 @@ class Plan:
             self._bell.deliver(theirs, attempt=attempt, countdown_seconds=countdown_seconds)
         for each in found:
             if each.finding is Finding.LOST:
-                self._settling.settle(self._lost(each), note=_nobody_waits)
+                self._settler.settle(self._lost(each), note=_nobody_waits)
 
     def _lost(self, found: Found) -> Settlement:
         outcome = Unanswered(ErrorClass.WORKER_LOST, "The worker that sent it died, several times over.")

@@ -14,7 +14,7 @@ from flux_dispatch.domain.outcome import Accepted, Attempt
 from flux_dispatch.domain.retry import Done
 from flux_dispatch.engine.accept import Accept
 from flux_dispatch.engine.flow.message_progress import DeliveryResult
-from flux_dispatch.engine.flow.settler import Settling
+from flux_dispatch.engine.flow.settler import Settler
 from flux_dispatch.store.accept import EventStore
 from flux_dispatch.store.deliver import DeliveryStore
 from tests.store.world import TIMING, World, database_clock, event
@@ -86,14 +86,14 @@ async def test_an_outcome_that_cannot_be_written_costs_no_other_outcome(world: W
     store = DeliveryStore(world.database, TIMING)
     lease = await store.claim(deliveries)
     assert lease is not None
-    settling = Settling(store, Silent(), TIMING.horizon)
+    settler = Settler(store, Silent(), TIMING.horizon)
     words: dict[DeliveryId, DeliveryResult] = {}
     for claim in lease.claims:
         outcome = Accepted(200, "NUL: \0" if claim.delivery == deliveries[5] else "thanks")
         settlement = Settlement(claim.account, claim.delivery, claim.token, Attempt(1, 0.1, outcome), Done())
-        settling.settle(settlement, lambda word, of=claim.delivery: words.__setitem__(of, word))
+        settler.settle(settlement, lambda word, of=claim.delivery: words.__setitem__(of, word))
     await let_others_run()
-    await settling.all_written()
+    await settler.drain()
     assert words == dict.fromkeys(deliveries, DeliveryResult.DELIVERED) | {deliveries[5]: DeliveryResult.LEASE_LOST}
     states = {row.id.hex: row.state for row in await world.rows("SELECT id, state FROM deliveries")}
     assert [states[each.removeprefix("dlv_")] for each in deliveries] == ["delivered"] * 5 + ["sending"] + [

@@ -120,7 +120,7 @@ async def commit_isolating(commit: CommitMany[Item, Result], items: list[Item]) 
         return halves[0] + halves[1]
 
 
-class Groups(Generic[Item]):
+class Batcher(Generic[Item]):
     """Commits items in groups; who puts one in does not wait for it.
 
     Args:
@@ -157,7 +157,7 @@ class Groups(Generic[Item]):
             self._lanes.add(lane)
             lane.add_done_callback(self._lanes.discard)
 
-    async def all_committed(self) -> None:
+    async def drain(self) -> None:
         """Return when nothing waits and no commit is under way."""
         while self._lanes:
             await asyncio.wait(set(self._lanes))
@@ -178,7 +178,7 @@ Call: TypeAlias = tuple[Item, asyncio.Future[Result]]
 """An item, and where its result is waited for."""
 
 
-class Grouped(Generic[Item, Result]):
+class BatchedCall(Generic[Item, Result]):
     """Turns a commit of many into a call for one.
 
     Args:
@@ -202,7 +202,7 @@ class Grouped(Generic[Item, Result]):
     ) -> None:
         self._commit = commit
         self._loop = asyncio.get_running_loop()
-        self._groups = Groups[Call[Item, Result]](
+        self._groups = Batcher[Call[Item, Result]](
             self._commit_group, most=most, lanes=lanes, linger=linger, queue=queue
         )
 

@@ -125,7 +125,7 @@ class AttemptExecutor(Generic[Work]):
             self._rests_until = self._loop.time() + seconds
             self._loop.call_at(self._rests_until, self.on_capacity, None)
 
-    async def all_ended(self) -> None:
+    async def drain(self) -> None:
         """Return when nothing waits and nothing is under way."""
         await self._is_idle.wait()
 

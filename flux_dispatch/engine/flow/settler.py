@@ -1,4 +1,4 @@
-"""Settling: what came of attempts is committed in groups, fenced by their leases; then what follows from it is rung."""
+"""Settler: what came of attempts is committed in groups, fenced by their leases; then what follows from it is rung."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from flux_dispatch.domain.errors import Unavailable
 from flux_dispatch.domain.ids import AccountId, DeliveryId
 from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter
 from flux_dispatch.engine.flow import failpoint
-from flux_dispatch.engine.flow.batcher import CommitMany, Groups, Linger, commit_isolating
+from flux_dispatch.engine.flow.batcher import Batcher, CommitMany, Linger, commit_isolating
 from flux_dispatch.engine.flow.message_progress import DeliveryResult
 
 MOST_IN_ONE_COMMIT: Final = 500
@@ -20,7 +20,7 @@ WRITE_TRIES: Final = 20
 WRITE_PAUSE_SECONDS: Final = 0.5
 """While the database is away, what came of an attempt is kept and tried again, for about as long as its lease runs."""
 
-Note: TypeAlias = Callable[[DeliveryResult], None]
+OnSettled: TypeAlias = Callable[[DeliveryResult], None]
 """Called with what became of a delivery, once that is committed."""
 
 Ending = TypeVar("Ending", Settlement, Release)
@@ -54,7 +54,7 @@ class Bell(Protocol):
         ...
 
 
-class Settling:
+class Settler:
     """Ends leases.
 
     Args:
@@ -67,33 +67,33 @@ class Settling:
         self._deliveries = deliveries
         self._bell = bell
         self._horizon = horizon
-        self._settled = Groups[tuple[Settlement, Note]](
+        self._settled = Batcher[tuple[Settlement, OnSettled]](
             self._settle_group, most=MOST_IN_ONE_COMMIT, lanes=1, linger=Linger()
         )
-        self._released = Groups[tuple[Release, Note]](
+        self._released = Batcher[tuple[Release, OnSettled]](
             self._release_group, most=MOST_IN_ONE_COMMIT, lanes=1, linger=Linger()
         )
 
-    def settle(self, settlement: Settlement, note: Note) -> None:
+    def settle(self, settlement: Settlement, note: OnSettled) -> None:
         """Have the end of an attempt written, and what follows rung."""
         self._settled.put((settlement, note))
 
-    def release(self, release: Release, note: Note) -> None:
+    def release(self, release: Release, note: OnSettled) -> None:
         """Have a lease given back."""
         self._released.put((release, note))
 
-    async def all_written(self) -> None:
+    async def drain(self) -> None:
         """Return when everything is committed that was handed in."""
-        await asyncio.gather(self._settled.all_committed(), self._released.all_committed())
+        await asyncio.gather(self._settled.drain(), self._released.drain())
 
-    async def _settle_group(self, group: list[tuple[Settlement, Note]]) -> None:
+    async def _settle_group(self, group: list[tuple[Settlement, OnSettled]]) -> None:
         held = await _written(self._settle, [settlement for settlement, _ in group])
         failpoint.reach("after_commit")
         self._ring([settlement for (settlement, _), is_held in zip(group, held, strict=True) if is_held])
         for (settlement, note), is_held in zip(group, held, strict=True):
             note(_word(settlement.decision) if is_held else DeliveryResult.LEASE_LOST)
 
-    async def _release_group(self, group: list[tuple[Release, Note]]) -> None:
+    async def _release_group(self, group: list[tuple[Release, OnSettled]]) -> None:
         await _written(self._release, [release for release, _ in group])
         for _, note in group:
             note(DeliveryResult.RELEASED)

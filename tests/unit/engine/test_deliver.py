@@ -13,7 +13,7 @@ from flux_dispatch.domain.outcome import Accepted, Outcome, Unsent
 from flux_dispatch.domain.retry import RetryTable
 from flux_dispatch.engine.deliver import SETTLE_TIME, UNSENT_PAUSE, Deliver, Rules
 from flux_dispatch.engine.flow.message_progress import DeliveryResult
-from flux_dispatch.engine.flow.settler import Settling
+from flux_dispatch.engine.flow.settler import Settler
 from tests.waiting import eventually_async
 
 OURS, HOOK = AccountId("acct_1"), WebhookId("wh_1")
@@ -95,7 +95,7 @@ async def delivering(store: Store, receiver: Receiver) -> Deliver:
         most_under_way=1000,
     )
     bell = Silent()
-    return Deliver(store, receiver, Settling(store, bell, timedelta(seconds=30)), bell, rules)
+    return Deliver(store, receiver, Settler(store, bell, timedelta(seconds=30)), bell, rules)
 
 
 @pytest.mark.parametrize("spare_seconds", [-1, SETTLE_TIME.total_seconds() - 0.5])

@@ -13,7 +13,7 @@ from flux_dispatch.domain.claim import Release, Settlement
 from flux_dispatch.domain.finding import BEGINNING, DueGroup, Finding, Found, NextDue, share_out
 from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId
 from flux_dispatch.domain.retry import RetryTable
-from flux_dispatch.engine.flow.settler import Settling
+from flux_dispatch.engine.flow.settler import Settler
 from flux_dispatch.engine.plan import (
     BACKLOG_MESSAGES,
     BUSY_SLEEP_SECONDS,
@@ -156,8 +156,8 @@ class NothingToSettle:
 
 
 async def planner(store: Due, bell: Quiet, *held: AccountId, backlog: Holding | None = None) -> Plan:
-    settling = Settling(NothingToSettle(), bell, timedelta(seconds=30))
-    return Plan(store, bell, settling, RetryTable.from_seconds([0, 60]), Work(backlog or Holding(*held), store.fan_out))
+    settler = Settler(NothingToSettle(), bell, timedelta(seconds=30))
+    return Plan(store, bell, settler, RetryTable.from_seconds([0, 60]), Work(backlog or Holding(*held), store.fan_out))
 
 
 @pytest.mark.parametrize(

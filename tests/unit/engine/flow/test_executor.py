@@ -81,7 +81,7 @@ async def test_a_flood_beside_others_rests_between_its_turns_and_they_do_not(
     await let_others_run(2)
     assert attempts.begun == {SMALL: 2, FLOOD: STARTS_PER_TICK}
     monkeypatch.undo()
-    await executor.all_ended()
+    await executor.drain()
     assert attempts.begun == {SMALL: 2, FLOOD: MANY}
 
 
@@ -100,7 +100,7 @@ async def test_a_heavy_account_has_capacity_again_when_half_of_its_part_has_begu
     single(executor, SMALL)
     assert capacity(SMALL, is_heavy=False) == MOST_QUEUED_OF_ONE - 1
     assert capacity(FLOOD, is_retry=True) == MOST_QUEUED_OF_ONE_BESIDE_OTHERS
-    await executor.all_ended()
+    await executor.drain()
 
 
 async def test_however_many_flood_whoever_comes_next_has_capacity(
@@ -113,7 +113,7 @@ async def test_however_many_flood_whoever_comes_next_has_capacity(
     assert executor._heavy.queue.first_attempts.length <= MOST_QUEUED
     assert executor.capacity(SMALL, is_retry=False, is_heavy=False) == MOST_QUEUED_OF_ONE
     assert executor.capacity(SMALL, is_retry=False, is_heavy=True) == 0
-    await executor.all_ended()
+    await executor.drain()
     assert attempts.said.count(None) == 1, "who had nothing here, and no room, is told"
 
 
@@ -133,7 +133,7 @@ async def test_endpoints_that_hang_leave_room_among_what_is_under_way(attempts: 
     assert executor.capacity(SMALL, is_retry=False, is_heavy=False) == MOST_QUEUED_OF_ONE
     attempts.said.clear()
     go_on.set()
-    await executor.all_ended()
+    await executor.drain()
     assert (FLOOD,) in attempts.said, "who was refused is told that there is room again"
 
 
@@ -156,7 +156,7 @@ async def test_large_bodies_take_their_part_of_the_memory_and_no_more(attempts: 
     assert MOST_BYTES // 3 < held <= MOST_BYTES // 2 + 4 * size
     assert executor.capacity(SMALL, is_retry=False, is_heavy=False) == MOST_QUEUED_OF_ONE
     go_on.set()
-    await executor.all_ended()
+    await executor.drain()
     assert executor.capacity(FLOOD, is_retry=False, is_heavy=False) == MOST_QUEUED_OF_ONE
 
 
@@ -176,4 +176,4 @@ async def test_a_worker_with_few_sockets_has_few_under_way(attempts: Attempts) -
         await let_others_run(20)
     assert 30 < len(executor._tasks) <= 40
     go_on.set()
-    await executor.all_ended()
+    await executor.drain()
