@@ -88,7 +88,7 @@ async def test_a_database_that_is_away_is_missed_at_the_first_time_only(host: Ho
     assert database.asked == 4
 
 
-async def test_it_is_never_ahead_however_long_connecting_and_the_answer_took(host: Host, database: Database) -> None:
+async def test_it_is_never_ahead_however_long_connecting_and_the_answer_took(host: Host) -> None:
     async def connect_and_ask() -> datetime:
         host.passes(0.4)  # connecting
         told = THEN + timedelta(seconds=0.4)
