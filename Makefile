@@ -39,8 +39,8 @@ check: $(DEV) ## Format, lint, types, layers and the fast tests; under a minute
 	@$(BIN)/lint-imports
 	@$(BIN)/pytest -q tests/unit tests/architecture $(SDK)/tests
 
-bench: $(DEV) ## Measure what this machine delivers; QUICK=1 takes two minutes
-	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
+bench: $(DEV) ## Measure what this machine delivers; QUICK=1 less of it, AGAINST=ref beside another commit
+	@$(BIN)/python -m benchmarks$(if $(AGAINST),.against $(AGAINST) $(FIGURES),$(if $(QUICK), --quick))
 
 faults: $(DEV) ## Break every part while events flow, and count what is lost
 	@$(BIN)/python -m tests.faults

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from benchmarks.bench import Bench
 from benchmarks.figures import (
+    adversary,
     choices,
     drain,
     end_to_end,
@@ -27,8 +28,9 @@ from benchmarks.figures import (
     scale,
     storage,
 )
+from benchmarks.goals import rounds_of
 from benchmarks.parts import servers
-from benchmarks.results import show, values_of, write
+from benchmarks.results import show, write
 from benchmarks.sinks import sink
 from benchmarks.sizes import FULL, QUICK
 
@@ -40,6 +42,7 @@ FIGURES: Final[dict[str, Callable[[Bench], dict[str, Any]]]] = {
     "parked": parked.measure,
     "outage": outage.measure,
     "fairness": fairness.measure,
+    "adversary": adversary.measure,
     "memory": memory.measure,
     "idle": idle.measure,
     "storage": storage.measure,
@@ -61,18 +64,17 @@ def main() -> int:
             figures[name] = FIGURES[name](bench)
             _say(f"{name}: {figures[name]}", ends=True)
         figures["account"] = {"lost": bench.lost, "doubled": bench.doubled}
-    values = values_of(figures)
-    show(values)
+    show(rounds_of(figures))
     sys.stdout.write(f"{time.monotonic() - began:.0f} s\n")
     if len(options.figures) == len(FIGURES):
         about = {"quick": options.quick, "sink": bench.sink.name, "seconds": round(time.monotonic() - began)}
-        sys.stdout.write(f"{write(figures, values, about)}\n")
+        sys.stdout.write(f"{write(figures, about)}\n")
     return 1 if bench.lost or bench.doubled else 0
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__ and __doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="smaller, and one round: about two minutes")
+    parser.add_argument("--quick", action="store_true", help="smaller: about a quarter of the time")
     parser.add_argument("figures", nargs="*", metavar="FIGURE", help=f"only these of {', '.join(FIGURES)}")
     options = parser.parse_args()
     unknown = set(options.figures) - set(FIGURES)

@@ -52,6 +52,16 @@ class Bench:
         self._reconcile(events, [each.event for each in arrivals])
         return arrivals
 
+    def arrivals_of_events_among_others(self, events: Collection[str]) -> list[Arrival]:
+        """Return what arrived of these events, each owed to one endpoint, all of which were settled.
+
+        Others may have arrived, too: of them no delivery may have come twice.
+        """
+        arrivals = self.sink.arrivals(len(events))
+        self.lost += len(set(events) - {each.event for each in arrivals})
+        self.doubled += len(arrivals) - len({each.delivery for each in arrivals})
+        return arrivals
+
     def _reconcile(self, owed: Collection[str], arrived: Sequence[str]) -> None:
         counted = Counter(arrived)
         self.lost += len(set(owed) - set(counted))

@@ -69,7 +69,7 @@ class Load:
     def __init__(self, url: str, key: str) -> None:
         parts = urlsplit(url)
         self._address = (cast(str, parts.hostname), cast(int, parts.port))
-        self._requests = [_request(parts.netloc, key, type_of(number)) for number in range(ENDPOINTS)]
+        self._requests = [request_of(parts.netloc, key, type_of(number)) for number in range(ENDPOINTS)]
         self._idle: deque[Connection] = deque()
         self._is_idle = asyncio.Event()
         self.sent = 0
@@ -135,7 +135,8 @@ class Load:
         self._idle.append(connection)
 
 
-def _request(host: str, key: str, event_type: str) -> bytes:
+def request_of(host: str, key: str, event_type: str) -> bytes:
+    """Return the POST that publishes an event of this type."""
     body = json.dumps({"type": event_type, "data": DATA}).encode()
     head = (
         f"POST /v1/events HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\n"

@@ -104,7 +104,7 @@ def read_costs(result: Mapping[str, Any]) -> Costs:
     rounds = result["figures"]["end_to_end"]["rounds"]
     cost = {part: median(each["cpu_microseconds_per_event"][part] for each in rounds) for part in _PARTS}
     rate = median(each["events_per_second"] for each in rounds)
-    stored_bytes, cores = result["bytes_per_event"], result["machine"]["cores"]
+    stored_bytes, cores = result["figures"]["storage"]["bytes_per_event"], result["machine"]["cores"]
     return Costs(**cost, stored_bytes=stored_bytes, measured_per_second=rate, machine_cores=cores)
 
 

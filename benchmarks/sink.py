@@ -1,8 +1,9 @@
 """A sink for machines without nginx: costs as little as Python allows, answers 200 and logs what came.
 
-    python -m benchmarks.sink PORT LOG
+    python -m benchmarks.sink PORT LOG [FAILING_PATH]
 
-A line of the log is `<unix seconds> <flux-delivery> <webhook-id> <path>`.
+A line of the log is `<unix seconds> <flux-delivery> <webhook-id> <path>`. Below FAILING_PATH it answers 500, and logs
+nothing.
 """
 
 import asyncio
@@ -16,8 +17,10 @@ import uvloop
 FLUSH_SECONDS: Final = 0.05
 
 _OK: Final = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+_FAILED: Final = b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 2\r\n\r\nno"
 _END: Final = b"\r\n\r\n"
 _lines: list[str] = []
+_failing = tuple(f"{path}/".encode() for path in sys.argv[3:])
 
 
 class Sink(asyncio.Protocol):
@@ -37,9 +40,12 @@ class Sink(asyncio.Protocol):
             if len(self._received) < end:
                 return
             self._received = self._received[end:]
+            path = headers.split(b" ", 2)[1]
+            if path.startswith(_failing):
+                self._transport.write(_FAILED)
+                continue
             self._transport.write(_OK)
             delivery, event = _value(headers, b"flux-delivery"), _value(headers, b"webhook-id")
-            path = headers.split(b" ", 2)[1]
             _lines.append(f"{time.time():.3f} {delivery.decode()} {event.decode()} {path.decode()}\n")
 
 

@@ -17,6 +17,9 @@ from flux_dispatch.cli.embedded import free_port
 LAST_LINE_SECONDS: Final = 30
 """When nothing came for so long, no more is expected."""
 
+FAILING: Final = "/failing"
+"""Below this path a sink answers 500, and logs nothing."""
+
 _NGINX: Final = """
 daemon off;
 worker_processes 1;
@@ -33,7 +36,11 @@ http {{
     fastcgi_temp_path {directory}/fastcgi;
     uwsgi_temp_path {directory}/uwsgi;
     scgi_temp_path {directory}/scgi;
-    server {{ listen 127.0.0.1:{port} backlog=4096; location / {{ return 200 ok; }} }}
+    server {{
+        listen 127.0.0.1:{port} backlog=4096;
+        location / {{ return 200 ok; }}
+        location {failing}/ {{ access_log off; return 500 no; }}
+    }}
 }}
 """
 
@@ -104,12 +111,12 @@ def _nginx(directory: Path, port: int) -> tuple[str, list[str]] | None:
         return None
     configuration = directory / "nginx.conf"
     user = "user root;" if os.geteuid() == 0 else ""
-    configuration.write_text(_NGINX.format(directory=directory, port=port, user=user))
+    configuration.write_text(_NGINX.format(directory=directory, port=port, user=user, failing=FAILING))
     return "nginx", [executable, "-p", str(directory), "-c", str(configuration)]
 
 
 def _ours(log: Path, port: int) -> tuple[str, list[str]]:
-    return "built-in", [sys.executable, "-m", "benchmarks.sink", str(port), str(log)]
+    return "built-in", [sys.executable, "-m", "benchmarks.sink", str(port), str(log), FAILING]
 
 
 def _arrival(line: bytes) -> Arrival:

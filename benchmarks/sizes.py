@@ -1,4 +1,4 @@
-"""How much is measured: the whole programme, or the quick one of about two minutes."""
+"""How much is measured: the whole programme, or the quick one, whose rounds are as many but smaller."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -28,6 +28,7 @@ class Sizes:
     fan_out: int
     flood: int
     fairness_seconds: float
+    adversary_seconds: float
 
 
 FULL: Final = Sizes(
@@ -51,10 +52,11 @@ FULL: Final = Sizes(
     fan_out=10_000,
     flood=20_000,
     fairness_seconds=15,
+    adversary_seconds=10,
 )
 
 QUICK: Final = Sizes(
-    rounds=1,
+    rounds=3,
     drained=10_000,
     textbook=600,
     end_to_end_seconds=5,
@@ -74,4 +76,5 @@ QUICK: Final = Sizes(
     fan_out=1_000,
     flood=5_000,
     fairness_seconds=5,
+    adversary_seconds=4,
 )

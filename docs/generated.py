@@ -14,7 +14,7 @@ from typing import Any, Final
 from annotated_types import Ge, Gt, Le
 from pydantic.fields import FieldInfo
 
-from benchmarks.results import as_markdown, costs_as_markdown, newest
+from benchmarks.results import adversary_as_markdown, as_markdown, costs_as_markdown, newest
 from config.settings import PREFIX, Settings
 from flux_dispatch.domain.delivery import OPEN, TRANSITIONS, State
 
@@ -60,6 +60,7 @@ PARTS: Final[Mapping[tuple[str, str], Callable[[], str]]] = {
     ("architecture.md", "ways out"): describe_states,
     ("configuration.md", "settings"): list_settings,
     ("performance.md", "results"): lambda: as_markdown(newest()),
+    ("performance.md", "adversary"): lambda: adversary_as_markdown(newest()),
     ("performance.md", "costs"): lambda: costs_as_markdown(newest()),
 }
 

@@ -22,8 +22,9 @@ def measure(bench: Bench) -> dict[str, Any]:
         }
         for _ in range(rounds)
     ]
+    drains = [{size: _drain(bench, size) for size in SIZES} for _ in range(rounds)]
     return {
-        "drain_per_second_by_message_size": {str(size): [_drain(bench, size) for _ in range(rounds)] for size in SIZES},
+        "drain_per_second_by_message_size": {str(size): [each[size] for each in drains] for size in SIZES},
         "posts_per_second_by_client": [{name: round(rate) for name, rate in each.items()} for each in clients],
     }
 

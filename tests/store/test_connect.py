@@ -161,7 +161,11 @@ async def test_a_server_that_only_reads_is_left_and_found_again(database: AsyncE
         return "ReadOnlySQLTransactionError" in caught.value.cause
 
     await eventually_async(fails, "what is written is refused")
-    assert await trouble_of(hot) == "ReadOnlySQLTransactionError (SQLSTATE 25006)"
+
+    async def is_told() -> bool:
+        return await trouble_of(hot) == "ReadOnlySQLTransactionError (SQLSTATE 25006)"
+
+    await eventually_async(is_told, "the trouble is told by its name")
     await world.do(f"ALTER DATABASE {name} RESET default_transaction_read_only")
     assert await trouble_of(hot) is None
     await asyncio.gather(*(write.rows(hot, {"name": "x"}) for _ in range(3)))

@@ -86,3 +86,16 @@ async def test_a_database_that_is_away_is_missed_at_the_first_time_only(host: Ho
         assert await clock.now() == THEN + timedelta(seconds=ASKED_AGAIN_SECONDS + 1)
         await let_others_run(3)
     assert database.asked == 4
+
+
+async def test_it_is_never_ahead_however_long_connecting_and_the_answer_took(host: Host) -> None:
+    async def connect_and_ask() -> datetime:
+        host.passes(0.4)  # connecting
+        told = THEN + timedelta(seconds=0.4)
+        host.passes(0.1)  # the answer's way
+        return told
+
+    clock = DatabaseClock(connect_and_ask)
+    assert await clock.now() == THEN + timedelta(seconds=0.4)
+    host.passes(10)
+    assert await clock.now() <= THEN + timedelta(seconds=10.5)
