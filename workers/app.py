@@ -6,9 +6,9 @@ from celery.signals import setup_logging
 from config.celeryconfig import celery_settings, forget_foreign_settings
 from config.logs import set_up_logs
 from config.settings import load_settings
-from workers.engine_step import EngineStep
-from workers.redelivery import survive_lost_connections
-from workers.thrift import share_redis_clients
+from workers.bootstep import EngineStep
+from workers.broker_outage import survive_lost_connections
+from workers.redis_client_reuse import share_redis_clients
 
 forget_foreign_settings()
 settings = load_settings()

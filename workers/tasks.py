@@ -12,7 +12,7 @@ from flux_dispatch.domain.errors import CallerError, Unavailable
 from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId
 from flux_dispatch.engine.flow.message_progress import DeliveryResult
 from workers.app import app
-from workers.engine_step import running_engine
+from workers.bootstep import running_engine
 from workers.publication import read_publication
 from workers.refused import keep
 from workers.until_stored import CannotBeStored, Stopped

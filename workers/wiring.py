@@ -44,7 +44,7 @@ from flux_dispatch.store.timing import LEASE_MARGIN, Timing
 from flux_dispatch.store.webhooks import WebhookStore
 from workers.bell import CeleryBell
 from workers.failpoints import arm_from_environment
-from workers.thrift import share_redis_clients
+from workers.redis_client_reuse import share_redis_clients
 
 KEY_CONNECTIONS = 3
 """A key is asked for once in three seconds, by its digest."""

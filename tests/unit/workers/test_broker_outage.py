@@ -11,7 +11,7 @@ from kombu import Exchange, Queue
 from kombu.transport.redis import Channel
 
 from config.celeryconfig import celery_settings
-from workers.redelivery import survive_lost_connections
+from workers.broker_outage import survive_lost_connections
 
 QUEUE = Queue("deliver", Exchange("deliver"), routing_key="deliver")
 
@@ -21,7 +21,7 @@ def app(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Celery]:
     for name in ("QoS", "_queue_bind", "_brpop_read", "_size"):
         monkeypatch.setattr(Channel, name, getattr(Channel, name))
     survive_lost_connections()
-    with Celery("redelivery") as app:
+    with Celery("outage") as app:
         app.config_from_object(celery_settings(redis_url))
         yield app
 

@@ -1,7 +1,4 @@
-"""Makes a message cost a worker less: kombu 5.7 makes a Redis client for each command, which costs more than that does.
-
-One for each pool of connections is enough.
-"""
+"""Keeps one Redis client for each pool of connections, where kombu 5.7 makes one for each command, at some cost."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

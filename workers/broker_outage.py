@@ -27,7 +27,7 @@ from redis.exceptions import ResponseError
 log = structlog.get_logger("flux.worker")
 
 
-class ForgivingQoS(QoS):  # type: ignore[misc]
+class OutageTolerantQoS(QoS):  # type: ignore[misc]
     """Puts back and acknowledges messages as far as Redis lets it, and lets go of them in any case."""
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - kombu has no types
@@ -110,7 +110,7 @@ class ForgivingQoS(QoS):  # type: ignore[misc]
 
 def survive_lost_connections() -> None:
     """Have every Redis channel of this process use it; `QoS` is where kombu lets one choose."""
-    Channel.QoS = ForgivingQoS
+    Channel.QoS = OutageTolerantQoS
     # kombu offers no other place
     Channel._queue_bind = _bind_if_allowed  # noqa: SLF001
     Channel._brpop_read = _read_or_drop  # noqa: SLF001

@@ -6,7 +6,7 @@ import pytest
 from celery import Celery
 from kombu.transport.redis import Channel
 
-from workers.thrift import _shared_client, share_redis_clients
+from workers.redis_client_reuse import _shared_client, share_redis_clients
 
 
 @pytest.fixture
