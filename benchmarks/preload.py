@@ -10,7 +10,7 @@ from benchmarks.payload import DATA, SECRET, TYPE
 from benchmarks.stage import Stage
 from flux_dispatch.domain.event import Event, compose_body, serialised
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, new_id, public_id, uuid_hex
-from flux_dispatch.engine.accept import MOST_IN_ONE_COMMIT
+from flux_dispatch.engine.accept import COMMIT_BATCH_SIZE
 from flux_dispatch.store.accept import EventStore
 from flux_dispatch.store.accounts import AccountStore
 from flux_dispatch.store.timing import Timing
@@ -86,8 +86,8 @@ def store_events(stage: Stage, account: AccountId, count: int, data: dict[str, o
     async def store(database: AsyncEngine) -> list[DeliveryId]:
         events = EventStore(database, Timing(lease=timedelta(seconds=25)))
         deliveries: list[DeliveryId] = []
-        for start in range(0, count, MOST_IN_ONE_COMMIT):
-            batch = [_event(account, number, data) for number in range(start, min(start + MOST_IN_ONE_COMMIT, count))]
+        for start in range(0, count, COMMIT_BATCH_SIZE):
+            batch = [_event(account, number, data) for number in range(start, min(start + COMMIT_BATCH_SIZE, count))]
             stored = await events.add(batch, first_delay=timedelta(0))
             deliveries += [delivery for each in stored if each for delivery in each.deliveries]
         return deliveries

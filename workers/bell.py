@@ -19,8 +19,8 @@ from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId
 from flux_dispatch.engine.flow.batcher import Linger
 from workers.broker_clock import broker_clock
 
-MOST_IN_ONE_MESSAGE: Final = 200
-MOST_IN_BULK: Final = 1000
+MESSAGE_SIZE: Final = 200
+BULK_MESSAGE_SIZE: Final = 1000
 """Of a message in the queue `bulk`: very many are taken in quickly, and wait in the worker then."""
 
 BULK_FROM: Final = 20
@@ -40,10 +40,10 @@ SLOW_IN_A_ROW: Final = 2
 """A broker that takes longer, and again, is as good as away: thousands of rings a second would wait behind it. Once may
 be the first connection of a process, or a busy machine."""
 
-MOST_WAITING: Final = 20_000
+MAX_WAITING: Final = 20_000
 """Rings that wait for the thread; more are handed over, or dropped and found by the planner."""
 
-MOST_IN_CONTROL: Final = 50
+MAX_IN_CONTROL: Final = 50
 """Messages in the queue `control`. Where so many wait, nobody works on them, and the planner would add the same ids
 every few seconds: those are dropped, and rung again when it has become shorter."""
 
@@ -174,14 +174,14 @@ class CeleryBell:
         with self._wanted:
             self._rings.append(ring)
             # the oldest has waited longest
-            left_over = self._rings.popleft() if len(self._rings) > MOST_WAITING else None
+            left_over = self._rings.popleft() if len(self._rings) > MAX_WAITING else None
             self._wanted.notify()
         if left_over:
             self._hand_over(left_over)
 
     def _hand_over(self, left_over: Ring) -> None:
         if not self._is_overrun:
-            log.warning("bell.overrun", waiting=MOST_WAITING, consequence="the oldest do without the broker")
+            log.warning("bell.overrun", waiting=MAX_WAITING, consequence="the oldest do without the broker")
         self._is_overrun = True
         self._fallback(left_over)
 
@@ -200,7 +200,7 @@ class CeleryBell:
             self._wanted.wait_for(lambda: self._rings or self._is_closed.is_set())
             rings = list(self._rings)
             self._rings.clear()
-        if self._is_overrun and len(rings) < MOST_WAITING / 2:
+        if self._is_overrun and len(rings) < MAX_WAITING / 2:
             self._is_overrun = False
         return rings
 
@@ -237,7 +237,7 @@ class CeleryBell:
         now = time.monotonic()
         if now - self._counted_at > COUNT_SECONDS:
             self._in_control, self._counted_at = self._count_waiting("control"), now
-        return self._in_control >= MOST_IN_CONTROL
+        return self._in_control >= MAX_IN_CONTROL
 
     def _publish(self, ring: Ring) -> None:
         self._app.send_task(
@@ -299,7 +299,7 @@ def _join(rings: list[Ring]) -> Ring:
 
 
 def _cut(ring: Ring) -> list[Ring]:
-    most = MOST_IN_BULK if ring.queue == "bulk" else MOST_IN_ONE_MESSAGE
+    most = BULK_MESSAGE_SIZE if ring.queue == "bulk" else MESSAGE_SIZE
     return [
         replace(ring, ids=ring.ids[start : start + most], accounts=ring.accounts[start : start + most])
         for start in range(0, len(ring.ids), most)

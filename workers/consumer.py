@@ -21,7 +21,7 @@ from workers.refused import keep
 EVENT_SECONDS: Final = 0.1
 """How long events wait for others; Celery sends them earlier when there are 24, and otherwise one or two at a time."""
 
-LONGEST_PAUSE_SECONDS: Final = 4
+MAX_PAUSE_SECONDS: Final = 4
 """Between two tries to reach a broker that is away, or that refuses; kombu's would grow to 30."""
 
 FIRST_PAUSE_SECONDS: Final = 0.25
@@ -65,7 +65,7 @@ class FluxConsumer(Consumer):  # type: ignore[misc]
 
     def ensure_connected(self, conn: Any) -> Any:  # noqa: ANN401 - kombu has no types
         """Return the connection when it is made, however long that takes."""
-        conn.ensure_connection = partial(conn.ensure_connection, interval_max=LONGEST_PAUSE_SECONDS)
+        conn.ensure_connection = partial(conn.ensure_connection, interval_max=MAX_PAUSE_SECONDS)
         return super().ensure_connected(conn)
 
     def on_connection_error_before_connected(self, exc: Exception) -> None:
@@ -162,10 +162,10 @@ class FluxConsumer(Consumer):  # type: ignore[misc]
         """Wait before the next try, the longer the more lives of this consumer were short."""
         is_short = time.monotonic() - self._began_at < CALM_SECONDS
         self._short_lives = self._short_lives + 1 if is_short else 0
-        pause = min(FIRST_PAUSE_SECONDS * 2 ** min(self._short_lives, 10), LONGEST_PAUSE_SECONDS) if is_short else 0
+        pause = min(FIRST_PAUSE_SECONDS * 2 ** min(self._short_lives, 10), MAX_PAUSE_SECONDS) if is_short else 0
         if pause and (engine := getattr(self.app, "flux_engine", None)):
             # what it rang for would wait in queues that this worker cannot take from, perhaps no worker can
-            engine.do_without_broker(2 * LONGEST_PAUSE_SECONDS)
+            engine.do_without_broker(2 * MAX_PAUSE_SECONDS)
         until = time.monotonic() + pause
         while time.monotonic() < until:
             state.maybe_shutdown()

@@ -8,11 +8,11 @@ from typing import Any, Final
 from redis.exceptions import RedisError
 
 KEY: Final = "flux.refused"
-MOST_KEPT: Final = 500
+MAX_KEPT: Final = 500
 """The newest; older ones go."""
 
-LONGEST_MESSAGE: Final = 16_384
-"""Characters of a message that are kept: with MOST_KEPT, some 8 MB at most, or 32 where each needs four bytes."""
+MAX_MESSAGE_LENGTH: Final = 16_384
+"""Characters of a message that are kept: with MAX_KEPT, some 8 MB at most, or 32 where each needs four bytes."""
 
 
 def keep(client: Any, *, why: str, message: object, **about: object) -> bool:  # noqa: ANN401 - a Redis client of kombu
@@ -29,12 +29,12 @@ def keep(client: Any, *, why: str, message: object, **about: object) -> bool:  #
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "why": why,
         **{name: str(value)[:255] for name, value in about.items() if value is not None},
-        "is_cut": len(text) > LONGEST_MESSAGE,
-        "message": text[:LONGEST_MESSAGE],
+        "is_cut": len(text) > MAX_MESSAGE_LENGTH,
+        "message": text[:MAX_MESSAGE_LENGTH],
     }
     try:
         with client.pipeline(transaction=False) as pipe:
-            pipe.lpush(KEY, json.dumps(entry)).ltrim(KEY, 0, MOST_KEPT - 1).execute()
+            pipe.lpush(KEY, json.dumps(entry)).ltrim(KEY, 0, MAX_KEPT - 1).execute()
     except (RedisError, OSError):
         return False
     return True

@@ -13,12 +13,12 @@ from flux_dispatch.engine.accept import Accept
 from workers.publication import Publication
 
 FIRST_PAUSE_SECONDS: Final = 0.2
-LONGEST_PAUSE_SECONDS: Final = 5.0
+MAX_PAUSE_SECONDS: Final = 5.0
 
-MOST_TRIES: Final = 12
+MAX_TRIES: Final = 12
 """Of a message that fails for a reason that is not the database's being away, while others are stored: 40 seconds."""
 
-LONGEST_SECONDS: Final = 900.0
+MAX_SECONDS: Final = 900.0
 """The same, while no other is stored in this process: then the trouble may well be the database's."""
 
 log = structlog.get_logger("flux.publish")
@@ -87,12 +87,12 @@ class UntilStored:
                     message = f"It failed {failures.count} times: {type(error).__name__}: {_in_one_line(error)}"
                     raise CannotBeStored(message) from error
             await self._wait(pause, trouble)
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            pause = min(pause * 2, MAX_PAUSE_SECONDS)
 
     def _is_its_own_fault(self, failures: _Failures) -> bool:
-        if failures.count >= MOST_TRIES and self._stored > failures.stored_before:
+        if failures.count >= MAX_TRIES and self._stored > failures.stored_before:
             return True
-        return self._now() - failures.since > LONGEST_SECONDS
+        return self._now() - failures.since > MAX_SECONDS
 
     async def _try(self, publication: Publication) -> Accepted:
         accepted = await self._accept(

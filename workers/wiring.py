@@ -38,7 +38,7 @@ from flux_dispatch.store.deliver import DeliveryStore
 from flux_dispatch.store.fail import FailureStore
 from flux_dispatch.store.keys import KeyStore
 from flux_dispatch.store.plan import PlanStore
-from flux_dispatch.store.reads import LONGEST_READ_SECONDS, Reads
+from flux_dispatch.store.reads import MAX_READ_SECONDS, Reads
 from flux_dispatch.store.session import Generation
 from flux_dispatch.store.timing import LEASE_MARGIN, Timing
 from flux_dispatch.store.webhooks import WebhookStore
@@ -77,7 +77,7 @@ async def open_verbs(settings: Settings, bell: CeleryBell, threads: int) -> Asyn
             longest_post=timedelta(seconds=settings.delivery_timeout),
             endpoint_concurrency=settings.endpoint_concurrency,
             most_waiting=max(threads // 2, 1),
-            most_under_way=max_open_posts(),
+            max_in_flight=max_open_posts(),
         )
         deliveries = DeliveryStore(hot, timing)
         settler = Settler(deliveries, bell, timing.horizon)
@@ -109,7 +109,7 @@ async def api_application(settings: Settings) -> AsyncIterator[web.Application]:
     database, hot = _databases(settings, generation)
     # apart, so that however many lists are asked for, a key is checked and an event accepted at once
     url = settings.need_database_url()
-    reads = open_database(url, plans=Plans.CUSTOM, statement_seconds=LONGEST_READ_SECONDS, generation=generation)
+    reads = open_database(url, plans=Plans.CUSTOM, statement_seconds=MAX_READ_SECONDS, generation=generation)
     keys = open_database(url, pool_size=KEY_CONNECTIONS, generation=generation)
     webhooks = WebhookStore(database)
     yield make_app(

@@ -13,7 +13,7 @@ from benchmarks.figures.drain import drain_stored
 from benchmarks.preload import endpoints, park, subscribe
 from benchmarks.stage import Stage
 from flux_dispatch.domain.finding import BEGINNING, share_out
-from flux_dispatch.engine.plan import MOST_GROUPS, MOST_IN_ONE_LOOK
+from flux_dispatch.engine.plan import LOOK_BATCH_SIZE, MAX_GROUPS
 from flux_dispatch.store.plan import PlanStore
 from flux_dispatch.store.timing import Timing
 
@@ -69,7 +69,7 @@ async def _look_until_nothing_is_due(database: AsyncEngine) -> float:
     began = time.perf_counter()
     while True:
         await plans.peek()
-        groups = await plans.due_groups(retries=True, after=BEGINNING, limit=MOST_GROUPS)
-        if not await plans.wake(share_out(groups, MOST_IN_ONE_LOOK), retries=True):
+        groups = await plans.due_groups(retries=True, after=BEGINNING, limit=MAX_GROUPS)
+        if not await plans.wake(share_out(groups, LOOK_BATCH_SIZE), retries=True):
             return time.perf_counter() - began
         await asyncio.sleep(0)

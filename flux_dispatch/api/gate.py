@@ -30,7 +30,7 @@ AnyHandler = TypeVar("AnyHandler", bound=Handler)
 CACHE_SECONDS: Final = 3.0
 """How long a key is trusted without asking the database: a revocation is felt within this."""
 
-MOST_CACHED: Final = 10_000
+MAX_CACHED: Final = 10_000
 
 ACCOUNT: Final = web.RequestKey("account", AccountId)
 """Where a handler finds the account that the request acts for: `request[ACCOUNT]`."""
@@ -89,7 +89,7 @@ class Gate:
         if found is None:
             self._keys.pop(text, None)
             raise Unauthenticated(_NO_KEY)
-        if len(self._keys) >= MOST_CACHED:
+        if len(self._keys) >= MAX_CACHED:
             self._keys.clear()
         self._keys[text] = (time.monotonic() + CACHE_SECONDS, found)
         return found
@@ -98,7 +98,7 @@ class Gate:
         if self._accounts.get(account, 0.0) < time.monotonic():
             if not await self._exists(account):
                 raise NotFound(f"There is no account {account}.")
-            if len(self._accounts) >= MOST_CACHED:
+            if len(self._accounts) >= MAX_CACHED:
                 self._accounts.clear()
             self._accounts[account] = time.monotonic() + CACHE_SECONDS
         return account

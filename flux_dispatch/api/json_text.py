@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn
 
 from flux_dispatch.domain.errors import InvalidRequest
 
-MOST_NESTED: Final = 100
+MAX_NESTED: Final = 100
 """How deep a body may be nested: Python's own bound moves with the call stack, so what it took in it might not give
 back, and a receiver's parser may stop earlier (the JSON of .NET at 64, of PHP at 512)."""
 
@@ -24,7 +24,7 @@ def parse(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
     """
     with _as_invalid_requests():
         parsed = _DECODER.decode(body.decode("utf-8"))
-    _check_depth(body, [parsed], MOST_NESTED + 1)
+    _check_depth(body, [parsed], MAX_NESTED + 1)
     return parsed
 
 
@@ -43,7 +43,7 @@ def members(body: bytes) -> dict[str, tuple[Any, str]] | None:
             parse(body)
             return None
         found = _take_apart(text, start + 1)
-    _check_depth(body, [value for value, _ in found.values()], MOST_NESTED)
+    _check_depth(body, [value for value, _ in found.values()], MAX_NESTED)
     return found
 
 
@@ -108,7 +108,7 @@ def _after_space(text: str, position: int) -> int:
 
 def _check_depth(body: bytes, level: list[Any], most: int) -> None:
     # counting is cheap, and what opens so few brackets cannot be deep
-    if body.count(b"{") + body.count(b"[") <= MOST_NESTED:
+    if body.count(b"{") + body.count(b"[") <= MAX_NESTED:
         return
     for _ in range(most):
         level = [inner for each in level for inner in _inside(each)]
@@ -140,4 +140,4 @@ def _finite(text: str) -> float:
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 _scan = _DECODER.scan_once  # type: ignore[attr-defined]
 _SPACE = re.compile(r"[ \t\n\r]*")
-_TOO_DEEP = f"The body is nested more than {MOST_NESTED} levels deep."
+_TOO_DEEP = f"The body is nested more than {MAX_NESTED} levels deep."

@@ -16,7 +16,7 @@ from flux_dispatch.domain.ids import AccountId
 from flux_dispatch.store.reads import Page
 
 DEFAULT_LIMIT: Final = 25
-HIGHEST_LIMIT: Final = 100
+MAX_LIMIT: Final = 100
 
 Thing = TypeVar("Thing")
 Readers: TypeAlias = Mapping[str, Callable[[str], Any]]
@@ -95,10 +95,10 @@ def _read(name: str, read: Callable[[str], Any], text: str) -> Any:  # noqa: ANN
 def _limit(text: str | None) -> int:
     if text is None:
         return DEFAULT_LIMIT
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(HIGHEST_LIMIT))):
-        raise _refused(f"limit is a number from 1 to {HIGHEST_LIMIT}.", "limit")
-    if not 1 <= int(text) <= HIGHEST_LIMIT:
-        raise _refused(f"limit is a number from 1 to {HIGHEST_LIMIT}.", "limit")
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MAX_LIMIT))):
+        raise _refused(f"limit is a number from 1 to {MAX_LIMIT}.", "limit")
+    if not 1 <= int(text) <= MAX_LIMIT:
+        raise _refused(f"limit is a number from 1 to {MAX_LIMIT}.", "limit")
     return int(text)
 
 

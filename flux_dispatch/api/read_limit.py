@@ -8,9 +8,9 @@ from typing import Final
 from flux_dispatch.domain.errors import TooManyRequests
 from flux_dispatch.domain.ids import AccountId
 
-MOST_READING: Final = 4
-MOST_WAITING: Final = 32
-LONGEST_WAIT_SECONDS: Final = 2.0
+MAX_READING: Final = 4
+MAX_WAITING: Final = 32
+MAX_WAIT_SECONDS: Final = 2.0
 """As long as a read may take: whoever waits longer stands behind lists that were all given up."""
 
 
@@ -28,7 +28,7 @@ class ReadLimit:
             TooManyRequests: all are taken, and stayed so.
         """
         line = self._lines.setdefault(account, _Line())
-        if line.people >= MOST_READING + MOST_WAITING:
+        if line.people >= MAX_READING + MAX_WAITING:
             raise TooManyRequests(_TOO_MANY)
         line.people += 1
         try:
@@ -45,7 +45,7 @@ class ReadLimit:
 
 class _Line:
     def __init__(self) -> None:
-        self.places = asyncio.Semaphore(MOST_READING)
+        self.places = asyncio.Semaphore(MAX_READING)
         self.people = 0
 
 
@@ -54,12 +54,12 @@ async def _take(places: asyncio.Semaphore) -> None:
         await places.acquire()
         return
     try:
-        async with asyncio.timeout(LONGEST_WAIT_SECONDS):
+        async with asyncio.timeout(MAX_WAIT_SECONDS):
             await places.acquire()
     except TimeoutError:
         raise TooManyRequests(_TOO_MANY) from None
 
 
 _TOO_MANY: Final = (
-    f"This account has {MOST_READING} reads under way, and more waiting. Try again in a second, with fewer at a time."
+    f"This account has {MAX_READING} reads under way, and more waiting. Try again in a second, with fewer at a time."
 )

@@ -11,7 +11,7 @@ from typing import Any, Final
 from flux_dispatch.domain.errors import InvalidRequest
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId
 
-LONGEST_TYPE: Final = 128
+MAX_TYPE_LENGTH: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +54,10 @@ def check_type(text: str, *, param: str = "type") -> str:
     Raises:
         InvalidRequest: it is not one.
     """
-    if len(text) > LONGEST_TYPE or _TYPE.fullmatch(text) is None:
+    if len(text) > MAX_TYPE_LENGTH or _TYPE.fullmatch(text) is None:
         message = (
             f"An event type is words of a-z, A-Z, 0-9, _ and - joined by dots, like order.completed, "
-            f"of at most {LONGEST_TYPE} characters."
+            f"of at most {MAX_TYPE_LENGTH} characters."
         )
         raise InvalidRequest(message, param=param, code="invalid_event_type")
     return text

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias, assert_never
 
 from flux_dispatch.domain.outcome import Accepted, Outcome, Refused, Unanswered
 
-LONGEST_RETRY_AFTER: Final = timedelta(hours=12)
+MAX_RETRY_AFTER: Final = timedelta(hours=12)
 """A receiver may ask for a later retry than the table, but not for one beyond this: it must not park us for ever."""
 
 
@@ -62,7 +62,7 @@ Decision: TypeAlias = Done | RetryAfter | GiveUp
 def decide(outcome: Outcome, attempt: int, table: RetryTable) -> Decision:
     """Say what follows the attempt of this 1-based number.
 
-    The table decides; a Retry-After of the receiver can only make it later, up to `LONGEST_RETRY_AFTER`. A 410 ends it.
+    The table decides; a Retry-After of the receiver can only make it later, up to `MAX_RETRY_AFTER`. A 410 ends it.
     """
     match outcome:
         case Accepted():
@@ -72,7 +72,7 @@ def decide(outcome: Outcome, attempt: int, table: RetryTable) -> Decision:
         case Refused() | Unanswered() if attempt >= table.attempts:
             return GiveUp("attempts_exhausted")
         case Refused(retry_after_seconds=float() as asked):
-            wanted = min(timedelta(seconds=asked), LONGEST_RETRY_AFTER)
+            wanted = min(timedelta(seconds=asked), MAX_RETRY_AFTER)
             return RetryAfter(max(table.delay_before(attempt + 1), wanted))
         case Refused() | Unanswered():
             return RetryAfter(table.delay_before(attempt + 1))

@@ -15,9 +15,9 @@ from typing import Final
 from flux_dispatch.domain.address import Address, AddressPolicy
 from flux_dispatch.domain.errors import InvalidRequest
 
-LONGEST_URL: Final = 2048
-LONGEST_HOST: Final = 253
-HIGHEST_PORT: Final = 65535
+MAX_URL_LENGTH: Final = 2048
+MAX_HOST_LENGTH: Final = 253
+MAX_PORT: Final = 65535
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _LOOPBACK: Final = IPv4Address("127.0.0.1")
@@ -44,8 +44,8 @@ def check_url(text: str, *, require_https: bool, policy: AddressPolicy) -> str:
     Raises:
         InvalidRequest: it is not an absolute http(s) URL that may be reached; the message says what to change.
     """
-    if not 0 < len(text) <= LONGEST_URL:
-        raise _refused(f"A URL has 1 to {LONGEST_URL} characters; this one has {len(text)}.")
+    if not 0 < len(text) <= MAX_URL_LENGTH:
+        raise _refused(f"A URL has 1 to {MAX_URL_LENGTH} characters; this one has {len(text)}.")
     if unseen := _UNSEEN.search(text):
         raise _refused(
             f"The URL has {_named(unseen[0])} at character {unseen.start() + 1}: take it out, or write "
@@ -91,7 +91,7 @@ def _split_port(authority: str) -> tuple[str, str | None]:
         return authority, None
     host, _, port = authority.rpartition(":")
     if _PORT.fullmatch(port) is None:
-        raise _refused(f"The port is written as a number from 1 to {HIGHEST_PORT}, after one colon.")
+        raise _refused(f"The port is written as a number from 1 to {MAX_PORT}, after one colon.")
     return host, port
 
 
@@ -121,8 +121,8 @@ def _checked_host(text: str, policy: AddressPolicy) -> str:
         return host
     if "." not in host or host.endswith(_PRIVATE_SUFFIXES):
         raise _refused(f"{host} is not a public host name.", code="blocked_address")
-    if len(host) > LONGEST_HOST:
-        raise _refused(f"The host is longer than {LONGEST_HOST} characters.")
+    if len(host) > MAX_HOST_LENGTH:
+        raise _refused(f"The host is longer than {MAX_HOST_LENGTH} characters.")
     if not all(_LABEL.fullmatch(label) for label in host.split(".")):
         raise _refused(_NOT_A_NAME)
     return host
@@ -174,7 +174,7 @@ def _checked_port(text: str | None) -> int | None:
     if text is None:
         return None
     port = int(text)
-    if not 0 < port <= HIGHEST_PORT or port in _REFUSED_PORTS:
+    if not 0 < port <= MAX_PORT or port in _REFUSED_PORTS:
         raise _refused(f"Port {port} is not one that webhooks may use.", code="blocked_port")
     return port
 

@@ -8,13 +8,13 @@ from enum import StrEnum
 from typing import Final
 
 from flux_dispatch.domain.errors import InvalidRequest
-from flux_dispatch.domain.event import LONGEST_TYPE
+from flux_dispatch.domain.event import MAX_TYPE_LENGTH
 from flux_dispatch.domain.ids import AccountId, WebhookId
 
-MOST_PATTERNS: Final = 100
-MOST_HEADERS: Final = 20
-LONGEST_HEADER: Final = 4096
-LONGEST_DESCRIPTION: Final = 500
+MAX_PATTERNS: Final = 100
+MAX_HEADERS: Final = 20
+MAX_HEADER_LENGTH: Final = 4096
+MAX_DESCRIPTION_LENGTH: Final = 500
 
 
 class Status(StrEnum):
@@ -65,11 +65,11 @@ def check_patterns(patterns: Sequence[str]) -> tuple[str, ...]:
     Raises:
         InvalidRequest: there are none, too many, or one that is no pattern.
     """
-    if not 0 < len(patterns) <= MOST_PATTERNS:
-        message = f"Name 1 to {MOST_PATTERNS} event types, or * for all."
+    if not 0 < len(patterns) <= MAX_PATTERNS:
+        message = f"Name 1 to {MAX_PATTERNS} event types, or * for all."
         raise InvalidRequest(message, param="events")
     for index, pattern in enumerate(patterns):
-        if len(pattern) > LONGEST_TYPE or _PATTERN.fullmatch(pattern) is None:
+        if len(pattern) > MAX_TYPE_LENGTH or _PATTERN.fullmatch(pattern) is None:
             message = f"{pattern[:60]!r} is not an event type: write order.completed, order.* or *."
             raise InvalidRequest(message, param=f"events[{index}]", code="invalid_event_type")
     return tuple(dict.fromkeys(patterns))
@@ -81,8 +81,8 @@ def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
     Raises:
         InvalidRequest: too many, too long, not a header (RFC 9110, 5.6.2 and 5.5), or one that is ours to set.
     """
-    if len(headers) > MOST_HEADERS:
-        message = f"At most {MOST_HEADERS} headers."
+    if len(headers) > MAX_HEADERS:
+        message = f"At most {MAX_HEADERS} headers."
         raise InvalidRequest(message, param="headers")
     for name, value in headers.items():
         _check_header(name, value)
@@ -98,8 +98,8 @@ def check_description(text: str) -> str:
     Raises:
         InvalidRequest: it is too long or holds a NUL character, which the database refuses.
     """
-    if len(text) > LONGEST_DESCRIPTION or "\0" in text or not _encodes(text):
-        message = f"A description is at most {LONGEST_DESCRIPTION} characters of text."
+    if len(text) > MAX_DESCRIPTION_LENGTH or "\0" in text or not _encodes(text):
+        message = f"A description is at most {MAX_DESCRIPTION_LENGTH} characters of text."
         raise InvalidRequest(message, param="description")
     return text
 
@@ -112,8 +112,10 @@ def _check_header(name: str, value: str) -> None:
     if name.lower() in _OURS or name.lower().startswith(_OUR_PREFIXES):
         message = f"The header {name} is set by Flux Dispatch or by HTTP itself; choose another name."
         raise InvalidRequest(message, param=param)
-    if len(name) + len(value) > LONGEST_HEADER or _VALUE.fullmatch(value) is None:
-        message = f"The value of {name} must be visible ASCII, with name and value at most {LONGEST_HEADER} characters."
+    if len(name) + len(value) > MAX_HEADER_LENGTH or _VALUE.fullmatch(value) is None:
+        message = (
+            f"The value of {name} must be visible ASCII, with name and value at most {MAX_HEADER_LENGTH} characters."
+        )
         raise InvalidRequest(message, param=param)
 
 

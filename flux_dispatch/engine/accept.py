@@ -21,8 +21,8 @@ from flux_dispatch.engine.flow import failpoint
 from flux_dispatch.engine.flow.batcher import BatchedCall, Call, InTurn, Linger
 from flux_dispatch.engine.flow.fan_out_estimate import FanOutEstimate
 
-MOST_IN_ONE_COMMIT: Final = 200
-MOST_DELIVERIES: Final = 2000
+COMMIT_BATCH_SIZE: Final = 200
+MAX_DELIVERIES: Final = 2000
 """How many deliveries the events of one commit may be expected to make: a commit of very many keeps others waiting."""
 
 HEAVY_FROM: Final = 100
@@ -31,7 +31,7 @@ HEAVY_FROM: Final = 100
 LINGER: Final = Linger(0, 0.0001, 0.002)
 """Who publishes alone does not wait; where many do, two milliseconds save each of them much of what a commit costs."""
 
-LONGEST_IDEMPOTENCY_KEY: Final = 255
+MAX_IDEMPOTENCY_KEY_LENGTH: Final = 255
 
 
 class Events(Protocol):
@@ -112,9 +112,9 @@ class Accept:
 
     def _grouped(self, lanes: int) -> BatchedCall[Event, Stored | None]:
         queue = InTurn[Call[Event, Stored | None]](
-            lambda call: call[0].account, lambda call: self._expected.deliveries_of(call[0]), MOST_DELIVERIES
+            lambda call: call[0].account, lambda call: self._expected.deliveries_of(call[0]), MAX_DELIVERIES
         )
-        return BatchedCall(self._commit, most=MOST_IN_ONE_COMMIT, lanes=lanes, linger=LINGER, queue=queue)
+        return BatchedCall(self._commit, most=COMMIT_BATCH_SIZE, lanes=lanes, linger=LINGER, queue=queue)
 
     async def _commit(self, events: list[Event]) -> list[Stored | None]:
         failpoint.reach("before_accept")
@@ -160,9 +160,9 @@ def _check_key(key: object) -> None:
     if key is None:
         return
     if not isinstance(key, str) or not (
-        0 < len(key) <= LONGEST_IDEMPOTENCY_KEY and key.isascii() and key.isprintable()
+        0 < len(key) <= MAX_IDEMPOTENCY_KEY_LENGTH and key.isascii() and key.isprintable()
     ):
-        message = f"An idempotency key is 1 to {LONGEST_IDEMPOTENCY_KEY} printable ASCII characters."
+        message = f"An idempotency key is 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} printable ASCII characters."
         raise InvalidRequest(message, param="Idempotency-Key", code="invalid_idempotency_key")
 
 

@@ -6,7 +6,7 @@ import structlog
 
 from flux_dispatch.domain.webhook import Cleared
 
-MOST_IN_ONE_LOOK: Final = 500
+LOOK_BATCH_SIZE: Final = 500
 """A few tens of milliseconds of PostgreSQL's time, in one transaction."""
 
 IDLE_SECONDS: Final = 5.0
@@ -39,7 +39,7 @@ class Cancel:
         Raises:
             Unavailable: the database is away.
         """
-        cleared = await self._webhooks.clear_one(limit=MOST_IN_ONE_LOOK)
+        cleared = await self._webhooks.clear_one(limit=LOOK_BATCH_SIZE)
         if cleared is None:
             return IDLE_SECONDS
         if cleared.canceled:

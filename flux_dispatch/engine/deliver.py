@@ -65,14 +65,14 @@ class Rules:
     """What an operator decides about delivering.
 
     `longest_post` bounds one POST; `most_waiting` is how many messages may wait for their answers at once, and
-    `most_under_way` how many POSTs this process has sockets for.
+    `max_in_flight` how many POSTs this process has sockets for.
     """
 
     table: RetryTable
     longest_post: timedelta
     endpoint_concurrency: int
     most_waiting: int
-    most_under_way: int
+    max_in_flight: int
 
 
 @dataclass(slots=True)
@@ -102,7 +102,7 @@ class Deliver:
         self._rules = rules
         self._bell = bell
         self._bulkhead = Bulkhead(rules.endpoint_concurrency)
-        self._executor = AttemptExecutor[_Work](self._attempt, rules.most_under_way)
+        self._executor = AttemptExecutor[_Work](self._attempt, rules.max_in_flight)
         self._claimer = Claimer(self._claim, self._begin, self._executor.capacity)
         self._parked = parked.Parked(deliveries, self._bulkhead, self._executor.capacity, self._begin)
         self._executor.on_capacity = self._on_capacity

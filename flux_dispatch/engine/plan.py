@@ -15,25 +15,25 @@ from flux_dispatch.domain.outcome import Attempt, ErrorClass, Unanswered
 from flux_dispatch.domain.retry import RetryTable, decide
 from flux_dispatch.engine.flow.settler import Settler
 
-LONGEST_SLEEP_SECONDS: Final = 5.0
-SHORTEST_SLEEP_SECONDS: Final = 0.05
+MAX_SLEEP_SECONDS: Final = 5.0
+MIN_SLEEP_SECONDS: Final = 0.05
 BUSY_SLEEP_SECONDS: Final = 0.25
 """The pause while messages wait in the broker, or while all that is due waits in this worker: there is no hurry."""
 
 PARKED_SLEEP_SECONDS: Final = 0.25
 """The pause while deliveries wait for places of their webhooks."""
 
-MOST_IN_ONE_LOOK: Final = 250
+LOOK_BATCH_SIZE: Final = 250
 """A look at many would keep the loop, and whoever is being sent to, waiting. This much every 50 milliseconds is 5,000 a
 second, by each worker."""
 
-MOST_WHILE_BUSY: Final = 100
+MAX_WHILE_BUSY: Final = 100
 """While messages wait in the broker: enough for whoever has a few, and no food for the backlog of whoever has many."""
 
-MOST_GROUPS: Final = 250
+MAX_GROUPS: Final = 250
 """How many pairs of second and account one look goes through."""
 
-MOST_IN_ONE_PAGE: Final = 2000
+PAGE_SIZE: Final = 2000
 """How many deliveries one look goes through in search of those that a dead worker left among what waits."""
 
 BACKLOG_MESSAGES: Final = 50
@@ -189,7 +189,7 @@ class Plan:
         self._begin_next_look(next_due)
         if next_due.has_fan_outs:
             await self._fan_out()
-            pauses.append(SHORTEST_SLEEP_SECONDS)
+            pauses.append(MIN_SLEEP_SECONDS)
         if next_due.has_parked:
             await self._delivering.take_up_parked()
             pauses.append(PARKED_SLEEP_SECONDS)
@@ -200,19 +200,19 @@ class Plan:
     async def _look_at(self, lane: _Lane, next_due: NextDue) -> float:
         first = next_due.of(retries=lane.retries)
         if first is None:
-            return LONGEST_SLEEP_SECONDS
+            return MAX_SLEEP_SECONDS
         if first > next_due.now:
-            return min(max((first - next_due.now).total_seconds(), SHORTEST_SLEEP_SECONDS), LONGEST_SLEEP_SECONDS)
+            return min(max((first - next_due.now).total_seconds(), MIN_SLEEP_SECONDS), MAX_SLEEP_SECONDS)
         is_busy = await self._bell.waiting_messages(retries=lane.retries) >= BACKLOG_MESSAGES
-        found = await self._wake_next(lane, MOST_WHILE_BUSY if is_busy else MOST_IN_ONE_LOOK)
-        return BUSY_SLEEP_SECONDS if is_busy or not found else SHORTEST_SLEEP_SECONDS
+        found = await self._wake_next(lane, MAX_WHILE_BUSY if is_busy else LOOK_BATCH_SIZE)
+        return BUSY_SLEEP_SECONDS if is_busy or not found else MIN_SLEEP_SECONDS
 
     async def _wake_next(self, lane: _Lane, most: int) -> int:
         """Look at the next groups, in turns of their accounts, but not at those of which enough waits here."""
         held = set(self._delivering.accounts_with_many(HELD_FROM, retries=lane.retries))
         after = lane.after or replace(BEGINNING, second=lane.since)
-        groups = await self._deliveries.due_groups(retries=lane.retries, after=after, limit=MOST_GROUPS)
-        lane.after = groups[-1] if len(groups) == MOST_GROUPS else None
+        groups = await self._deliveries.due_groups(retries=lane.retries, after=after, limit=MAX_GROUPS)
+        lane.after = groups[-1] if len(groups) == MAX_GROUPS else None
         found = []
         if shares := share_out([group for group in groups if group.account not in held], most):
             found = await self._deliveries.wake(shares, retries=lane.retries)
@@ -224,9 +224,7 @@ class Plan:
     async def _wake_stranded(self, lane: _Lane) -> list[Found]:
         """Look for what dead workers left behind, page by page through all that is due."""
         after = lane.page or (replace(BEGINNING, second=lane.since), _FIRST_DELIVERY)
-        found, lane.page = await self._deliveries.wake_stranded(
-            retries=lane.retries, after=after, limit=MOST_IN_ONE_PAGE
-        )
+        found, lane.page = await self._deliveries.wake_stranded(retries=lane.retries, after=after, limit=PAGE_SIZE)
         return found
 
     def _begin_next_look(self, next_due: NextDue) -> None:

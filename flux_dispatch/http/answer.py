@@ -11,11 +11,11 @@ from typing import Final
 
 from flux_dispatch.http.chunks import Chunks
 
-MOST_BYTES_READ: Final = 65_536
+MAX_BYTES_READ: Final = 65_536
 """Of the head, of interim answers, and of the body, each: a body that ends within this leaves its connection usable."""
 
-LONGEST_EXCERPT: Final = 1024
-HIGHEST_STATUS: Final = 599
+MAX_EXCERPT_LENGTH: Final = 1024
+MAX_STATUS: Final = 599
 
 
 class NotHttp(Exception):
@@ -120,13 +120,13 @@ class Answer:
                 self.status = _final_status(self._line)
             end = _end_of_head(received, self._head_at)
             if self.status:
-                if end or len(received) > MOST_BYTES_READ:
-                    self._read_head(received, end if end <= MOST_BYTES_READ else 0)
+                if end or len(received) > MAX_BYTES_READ:
+                    self._read_head(received, end if end <= MAX_BYTES_READ else 0)
                 else:
                     self._keep_head(received)
                 return
             # an interim answer (RFC 9110, 15.2) is waited through, but not without bound
-            if self._interim_bytes + (end or len(received)) > MOST_BYTES_READ:
+            if self._interim_bytes + (end or len(received)) > MAX_BYTES_READ:
                 message = "Nothing but interim answers (1xx) came."
                 raise NotHttp(message)
             if not end:
@@ -137,13 +137,13 @@ class Answer:
 
     def _keep_head(self, received: bytes) -> None:
         self._kept = received
-        self._head_at = max(self._head_at, len(received) - len(_LONGEST_END) + 1)
+        self._head_at = max(self._head_at, len(received) - len(_MAX_END) + 1)
 
     def _read_head(self, received: bytes, end: int) -> None:
         self._kept = b""
         if not end:
             self._read_fields(received)
-            self._finish(f"its head is longer than {MOST_BYTES_READ} bytes")
+            self._finish(f"its head is longer than {MAX_BYTES_READ} bytes")
             return
         if _CLEAN_HEAD.fullmatch(self._read_fields(received[:end])):
             self._choose_framing()
@@ -152,7 +152,7 @@ class Answer:
         self.has_head = True
         rest = received[end:]
         if self.note:
-            self._text = rest[:LONGEST_EXCERPT]
+            self._text = rest[:MAX_EXCERPT_LENGTH]
             self._finish()
         elif rest or self._announced == 0:
             self._take_body(rest)
@@ -186,7 +186,7 @@ class Answer:
         elif lengths is not None:
             if _LENGTH.fullmatch(lengths):
                 self._announced = int(lengths)
-                self.is_whole = self._announced <= MOST_BYTES_READ
+                self.is_whole = self._announced <= MAX_BYTES_READ
             else:
                 self.note = "its length is given twice, or is not a number"
         else:
@@ -216,7 +216,7 @@ class Answer:
             self._add_text(data)
         else:
             self._add_text(data)
-        if self._body_bytes >= MOST_BYTES_READ and not self.is_over:
+        if self._body_bytes >= MAX_BYTES_READ and not self.is_over:
             self.is_whole = False
             self.is_over = True
 
@@ -228,8 +228,8 @@ class Answer:
             self._finish("it sent more than it announced" if chunks.rest else "")
 
     def _add_text(self, data: bytes) -> None:
-        if len(self._text) < LONGEST_EXCERPT:
-            self._text += data[: LONGEST_EXCERPT - len(self._text)]
+        if len(self._text) < MAX_EXCERPT_LENGTH:
+            self._text += data[: MAX_EXCERPT_LENGTH - len(self._text)]
 
     def _finish(self, note: str = "") -> None:
         self.note = self.note or note
@@ -243,7 +243,7 @@ def _status_line(received: bytes) -> re.Match[bytes] | None:
         line, is_possible = _STATUS_LINE.match(received), False
     else:
         line, is_possible = None, received[: len(_PROTOCOL)] == _PROTOCOL[: len(received)]
-    if line is None and (not is_possible or len(received) > MOST_BYTES_READ):
+    if line is None and (not is_possible or len(received) > MAX_BYTES_READ):
         message = "What came is not an HTTP/1 answer."
         raise NotHttp(message)
     return line
@@ -252,7 +252,7 @@ def _status_line(received: bytes) -> re.Match[bytes] | None:
 def _final_status(line: re.Match[bytes]) -> int:
     """Return the status of a final answer, 0 for an interim one."""
     status = int(line[2])
-    if not HTTPStatus.CONTINUE <= status <= HIGHEST_STATUS:
+    if not HTTPStatus.CONTINUE <= status <= MAX_STATUS:
         message = f"The status {status} is not one of HTTP."
         raise NotHttp(message)
     return 0 if status < HTTPStatus.OK and status != HTTPStatus.SWITCHING_PROTOCOLS else status
@@ -273,7 +273,7 @@ def _shown(body: bytes) -> str:
 
 
 _PROTOCOL = b"HTTP/1."
-_LONGEST_END = b"\n\r\n"
+_MAX_END = b"\n\r\n"
 _BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _BODILESS = frozenset({HTTPStatus.SWITCHING_PROTOCOLS, HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 _STATUS_LINE = re.compile(rb"HTTP/1\.([0-9]) ([0-9]{3})(?: [^\n]*)?\r?\n")

@@ -4,7 +4,7 @@ import re
 from enum import Enum, auto
 from typing import Final
 
-LONGEST_LINE: Final = 4096
+MAX_LINE_LENGTH: Final = 4096
 """Of a chunk's size with its extensions, in bytes."""
 
 
@@ -41,8 +41,8 @@ class Chunks:
             end = received.find(b"\n", position)
             if end < 0:
                 # what can no longer become a line is a fault now: nobody should wait for its end
-                start = received[position : position + LONGEST_LINE + 1]
-                self.is_broken = len(start) > LONGEST_LINE or _BEGINNINGS[self._place].fullmatch(start) is None
+                start = received[position : position + MAX_LINE_LENGTH + 1]
+                self.is_broken = len(start) > MAX_LINE_LENGTH or _BEGINNINGS[self._place].fullmatch(start) is None
                 break
             self._take_line(received[position:end].removesuffix(b"\r"))
             position = end + 1

@@ -14,7 +14,7 @@ from flux_dispatch.http.connection import PostConnection
 from flux_dispatch.http.idle import IdleConnections
 from flux_dispatch.http.target import Target
 
-MOST_IDLE: Final = 4096
+MAX_IDLE: Final = 4096
 
 
 class PostConnector(TCPConnector):
@@ -37,7 +37,7 @@ class PostClient:
         most_idle: how many connections are kept between POSTs.
     """
 
-    def __init__(self, connector: PostConnector, most_idle: int = MOST_IDLE) -> None:
+    def __init__(self, connector: PostConnector, most_idle: int = MAX_IDLE) -> None:
         self._connector = connector
         self._loop = asyncio.get_running_loop()
         self._idle = IdleConnections(most_idle)

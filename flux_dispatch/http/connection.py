@@ -8,12 +8,12 @@ from typing import Any, Final, cast
 
 from aiohttp.connector import Connection as Lease
 
-from flux_dispatch.http.answer import MOST_BYTES_READ, Answer, NotHttp
+from flux_dispatch.http.answer import MAX_BYTES_READ, Answer, NotHttp
 
-LONGEST_COPIED: Final = 16_384
+MAX_COPIED_LENGTH: Final = 16_384
 """A longer body is not copied to stand behind its head."""
 
-LONGEST_PIECE: Final = 131_072
+MAX_PIECE_LENGTH: Final = 131_072
 """A longer body is written in pieces of this, with a look at what came in between."""
 
 
@@ -54,9 +54,9 @@ class PostConnection(asyncio.Protocol):
         if self._is_lost or self.transport is None:
             self._end(is_clean=True)
         if not self._done.done() and self.transport is not None:
-            if len(body) <= LONGEST_COPIED:
+            if len(body) <= MAX_COPIED_LENGTH:
                 self.transport.write(head + body)
-            elif len(body) <= LONGEST_PIECE:
+            elif len(body) <= MAX_PIECE_LENGTH:
                 self.transport.writelines((head, body))
             else:
                 await self._write_in_pieces(self.transport, head, body, self._done)
@@ -100,7 +100,7 @@ class PostConnection(asyncio.Protocol):
             self._feed(data)
             return
         self._early += data
-        if self.transport is not None and (self._was_used or len(self._early) > MOST_BYTES_READ):
+        if self.transport is not None and (self._was_used or len(self._early) > MAX_BYTES_READ):
             self.transport.abort()
 
     def eof_received(self) -> None:
@@ -202,8 +202,8 @@ class PostConnection(asyncio.Protocol):
         transport.write(head)
         rest = memoryview(body)
         while rest and not done.done():
-            transport.write(rest[:LONGEST_PIECE])
-            rest = rest[LONGEST_PIECE:]
+            transport.write(rest[:MAX_PIECE_LENGTH])
+            rest = rest[MAX_PIECE_LENGTH:]
             if self._is_paused:
                 self._resumed = self._loop.create_future()
                 await self._resumed
@@ -217,5 +217,5 @@ class PostConnection(asyncio.Protocol):
             return
         plug: Any = transport.get_extra_info("socket")
         with suppress(OSError, ValueError):
-            while self._is_waiting and (data := os.read(plug.fileno(), MOST_BYTES_READ)):
+            while self._is_waiting and (data := os.read(plug.fileno(), MAX_BYTES_READ)):
                 self._feed(data)

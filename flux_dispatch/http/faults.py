@@ -12,7 +12,7 @@ from flux_dispatch.http.answer import NotHttp
 from flux_dispatch.http.guard import BlockedAddress
 from flux_dispatch.http.routes import leads_anywhere
 
-LONGEST_DETAIL: Final = 300
+MAX_DETAIL_LENGTH: Final = 300
 
 OURS: Final = frozenset(
     {
@@ -39,9 +39,9 @@ _DNS_NO_MEMORY: Final = 15
 def fault(error: Exception) -> Unanswered | Unsent:
     """Return the outcome of a POST that ended in this error."""
     if isinstance(error, aiohttp.ClientConnectorError) and (lack := _lack(error)):
-        return Unsent(lack[:LONGEST_DETAIL])
+        return Unsent(lack[:MAX_DETAIL_LENGTH])
     kind = _class_of(error)
-    return Unanswered(kind, _DETAILS.get(kind) or (str(error) or type(error).__name__)[:LONGEST_DETAIL])
+    return Unanswered(kind, _DETAILS.get(kind) or (str(error) or type(error).__name__)[:MAX_DETAIL_LENGTH])
 
 
 def _lack(error: aiohttp.ClientConnectorError) -> str:

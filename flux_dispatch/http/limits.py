@@ -3,7 +3,7 @@
 import resource
 from typing import Final
 
-MOST_RESERVED: Final = 256
+MAX_RESERVED: Final = 256
 """Files for everything but POSTs: the database, Redis, name servers, logs."""
 
 UNLIMITED: Final = 1_048_576
@@ -26,4 +26,4 @@ def max_idle_connections() -> int:
 def _files_for_posts() -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     granted = UNLIMITED if soft == resource.RLIM_INFINITY else soft
-    return granted - min(granted // 8, MOST_RESERVED)
+    return granted - min(granted // 8, MAX_RESERVED)

@@ -19,7 +19,7 @@ from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter
 from flux_dispatch.store.connect import HotStatement
 from flux_dispatch.store.timing import Timing
 
-MOST_BYTES_IN_ONE_CLAIM: Final = 16 * 2**20
+MAX_BYTES_IN_ONE_CLAIM: Final = 16 * 2**20
 """Of bodies, each counted once, however many webhooks its event goes to; the first one is claimed whatever it weighs.
 """
 
@@ -196,7 +196,7 @@ class DeliveryStore:
             "token": token,
             "slack": self._timing.slack,
             "lease": self._timing.lease,
-            "most_bytes": MOST_BYTES_IN_ONE_CLAIM,
+            "most_bytes": MAX_BYTES_IN_ONE_CLAIM,
         }
         return self._leased(await _CLAIM.rows(self._database, parameters), token)
 
@@ -215,7 +215,7 @@ class DeliveryStore:
             "to": target(Move.CLAIM),
             "token": token,
             "lease": self._timing.lease,
-            "most_bytes": MOST_BYTES_IN_ONE_CLAIM,
+            "most_bytes": MAX_BYTES_IN_ONE_CLAIM,
         }
         return self._leased(await _CLAIM_PARKED.rows(self._database, parameters), token)
 

@@ -20,7 +20,7 @@ from flux_dispatch.store.webhooks import webhook_of
 EVENT_STATUSES: Final = ("pending", "delivered", "failed", "canceled", "unmatched")
 """What the deliveries of an event may make of it."""
 
-LONGEST_READ_SECONDS: Final = 2
+MAX_READ_SECONDS: Final = 2
 """After this PostgreSQL gives a read up: a list that is hard to find must not take the time of everything else."""
 
 _WEBHOOKS = """
@@ -123,7 +123,7 @@ class Reads:
     """Reads of one account's things; whatever belongs to another account is not there.
 
     Args:
-        database: one that gives a statement up after LONGEST_READ_SECONDS.
+        database: one that gives a statement up after MAX_READ_SECONDS.
     """
 
     def __init__(self, database: AsyncEngine) -> None:
@@ -271,6 +271,6 @@ _GIVEN_UP: Final = "57014"
 """The SQLSTATE of a statement that was canceled, here because its time was over."""
 
 _TOO_SLOW: Final = (
-    f"This list could not be put together within {LONGEST_READ_SECONDS} seconds. Narrow it: with created_after and "
+    f"This list could not be put together within {MAX_READ_SECONDS} seconds. Narrow it: with created_after and "
     "created_before where the list knows them, or by fewer or other filters."
 )

@@ -17,7 +17,7 @@ CLAIM_SLACK: Final = timedelta(seconds=1)
 LEASE_MARGIN: Final = timedelta(seconds=10)
 """What a lease is longer than the longest POST: waiting for a turn, settling, a pause of the database."""
 
-MOST_RESCUES: Final = 3
+MAX_RESCUES: Final = 3
 """How many workers may die over one attempt before it counts as failed."""
 
 RESCUE_SPREAD: Final = timedelta(seconds=2)
@@ -33,7 +33,7 @@ class Timing:
     horizon: timedelta = HORIZON
     grace: timedelta = GRACE
     slack: timedelta = CLAIM_SLACK
-    most_rescues: int = MOST_RESCUES
+    most_rescues: int = MAX_RESCUES
     rescue_spread: timedelta = RESCUE_SPREAD
 
     def wake_after(self, delay: timedelta) -> timedelta:

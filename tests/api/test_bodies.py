@@ -82,7 +82,7 @@ async def test_a_value_of_the_wrong_type_is_refused(ours: Caller, world: World) 
 
 
 async def test_data_may_be_nested_to_a_known_depth(ours: Caller, world: World) -> None:
-    inside = json_text.MOST_NESTED - 1
+    inside = json_text.MAX_NESTED - 1
     deepest = {"type": "a", "data": _nested(inside)}
     answer = await ours.http.post("/v1/events", json=deepest)
     assert (answer.status_code, answer.json()["data"]) == (202, deepest["data"])

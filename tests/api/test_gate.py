@@ -78,7 +78,7 @@ async def test_a_key_is_remembered_for_a_while(
 
 
 async def test_the_memory_of_keys_is_bounded(ours: Caller, theirs: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "MOST_CACHED", 1)
+    monkeypatch.setattr(gate, "MAX_CACHED", 1)
     for caller in (ours, theirs, ours):
         assert (await caller.http.get("/v1/events")).status_code == 200
 

@@ -31,10 +31,10 @@ async def test_an_account_that_reads_very_much_keeps_nobody_else_waiting(
         async with calling(api, database) as newcomer:
             await newcomer.event()
         assert monotonic() - started < 1
-        assert await world.scalar(_WAITING) == read_limit.MOST_READING
+        assert await world.scalar(_WAITING) == read_limit.MAX_READING
         await blocking.execute(text("ROLLBACK"))
     answers = await asyncio.gather(*reads)
-    most = read_limit.MOST_READING + read_limit.MOST_WAITING
+    most = read_limit.MAX_READING + read_limit.MAX_WAITING
     assert Counter(each.status_code for each in answers) == {200: most, 429: READS - most}
     for each in answers:
         if each.status_code == httpx.codes.TOO_MANY_REQUESTS:
@@ -48,7 +48,7 @@ async def test_a_read_that_takes_too_long_is_given_up_and_whoever_waited_is_told
     async with database.connect() as blocking:
         await blocking.execute(text("BEGIN"))
         await blocking.execute(text("LOCK TABLE alerts"))
-        reads = [asyncio.create_task(ours.http.get("/v1/alerts")) for _ in range(read_limit.MOST_READING + 1)]
+        reads = [asyncio.create_task(ours.http.get("/v1/alerts")) for _ in range(read_limit.MAX_READING + 1)]
         await eventually_async(lambda: _is_busy(world), "as many read as may")
         answers = await asyncio.gather(*reads)
         await blocking.execute(text("ROLLBACK"))
@@ -60,4 +60,4 @@ async def test_a_read_that_takes_too_long_is_given_up_and_whoever_waited_is_told
 
 
 async def _is_busy(world: World) -> bool:
-    return bool(await world.scalar(_WAITING) == read_limit.MOST_READING)
+    return bool(await world.scalar(_WAITING) == read_limit.MAX_READING)

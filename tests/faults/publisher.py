@@ -15,7 +15,7 @@ import httpx
 from tests.waiting import eventually
 
 TIMEOUT_SECONDS = 8.0
-LONGEST_TURN_SECONDS = 3.0
+MAX_TURN_SECONDS = 3.0
 """How long an event waits for its turn; while a worker is dead, its turn does not come."""
 
 
@@ -92,4 +92,4 @@ class Publisher:
 
     def _wait_for_turn(self) -> None:
         with suppress(AssertionError):
-            eventually(lambda: self._stop.is_set() or self.is_my_turn(), "it is my turn", LONGEST_TURN_SECONDS)
+            eventually(lambda: self._stop.is_set() or self.is_my_turn(), "it is my turn", MAX_TURN_SECONDS)

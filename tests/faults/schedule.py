@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
-from flux_dispatch.engine.plan import LONGEST_SLEEP_SECONDS
+from flux_dispatch.engine.plan import MAX_SLEEP_SECONDS
 from tests.faults.ground import GRACE_SECONDS, LEASE_SECONDS
 from tests.faults.record import DELAYS, Owed, Record
 from tests.receiver import Request
 
-AFTER_A_FAULT_SECONDS = LEASE_SECONDS + LONGEST_SLEEP_SECONDS + GRACE_SECONDS
+AFTER_A_FAULT_SECONDS = LEASE_SECONDS + MAX_SLEEP_SECONDS + GRACE_SECONDS
 """What may pass from the due time or, if that is later, the end of the fault: a dead worker's lease runs out, the
 planner looks again, and the ring is lost once more."""
 

@@ -9,7 +9,7 @@ from flux_dispatch.domain.claim import Claim, Release, Settlement
 from flux_dispatch.domain.ids import DeliveryId
 from flux_dispatch.domain.outcome import Accepted, Attempt, Refused
 from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter, RetryTable, decide
-from flux_dispatch.store.deliver import MOST_BYTES_IN_ONE_CLAIM, DeliveryStore
+from flux_dispatch.store.deliver import MAX_BYTES_IN_ONE_CLAIM, DeliveryStore
 from tests.store.world import SECRET, TIMING, World, event
 
 DEFAULT_TABLE = RetryTable.from_seconds([0, 60, 300, 1800, 7200])
@@ -177,12 +177,12 @@ async def test_a_claim_takes_no_more_once_its_bodies_weigh_enough_and_leaves_the
     account = await world.account()
     for _ in range(2):
         await world.webhook(account, "*")
-    big = {"blob": "x" * (MOST_BYTES_IN_ONE_CLAIM // 4)}
+    big = {"blob": "x" * (MAX_BYTES_IN_ONE_CLAIM // 4)}
     stored = await world.publish(*(event(account, data=big) for _ in range(6)))
     wanted = [each for one in stored for each in one.deliveries]
     lease = await store.claim(wanted)
     assert lease is not None
-    assert sum(claim.bytes_held for claim in lease.claims) <= MOST_BYTES_IN_ONE_CLAIM * 5 // 4
+    assert sum(claim.bytes_held for claim in lease.claims) <= MAX_BYTES_IN_ONE_CLAIM * 5 // 4
     assert len(lease.claims) >= 6, "both deliveries of an event, whose body weighs once"
     assert {claim.delivery for claim in lease.claims} | set(lease.left_out) == set(wanted)
     for each in lease.left_out:
@@ -196,7 +196,7 @@ async def test_a_claim_takes_no_more_once_its_bodies_weigh_enough_and_leaves_the
 async def test_a_body_that_weighs_more_than_all_may_is_claimed_alone(world: World, store: DeliveryStore) -> None:
     account = await world.account()
     await world.webhook(account, "*")
-    huge = {"blob": "x" * (MOST_BYTES_IN_ONE_CLAIM + 1)}
+    huge = {"blob": "x" * (MAX_BYTES_IN_ONE_CLAIM + 1)}
     stored = await world.publish(event(account, data=huge), event(account, data=huge))
     lease = await store.claim([each for one in stored for each in one.deliveries])
     assert lease is not None

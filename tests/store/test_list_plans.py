@@ -39,7 +39,7 @@ _FILL = """
 
 @pytest.fixture
 async def reading(database_url: str) -> Any:
-    engine = open_database(database_url, plans=Plans.CUSTOM, statement_seconds=reads.LONGEST_READ_SECONDS)
+    engine = open_database(database_url, plans=Plans.CUSTOM, statement_seconds=reads.MAX_READ_SECONDS)
     yield engine
     await engine.dispose()
 

@@ -17,7 +17,7 @@ from flux_dispatch.store import accept, cancel, deliver, plan, reads
 from flux_dispatch.store.accept import EventStore
 from flux_dispatch.store.connect import Plans, open_database
 from flux_dispatch.store.plan import PlanStore
-from flux_dispatch.store.reads import EVENT_STATUSES, LONGEST_READ_SECONDS, Page
+from flux_dispatch.store.reads import EVENT_STATUSES, MAX_READ_SECONDS, Page
 from tests.store.world import TIMING, World, event
 
 DELIVERIES = 1_000_000
@@ -50,7 +50,7 @@ _FILL = """
 async def test_no_statement_reads_a_big_table_from_end_to_end(database_url: str) -> None:
     database = open_database(database_url, statement_seconds=250)
     world = World(database)
-    lists = open_database(database_url, plans=Plans.CUSTOM, statement_seconds=LONGEST_READ_SECONDS)
+    lists = open_database(database_url, plans=Plans.CUSTOM, statement_seconds=MAX_READ_SECONDS)
     account = await world.account()
     webhook = await world.webhook(account, "*")
     values = {

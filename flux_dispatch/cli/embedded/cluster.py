@@ -11,7 +11,7 @@ from flux_dispatch.cli.embedded.memory import memory_options
 from flux_dispatch.cli.embedded.missing import ServerMissing
 from flux_dispatch.cli.embedded.owner import Owner
 
-_LONGEST_PATH_BYTES: Final = 900
+_MAX_PATH_BYTES: Final = 900
 """PostgreSQL's own limit is 1024 (MAXPGPATH), with the names of its files."""
 
 _OPTIONS: Final = (
@@ -30,9 +30,9 @@ def ensure_cluster(programs: Path, data: Path, owner: Owner) -> None:
         ServerMissing: it cannot be made, or what is there cannot be used.
         OSError: as above.
     """
-    if len(bytes(data)) > _LONGEST_PATH_BYTES:
+    if len(bytes(data)) > _MAX_PATH_BYTES:
         raise ServerMissing(
-            f"The path of FLUX_HOME is longer than the {_LONGEST_PATH_BYTES} bytes that PostgreSQL can take. "
+            f"The path of FLUX_HOME is longer than the {_MAX_PATH_BYTES} bytes that PostgreSQL can take. "
             "Set a shorter one."
         )
     if not data.exists() or not any(data.iterdir()):

@@ -13,14 +13,14 @@ from flux_dispatch.cli.refusal import Refusal
 from flux_dispatch.cli.up.screen import Screen
 
 FIRST_PAUSE_SECONDS: Final = 0.5
-LONGEST_PAUSE_SECONDS: Final = 30.0
+MAX_PAUSE_SECONDS: Final = 30.0
 STABLE_SECONDS: Final = 30.0
 """A part that lived this long is started again at once, not after a growing pause."""
 
 READY: Final = " ready."
 """What a Celery worker says when it consumes."""
 
-_LONGEST_LINE_BYTES: Final = 1 << 20
+_MAX_LINE_BYTES: Final = 1 << 20
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -107,7 +107,7 @@ class Part:
             # out of the terminal's reach: Ctrl-C comes to us, and we end the parts in order
             start_new_session=True,
             preexec_fn=_die_with_parent if sys.platform == "linux" else None,
-            limit=_LONGEST_LINE_BYTES,
+            limit=_MAX_LINE_BYTES,
         )
 
     async def _watch(self) -> None:
@@ -121,7 +121,7 @@ class Part:
             self._screen.part_said(self.name, f"ended ({_in_words(status)}) and is started again in {pause:g} s")
             if await self._told_to_stop_within(pause):
                 return
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            pause = min(pause * 2, MAX_PAUSE_SECONDS)
             await self._spawn()
             if self._stop.is_set():
                 # told while this life was being made: stop() saw the one before

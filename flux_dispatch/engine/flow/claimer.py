@@ -20,7 +20,7 @@ from flux_dispatch.engine.flow.fair_queue import FIRSTS_PER_RETRY, AttemptQueue,
 from flux_dispatch.engine.flow.lease_clock import LeaseClock
 from flux_dispatch.engine.flow.message_progress import MessageProgress
 
-MOST_IN_ONE_CLAIM: Final = 200
+CLAIM_BATCH_SIZE: Final = 200
 
 HEAVY_FROM: Final = 50
 """From more waiting deliveries on, an account is heavy, until none waits: by what it has waiting, however it came."""
@@ -31,7 +31,7 @@ HEAVY_LANES: Final = 1
 The claims of heavy ones are large, and share PostgreSQL's cores with the small ones: beside one of them a small claim
 is quick, beside three it is not."""
 
-MOST_WAITING: Final = 100_000
+MAX_WAITING: Final = 100_000
 """How many first attempts may wait here, and how many retries. What an account has beyond its fair part is left to the
 database: the planner has it rung again when there is room. So memory is bounded, at some 200 bytes each."""
 
@@ -143,7 +143,7 @@ class Claimer:
     def _add(self, account: AccountId, wanted: list[_Wanted], *, is_retry: bool) -> None:
         light, heavy = self._queues(is_retry=is_retry)
         queue = heavy if account in heavy else light
-        room = max(fair_room(MOST_WAITING, light.length + heavy.length, queue.length_of(account)), 0)
+        room = max(fair_room(MAX_WAITING, light.length + heavy.length, queue.length_of(account)), 0)
         for left_out in wanted[room:]:
             left_out.progress.skip(1)
         if not room:
@@ -170,9 +170,9 @@ class Claimer:
 
     def _take(self, *, is_heavy: bool) -> _Group:
         queues = self._heavy if is_heavy else self._light
-        for_retries = MOST_IN_ONE_CLAIM // (FIRSTS_PER_RETRY + 1) if queues.retries.length else 0
+        for_retries = CLAIM_BATCH_SIZE // (FIRSTS_PER_RETRY + 1) if queues.retries.length else 0
         group: _Group = []
-        for is_retry, most in ((False, MOST_IN_ONE_CLAIM - for_retries), (True, MOST_IN_ONE_CLAIM)):
+        for is_retry, most in ((False, CLAIM_BATCH_SIZE - for_retries), (True, CLAIM_BATCH_SIZE)):
             capacity = partial(self._capacity_left, is_retry=is_retry, is_heavy=is_heavy)
             group += queues.select(is_retry=is_retry).take(most - len(group), capacity)
         return group

@@ -13,26 +13,26 @@ from flux_dispatch.domain.ids import AccountId
 from flux_dispatch.engine.flow.fair_queue import AttemptQueue, fair_room
 from flux_dispatch.engine.flow.throttle import Throttle
 
-MOST_QUEUED: Final = 2000
+MAX_QUEUED: Final = 2000
 """How many that are claimed may wait to begin: they must be sent well before their leases end. First attempts and
 retries count apart, and so do light and heavy accounts, so that none keeps the others out."""
 
-MOST_QUEUED_OF_ONE: Final = 400
-MOST_QUEUED_OF_ONE_BESIDE_OTHERS: Final = 100
+MAX_QUEUED_OF_ONE: Final = 400
+MAX_QUEUED_OF_ONE_BESIDE_OTHERS: Final = 100
 """The same for one account. While others are served beside a heavy one, its claims are small, so that theirs are
 quick."""
 
 FEW_QUEUED: Final = 8
 """So many of a light account may always wait to begin, however many accounts there are."""
 
-MOST_UNDER_WAY: Final = 4096
+MAX_IN_FLIGHT: Final = 4096
 """How many may be claimed at once, if there are as many sockets: the memory of a worker is bounded by it."""
 
-MOST_BYTES: Final = 128 * 2**20
+MAX_BYTES: Final = 128 * 2**20
 """How much the bodies of all that is claimed may weigh, by the average of the account's last ones before each claim. A
 claim takes no more than a part of it, whatever comes."""
 
-FEW_OF_THEM: Final = 64
+IN_FLIGHT_PARTS: Final = 64
 """An account that has no more than this part free among those claims no more: one after the other they would cost more
 than a hundred together."""
 
@@ -53,7 +53,7 @@ class AttemptExecutor(Generic[Work]):
 
     Args:
         attempt: makes one attempt.
-        most_under_way: how many this process has sockets for.
+        max_in_flight: how many this process has sockets for.
 
     `on_capacity` is called with accounts that may have capacity again, or with None when all may have some.
     """
@@ -61,11 +61,11 @@ class AttemptExecutor(Generic[Work]):
     on_capacity: Callable[[Collection[AccountId] | None], None]
 
     def __init__(
-        self, attempt: Callable[[Work], Coroutine[Any, Any, None]], most_under_way: int = MOST_UNDER_WAY
+        self, attempt: Callable[[Work], Coroutine[Any, Any, None]], max_in_flight: int = MAX_IN_FLIGHT
     ) -> None:
         self._attempt = attempt
-        self._most_under_way = min(most_under_way, MOST_UNDER_WAY)
-        self._few_under_way = self._most_under_way // FEW_OF_THEM
+        self._max_in_flight = min(max_in_flight, MAX_IN_FLIGHT)
+        self._few_in_flight = self._max_in_flight // IN_FLIGHT_PARTS
         self._rests_until = 0.0
         self._throttle = Throttle()
         self._light = _StartQueue[Work](self._start, self._on_tick)
@@ -90,17 +90,17 @@ class AttemptExecutor(Generic[Work]):
         There is none for a heavy account that has half of its part taken: a claim of many costs each of them less.
         """
         count = self._counts[account]
-        free = fair_room(self._most_under_way, self._count, count)
+        free = fair_room(self._max_in_flight, self._count, count)
         affordable = self._weights.room(account)
-        if free <= self._few_under_way or affordable <= 0 or self._loop.time() < self._rests_until:
+        if free <= self._few_in_flight or affordable <= 0 or self._loop.time() < self._rests_until:
             self._refused.add(account)
             self._is_full |= not count
             return 0
         queue = (self._heavy if is_heavy else self._light).queue.select(is_retry=is_retry)
         queued = queue.length_of(account)
         is_beside = is_heavy and self._throttle.others_active(account)
-        most = MOST_QUEUED_OF_ONE_BESIDE_OTHERS if is_beside else MOST_QUEUED_OF_ONE
-        room = min(most - queued, fair_room(MOST_QUEUED, queue.length, queued), free, affordable)
+        most = MAX_QUEUED_OF_ONE_BESIDE_OTHERS if is_beside else MAX_QUEUED_OF_ONE
+        room = min(most - queued, fair_room(MAX_QUEUED, queue.length, queued), free, affordable)
         if not is_heavy:
             return max(room, min(FEW_QUEUED - queued, free))
         self._is_full |= room <= 0 and not queued
@@ -166,8 +166,8 @@ class AttemptExecutor(Generic[Work]):
     def _has_room_for_anybody(self) -> bool:
         """Say whether somebody who has nothing here finds room; for more than one, or all would be asked too often."""
         queues = (each.queue.select(is_retry=retry) for each in (self._light, self._heavy) for retry in (False, True))
-        return fair_room(self._most_under_way, self._count, 0) > 2 * self._few_under_way and all(
-            fair_room(MOST_QUEUED, queue.length, 0) >= FEW_OF_THEM for queue in queues
+        return fair_room(self._max_in_flight, self._count, 0) > 2 * self._few_in_flight and all(
+            fair_room(MAX_QUEUED, queue.length, 0) >= IN_FLIGHT_PARTS for queue in queues
         )
 
     def _say_if_idle(self) -> None:
@@ -248,7 +248,7 @@ class _Weights:
         self._average: dict[AccountId, float] = {}
 
     def room(self, account: AccountId) -> int:
-        free = fair_room(MOST_BYTES, self._total, self._held[account])
+        free = fair_room(MAX_BYTES, self._total, self._held[account])
         return int(free // max(self._average.get(account, 0.0), 1.0))
 
     def add(self, account: AccountId, weight: int) -> None:

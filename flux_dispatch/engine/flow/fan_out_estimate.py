@@ -9,7 +9,7 @@ from flux_dispatch.domain.ids import AccountId
 UNKNOWN: Final = 100
 """What is expected of an account's first event: enough not to be surprised by many of them at once."""
 
-MOST_REMEMBERED: Final = 50_000
+MAX_REMEMBERED: Final = 50_000
 
 
 class FanOutEstimate:
@@ -24,7 +24,7 @@ class FanOutEstimate:
 
     def note(self, stored: Iterable[Stored | None]) -> None:
         """Learn from what was stored."""
-        if len(self._webhooks) > MOST_REMEMBERED:
+        if len(self._webhooks) > MAX_REMEMBERED:
             self._webhooks.clear()
         for each in stored:
             if each and not each.is_earlier:

@@ -16,11 +16,11 @@ from flux_dispatch.engine.flow.claimer import Begin, Capacity
 from flux_dispatch.engine.flow.lease_clock import LeaseClock
 from flux_dispatch.engine.flow.message_progress import MessageProgress
 
-MOST_WEBHOOKS: Final = 200
+MAX_WEBHOOKS: Final = 200
 """How many webhooks one look goes through."""
 
-MOST_UNPARKED: Final = 1000
-MOST_IN_ONE_CLAIM: Final = 400
+MAX_UNPARKED: Final = 1000
+CLAIM_BATCH_SIZE: Final = 400
 
 _FIRST: Final = cast(WebhookId, public_id(Prefix.WEBHOOK, "0" * 32))
 
@@ -64,10 +64,10 @@ class Parked:
         Raises:
             Unavailable: the database is away.
         """
-        webhooks = await self._deliveries.parked_webhooks(self._after, MOST_WEBHOOKS)
-        self._after = webhooks[-1].webhook if len(webhooks) == MOST_WEBHOOKS else _FIRST
+        webhooks = await self._deliveries.parked_webhooks(self._after, MAX_WEBHOOKS)
+        self._after = webhooks[-1].webhook if len(webhooks) == MAX_WEBHOOKS else _FIRST
         if disabled := [each.webhook for each in webhooks if not each.is_enabled]:
-            await self._deliveries.unpark(disabled, MOST_UNPARKED)
+            await self._deliveries.unpark(disabled, MAX_UNPARKED)
         if places := self._places([each for each in webhooks if each.is_enabled]):
             await self._claim(places)
 
@@ -78,7 +78,7 @@ class Parked:
 
     def _places(self, webhooks: Sequence[ParkedWebhook]) -> dict[WebhookId, int]:
         places: dict[WebhookId, int] = {}
-        left = MOST_IN_ONE_CLAIM
+        left = CLAIM_BATCH_SIZE
         for each in webhooks:
             room = min(self._bulkhead.room(each.webhook), left)
             if room and (room := min(room, self._capacity(each.account, is_retry=True, is_heavy=True))) > 0:

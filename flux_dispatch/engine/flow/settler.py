@@ -15,7 +15,7 @@ from flux_dispatch.engine.flow import failpoint
 from flux_dispatch.engine.flow.batcher import Batcher, CommitMany, Linger, commit_isolating
 from flux_dispatch.engine.flow.message_progress import DeliveryResult
 
-MOST_IN_ONE_COMMIT: Final = 500
+COMMIT_BATCH_SIZE: Final = 500
 WRITE_TRIES: Final = 20
 WRITE_PAUSE_SECONDS: Final = 0.5
 """While the database is away, what came of an attempt is kept and tried again, for about as long as its lease runs."""
@@ -68,10 +68,10 @@ class Settler:
         self._bell = bell
         self._horizon = horizon
         self._settled = Batcher[tuple[Settlement, OnSettled]](
-            self._settle_group, most=MOST_IN_ONE_COMMIT, lanes=1, linger=Linger()
+            self._settle_group, most=COMMIT_BATCH_SIZE, lanes=1, linger=Linger()
         )
         self._released = Batcher[tuple[Release, OnSettled]](
-            self._release_group, most=MOST_IN_ONE_COMMIT, lanes=1, linger=Linger()
+            self._release_group, most=COMMIT_BATCH_SIZE, lanes=1, linger=Linger()
         )
 
     def settle(self, settlement: Settlement, note: OnSettled) -> None:

@@ -17,8 +17,8 @@ from typing import Any
 from flux_webhooks.errors import SignatureError
 
 TOLERANCE_SECONDS = 300
-LONGEST_HEADER = 4096
-MOST_SIGNATURES = 16
+MAX_HEADER_LENGTH = 4096
+MAX_SIGNATURES = 16
 
 
 def verify(
@@ -102,12 +102,12 @@ def _parse(header: str) -> tuple[bytes, list[bytes]]:
     """Return the time, as the digits that were signed, and the signatures."""
     if not header:
         raise SignatureError("missing_header", "The flux-signature header is missing or empty.")
-    if len(header) > LONGEST_HEADER:
+    if len(header) > MAX_HEADER_LENGTH:
         raise SignatureError("malformed", "The flux-signature header is too long to be one of ours.")
     fields = [field.partition("=") for field in header.split(",")]
     times = [value for name, _, value in fields if name == "t"]
     signatures = [value for name, _, value in fields if name == "v1"]
-    well_formed = len(times) == 1 and _TIME.fullmatch(times[0]) and 0 < len(signatures) <= MOST_SIGNATURES
+    well_formed = len(times) == 1 and _TIME.fullmatch(times[0]) and 0 < len(signatures) <= MAX_SIGNATURES
     if not well_formed or not all(_SIGNATURE.fullmatch(each) for each in signatures):
         raise SignatureError("malformed", "The flux-signature header should look like t=<seconds>,v1=<64 hex digits>.")
     return times[0].encode(), [each.encode() for each in signatures]

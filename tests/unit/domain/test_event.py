@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from flux_dispatch.domain.errors import InvalidRequest
 from flux_dispatch.domain.event import (
-    LONGEST_TYPE,
+    MAX_TYPE_LENGTH,
     check_type,
     compose_body,
     patterns_that_match,
@@ -104,7 +104,7 @@ def test_which_patterns_want_a_type(event_type: str, patterns: list[str]) -> Non
     assert patterns_that_match(event_type) == patterns
 
 
-@given(types.filter(lambda each: len(each) <= LONGEST_TYPE))
+@given(types.filter(lambda each: len(each) <= MAX_TYPE_LENGTH))
 def test_a_good_type_is_returned_as_it_was_given(event_type: str) -> None:
     assert check_type(event_type) == event_type
 
@@ -113,7 +113,7 @@ def test_a_good_type_is_returned_as_it_was_given(event_type: str) -> None:
     "text",
     [
         *("", ".", "a.", ".a", "a..b", "../x", "*", "order.*", "a b", "a\n", "a/b", "ünder", "order.\N{ROCKET}"),
-        *("a" * (LONGEST_TYPE + 1), "a" * 300, "\N{FULLWIDTH DIGIT ONE}", "a\0"),
+        *("a" * (MAX_TYPE_LENGTH + 1), "a" * 300, "\N{FULLWIDTH DIGIT ONE}", "a\0"),
     ],
 )
 def test_what_is_not_a_type_is_refused_with_the_name_of_the_field(text: str) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flux_dispatch.domain.outcome import Accepted, ErrorClass, Outcome, Refused, Unanswered
-from flux_dispatch.domain.retry import LONGEST_RETRY_AFTER, Decision, Done, GiveUp, RetryAfter, RetryTable, decide
+from flux_dispatch.domain.retry import MAX_RETRY_AFTER, Decision, Done, GiveUp, RetryAfter, RetryTable, decide
 
 TABLE = RetryTable.from_seconds((0, 60, 300, 1800, 7200))
 BROKEN = Refused(500)
@@ -40,7 +40,7 @@ failures: st.SearchStrategy[Outcome] = refusals | st.builds(Unanswered, st.sampl
         (Refused(429, retry_after_seconds=120.0), 1, RetryAfter(timedelta(seconds=120))),
         (Refused(429, retry_after_seconds=30.0), 1, RetryAfter(timedelta(minutes=1))),
         (Refused(503, retry_after_seconds=120.0), 2, RetryAfter(timedelta(minutes=5))),
-        (Refused(503, retry_after_seconds=1e9), 1, RetryAfter(LONGEST_RETRY_AFTER)),
+        (Refused(503, retry_after_seconds=1e9), 1, RetryAfter(MAX_RETRY_AFTER)),
         (Refused(429, retry_after_seconds=1.0), 5, GiveUp("attempts_exhausted")),
     ],
 )
@@ -63,7 +63,7 @@ def test_a_retry_is_never_earlier_than_the_table(outcome: Outcome, table: RetryT
 def test_a_retry_is_never_later_than_the_table_and_the_clamp(outcome: Outcome, table: RetryTable) -> None:
     decision = decide(outcome, 1, table)
     if isinstance(decision, RetryAfter):
-        assert decision.delay <= max(table.delay_before(2), LONGEST_RETRY_AFTER)
+        assert decision.delay <= max(table.delay_before(2), MAX_RETRY_AFTER)
 
 
 @given(st.floats(0, 1e9), st.floats(0, 1e9), st.integers(1, 4))

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flux_dispatch.domain.errors import InvalidRequest
-from flux_dispatch.domain.event import LONGEST_TYPE, patterns_that_match
+from flux_dispatch.domain.event import MAX_TYPE_LENGTH, patterns_that_match
 from flux_dispatch.domain.webhook import (
-    LONGEST_DESCRIPTION,
-    LONGEST_HEADER,
-    MOST_HEADERS,
-    MOST_PATTERNS,
+    MAX_DESCRIPTION_LENGTH,
+    MAX_HEADER_LENGTH,
+    MAX_HEADERS,
+    MAX_PATTERNS,
     check_description,
     check_headers,
     check_patterns,
@@ -30,15 +30,15 @@ def test_every_pattern_that_may_match_a_type_can_be_asked_for(event_type: str) -
 
 def test_patterns_keep_their_order_without_repeats() -> None:
     assert check_patterns(["b", "*", "a.*", "b", "*"]) == ("b", "*", "a.*")
-    assert check_patterns(["x"] * MOST_PATTERNS) == ("x",)
-    assert check_patterns(["x" * LONGEST_TYPE]) == ("x" * LONGEST_TYPE,)
+    assert check_patterns(["x"] * MAX_PATTERNS) == ("x",)
+    assert check_patterns(["x" * MAX_TYPE_LENGTH]) == ("x" * MAX_TYPE_LENGTH,)
 
 
 @pytest.mark.parametrize(
     "pattern",
     [
         *("", ".", "..", ".a", "a.", "a..b", "a b", "a\n", "\0", "ä", "😀", "٣", "../x"),
-        *("**", "*.a", "a.*.b", "a*", "a.b*", "a.**", ".*", "*.*", "a.*\n", "x" * (LONGEST_TYPE + 1), "\ud800"),
+        *("**", "*.a", "a.*.b", "a*", "a.b*", "a.**", ".*", "*.*", "a.*\n", "x" * (MAX_TYPE_LENGTH + 1), "\ud800"),
     ],
 )
 def test_a_pattern_that_is_none_is_named_by_its_place(pattern: str) -> None:
@@ -47,7 +47,7 @@ def test_a_pattern_that_is_none_is_named_by_its_place(pattern: str) -> None:
     assert (refused.value.param, refused.value.code, refused.value.status) == ("events[1]", "invalid_event_type", 422)
 
 
-@pytest.mark.parametrize("count", [0, MOST_PATTERNS + 1])
+@pytest.mark.parametrize("count", [0, MAX_PATTERNS + 1])
 def test_there_is_a_least_and_a_most_of_patterns(count: int) -> None:
     with pytest.raises(InvalidRequest, match="1 to 100") as refused:
         check_patterns(["x"] * count)
@@ -58,8 +58,8 @@ def test_headers_that_are_the_customers_are_kept_as_they_are() -> None:
     given_headers = {"X-Team": "billing", "Authorization": "Bearer a b\tc", "x!#$%&'*+-.^_`|~9": "~"}
     assert check_headers(given_headers) == given_headers
     assert check_headers({}) == {}
-    assert len(check_headers({f"X-{n}": "a" for n in range(MOST_HEADERS)})) == MOST_HEADERS
-    assert check_headers({"X": "a" * (LONGEST_HEADER - 1)})
+    assert len(check_headers({f"X-{n}": "a" for n in range(MAX_HEADERS)})) == MAX_HEADERS
+    assert check_headers({"X": "a" * (MAX_HEADER_LENGTH - 1)})
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_name_that_is_no_token_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["", " ", " a", "a ", "a\r\nb", "a\n", "\ra", "a\0b", "\x1b[0m", "\x7f", "ä", "\ud800", "a" * LONGEST_HEADER],
+    ["", " ", " a", "a ", "a\r\nb", "a\n", "\ra", "a\0b", "\x1b[0m", "\x7f", "ä", "\ud800", "a" * MAX_HEADER_LENGTH],
 )
 def test_a_value_that_could_break_a_request_is_refused(value: str) -> None:
     with pytest.raises(InvalidRequest, match="visible ASCII") as refused:
@@ -109,7 +109,7 @@ def test_whatever_passes_is_one_line_of_ascii_each(headers: dict[str, str]) -> N
 
 def test_too_many_headers_and_the_same_twice_are_refused() -> None:
     with pytest.raises(InvalidRequest, match="At most 20") as many:
-        check_headers({f"X-{n}": "a" for n in range(MOST_HEADERS + 1)})
+        check_headers({f"X-{n}": "a" for n in range(MAX_HEADERS + 1)})
     with pytest.raises(InvalidRequest, match="named twice") as twice:
         check_headers({"X-Team": "a", "x-TEAM": "b"})
     assert (many.value.param, twice.value.param) == ("headers", "headers")
@@ -121,12 +121,12 @@ def test_a_refused_value_is_not_repeated() -> None:
     assert "hunter2" not in refused.value.message
 
 
-@pytest.mark.parametrize("text", ["", "x" * LONGEST_DESCRIPTION, "<script>", "Läden 😀\n\t", "\x1b[0m"])
+@pytest.mark.parametrize("text", ["", "x" * MAX_DESCRIPTION_LENGTH, "<script>", "Läden 😀\n\t", "\x1b[0m"])
 def test_a_description_is_any_text(text: str) -> None:
     assert check_description(text) == text
 
 
-@pytest.mark.parametrize("text", ["x" * (LONGEST_DESCRIPTION + 1), "a\0", "\ud800", "a\udfffb"])
+@pytest.mark.parametrize("text", ["x" * (MAX_DESCRIPTION_LENGTH + 1), "a\0", "\ud800", "a\udfffb"])
 def test_a_description_that_cannot_be_stored_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         check_description(text)

@@ -17,7 +17,7 @@ from flux_dispatch.engine.flow.settler import Settler
 from tests.waiting import eventually_async
 
 OURS, HOOK = AccountId("acct_1"), WebhookId("wh_1")
-LONGEST_POST = timedelta(seconds=15)
+MAX_POST = timedelta(seconds=15)
 
 
 class Store:
@@ -89,10 +89,10 @@ class Silent:
 async def delivering(store: Store, receiver: Receiver) -> Deliver:
     rules = Rules(
         table=RetryTable.from_seconds([0, 60]),
-        longest_post=LONGEST_POST,
+        longest_post=MAX_POST,
         endpoint_concurrency=4,
         most_waiting=8,
-        most_under_way=1000,
+        max_in_flight=1000,
     )
     bell = Silent()
     return Deliver(store, receiver, Settler(store, bell, timedelta(seconds=30)), bell, rules)
@@ -100,7 +100,7 @@ async def delivering(store: Store, receiver: Receiver) -> Deliver:
 
 @pytest.mark.parametrize("spare_seconds", [-1, SETTLE_TIME.total_seconds() - 0.5])
 async def test_a_post_after_which_no_time_would_be_left_to_settle_is_not_begun(spare_seconds: float) -> None:
-    store, receiver = Store(LONGEST_POST.total_seconds() + spare_seconds), Receiver()
+    store, receiver = Store(MAX_POST.total_seconds() + spare_seconds), Receiver()
     deliver = await delivering(store, receiver)
     assert await deliver([(OURS, DeliveryId("dlv_1"))]) == Counter({DeliveryResult.RELEASED: 1})
     assert receiver.got == []
@@ -108,7 +108,7 @@ async def test_a_post_after_which_no_time_would_be_left_to_settle_is_not_begun(s
 
 
 async def test_a_post_that_leaves_enough_time_is_made() -> None:
-    store, receiver = Store(LONGEST_POST.total_seconds() + SETTLE_TIME.total_seconds() + 0.5), Receiver()
+    store, receiver = Store(MAX_POST.total_seconds() + SETTLE_TIME.total_seconds() + 0.5), Receiver()
     deliver = await delivering(store, receiver)
     assert await deliver([(OURS, DeliveryId("dlv_1"))]) == Counter({DeliveryResult.DELIVERED: 1})
 

@@ -18,13 +18,13 @@ from flux_dispatch.engine.plan import (
     BACKLOG_MESSAGES,
     BUSY_SLEEP_SECONDS,
     COUNTDOWN_STEP_SECONDS,
-    LONGEST_SLEEP_SECONDS,
+    LOOK_BATCH_SIZE,
     MARGIN,
-    MOST_GROUPS,
-    MOST_IN_ONE_LOOK,
-    MOST_WHILE_BUSY,
+    MAX_GROUPS,
+    MAX_SLEEP_SECONDS,
+    MAX_WHILE_BUSY,
+    MIN_SLEEP_SECONDS,
     PARKED_SLEEP_SECONDS,
-    SHORTEST_SLEEP_SECONDS,
     Plan,
     Work,
     _messages,
@@ -163,10 +163,10 @@ async def planner(store: Due, bell: Quiet, *held: AccountId, backlog: Holding | 
 @pytest.mark.parametrize(
     ("first", "retries", "pause"),
     [
-        (None, None, LONGEST_SLEEP_SECONDS),
-        (600.0, None, LONGEST_SLEEP_SECONDS),
+        (None, None, MAX_SLEEP_SECONDS),
+        (600.0, None, MAX_SLEEP_SECONDS),
         (3.0, 2.0, 2.0),
-        (-4.0, 2.0, SHORTEST_SLEEP_SECONDS),
+        (-4.0, 2.0, MIN_SLEEP_SECONDS),
     ],
 )
 async def test_the_planner_sleeps_until_something_comes(
@@ -178,9 +178,9 @@ async def test_the_planner_sleeps_until_something_comes(
 @pytest.mark.parametrize(
     ("messages", "held", "rung", "pause"),
     [
-        (0, [], {OURS: 1, OTHERS: 1}, SHORTEST_SLEEP_SECONDS),
+        (0, [], {OURS: 1, OTHERS: 1}, MIN_SLEEP_SECONDS),
         (BACKLOG_MESSAGES, [], {OURS: 1, OTHERS: 1}, BUSY_SLEEP_SECONDS),
-        (0, [OURS], {OTHERS: 1}, SHORTEST_SLEEP_SECONDS),
+        (0, [OURS], {OTHERS: 1}, MIN_SLEEP_SECONDS),
         (0, [OURS, OTHERS], {}, BUSY_SLEEP_SECONDS),
     ],
     ids=["nothing waits", "messages wait", "this worker holds one's", "this worker holds both's"],
@@ -192,11 +192,11 @@ async def test_a_backlog_is_not_fed_and_hides_nobody(
     plan = await planner(store, bell, *held)
     assert await plan.look() == pause
     assert bell.rung == rung
-    assert sum(share for _, share in store.asked) <= (MOST_WHILE_BUSY if messages else MOST_IN_ONE_LOOK)
+    assert sum(share for _, share in store.asked) <= (MAX_WHILE_BUSY if messages else LOOK_BATCH_SIZE)
 
 
 async def test_looks_go_on_where_the_last_one_ended_and_begin_anew_at_the_end() -> None:
-    store = Due(first=-2.0 * MOST_GROUPS - 10, groups=2 * MOST_GROUPS + 10)
+    store = Due(first=-2.0 * MAX_GROUPS - 10, groups=2 * MAX_GROUPS + 10)
     plan = await planner(store, Quiet())
     for _ in range(4):
         await plan.look()
@@ -248,7 +248,7 @@ async def test_parked_deliveries_are_looked_at_often_while_there_are_any() -> No
     assert [await plan.look(), await plan.look()] == [PARKED_SLEEP_SECONDS] * 2
     assert backlog.looks_at_parked == 2
     store.next_due = replace(store.next_due, has_parked=False)
-    assert await plan.look() == LONGEST_SLEEP_SECONDS
+    assert await plan.look() == MAX_SLEEP_SECONDS
     assert backlog.looks_at_parked == 0
 
 
@@ -256,5 +256,5 @@ async def test_what_very_many_want_is_gone_on_with_at_once() -> None:
     store = Due(first=None)
     plan = await planner(store, Quiet())
     store.next_due = replace(store.next_due, has_fan_outs=True)
-    assert await plan.look() == SHORTEST_SLEEP_SECONDS
+    assert await plan.look() == MIN_SLEEP_SECONDS
     assert store.fanned_out == 1

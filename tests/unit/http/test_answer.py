@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from flux_dispatch.http.answer import LONGEST_EXCERPT, MOST_BYTES_READ, Answer, NotHttp
+from flux_dispatch.http.answer import MAX_BYTES_READ, MAX_EXCERPT_LENGTH, Answer, NotHttp
 from flux_dispatch.http.chunks import Chunks
 
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -83,10 +83,10 @@ def test_a_head_in_many_packets_costs_no_more_time_for_each(piece: bytes) -> Non
     answer = Answer()
     answer.feed(b"HTTP/1.1 200 OK\r\nx: ")
     began, packets = time.process_time(), 0
-    while not answer.is_over and packets < MOST_BYTES_READ * 2:
+    while not answer.is_over and packets < MAX_BYTES_READ * 2:
         answer.feed(piece)
         packets += 1
-    assert answer.is_over or packets == MOST_BYTES_READ * 2
+    assert answer.is_over or packets == MAX_BYTES_READ * 2
     assert time.process_time() - began < 5
 
 
@@ -94,6 +94,6 @@ def test_a_head_in_many_packets_costs_no_more_time_for_each(piece: bytes) -> Non
 def test_many_small_chunks_in_one_packet_take_no_time(body: bytes) -> None:
     began = time.process_time()
     answer = Answer()
-    answer.feed(CHUNKED + body[:MOST_BYTES_READ])
-    assert answer.excerpt() == "a" * LONGEST_EXCERPT
+    answer.feed(CHUNKED + body[:MAX_BYTES_READ])
+    assert answer.excerpt() == "a" * MAX_EXCERPT_LENGTH
     assert time.process_time() - began < 1

@@ -19,9 +19,9 @@ from flux_dispatch.engine.flow.batcher import Linger
 from tests.waiting import eventually, wait_seconds
 from workers.bell import (
     BULK_FROM,
-    MOST_IN_BULK,
-    MOST_IN_CONTROL,
-    MOST_IN_ONE_MESSAGE,
+    BULK_MESSAGE_SIZE,
+    MAX_IN_CONTROL,
+    MESSAGE_SIZE,
     CeleryBell,
     Ring,
     _messages,
@@ -89,12 +89,12 @@ def test_first_attempts_and_retries_go_to_their_own_queues(broker: str) -> None:
 
 
 def test_rings_that_wait_share_messages_of_bounded_size() -> None:
-    many = ids(2 * MOST_IN_ONE_MESSAGE + 50)
+    many = ids(2 * MESSAGE_SIZE + 50)
     now = [Ring("flux.deliver", "deliver", (each,), ((OURS, OTHER)[n % 2],), 1) for n, each in enumerate(many)]
     later = Ring("flux.deliver", "retry", tuple(ids(5)), (OURS,) * 5, 2, run_at=99.0)
-    bulk = Ring("flux.deliver", "bulk", tuple(ids(MOST_IN_BULK)), (OURS,) * MOST_IN_BULK, 1, OURS)
+    bulk = Ring("flux.deliver", "bulk", tuple(ids(BULK_MESSAGE_SIZE)), (OURS,) * BULK_MESSAGE_SIZE, 1, OURS)
     messages = _messages([*now, later, bulk])
-    assert [len(each.ids) for each in messages] == [MOST_IN_ONE_MESSAGE, MOST_IN_ONE_MESSAGE, 50, 5, MOST_IN_BULK]
+    assert [len(each.ids) for each in messages] == [MESSAGE_SIZE, MESSAGE_SIZE, 50, 5, BULK_MESSAGE_SIZE]
     assert [each for message in messages[:3] for each in message.ids] == many
     assert [each for message in messages[:3] for each in message.accounts] == [OURS, OTHER] * (len(many) // 2)
     assert messages[3:] == [later, bulk]
@@ -218,7 +218,7 @@ def test_a_broker_that_is_slow_is_as_good_as_away(
 
 
 def test_what_waits_for_the_thread_is_bounded(failing: Failing, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.bell.MOST_WAITING", 10)
+    monkeypatch.setattr("workers.bell.MAX_WAITING", 10)
     monkeypatch.setattr("workers.bell.LINGER", Linger(60, 0, 60))
     handed_over: list[Ring] = []
     bell = CeleryBell(failing, fallback=handed_over.append)
@@ -250,13 +250,13 @@ def test_retries_due_within_one_step_share_a_message_that_is_not_early(
 
 def test_a_control_queue_that_nobody_works_on_is_not_fed(broker: str) -> None:
     bell = CeleryBell(app_on(broker))
-    for number in range(MOST_IN_CONTROL):
+    for number in range(MAX_IN_CONTROL):
         bell._publish(Ring("flux.fail", "control", (f"dlv_{number}",)))
     bell.fail(ids(1))
     bell.alert([AlertId("alrt_1")])
     bell.deliver(of(OURS, 1), attempt=1, countdown_seconds=0)
     bell.close()
-    assert len(sent(broker, "control")) == MOST_IN_CONTROL
+    assert len(sent(broker, "control")) == MAX_IN_CONTROL
     assert len(sent(broker, "deliver")) == 1
 
 

@@ -11,7 +11,7 @@ from flux_dispatch.domain.ids import AccountId
 from flux_dispatch.engine.accept import Accept
 from flux_dispatch.engine.flow.clock import DatabaseClock
 from workers.publication import Publication
-from workers.until_stored import LONGEST_SECONDS, MOST_TRIES, CannotBeStored, Stopped, UntilStored
+from workers.until_stored import MAX_SECONDS, MAX_TRIES, CannotBeStored, Stopped, UntilStored
 
 POISON = "order.poison"
 
@@ -69,7 +69,7 @@ def publication(event_type: str = "order.completed") -> Publication:
 async def test_it_is_tried_for_as_long_as_the_database_is_away() -> None:
     events, clock = Events(*[Unavailable("away")] * 1000), Clock()
     assert (await trying(events, clock)(publication())).event.type == "order.completed"
-    assert clock.now > LONGEST_SECONDS
+    assert clock.now > MAX_SECONDS
 
 
 async def test_whatever_else_goes_wrong_it_is_tried_again() -> None:
@@ -99,14 +99,14 @@ async def test_what_fails_while_others_are_stored_is_given_up_and_says_why() -> 
     until_stored._sleep = wait
     with pytest.raises(CannotBeStored, match=r"It failed 12 times: RuntimeError: this one$"):
         await until_stored(publication(POISON))
-    assert tries == MOST_TRIES - 1
+    assert tries == MAX_TRIES - 1
 
 
 async def test_what_fails_while_nothing_is_stored_is_given_up_much_later() -> None:
     clock = Clock()
     with pytest.raises(CannotBeStored):
         await trying(Events(), clock)(publication(POISON))
-    assert LONGEST_SECONDS < clock.now < LONGEST_SECONDS + 10
+    assert MAX_SECONDS < clock.now < MAX_SECONDS + 10
 
 
 async def test_an_outage_does_not_count_against_it() -> None:

@@ -11,11 +11,11 @@ from flux_dispatch.domain.claim import Claim, Lease
 from flux_dispatch.domain.errors import Unavailable
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, WebhookId
 from flux_dispatch.engine.flow.claimer import (
+    CLAIM_BATCH_SIZE,
     HEAVY_FROM,
     HEAVY_LANES,
     LIGHT_LANES,
-    MOST_IN_ONE_CLAIM,
-    MOST_WAITING,
+    MAX_WAITING,
     Claimer,
 )
 from flux_dispatch.engine.flow.lease_clock import LeaseClock
@@ -126,14 +126,14 @@ async def test_what_comes_while_all_lanes_are_busy_shares_the_next_claim(claimer
 
 async def test_a_flood_keeps_nobody_out_of_the_next_claim(claimer: Claimer, store: Store, sending: Sending) -> None:
     store.go_on.clear()
-    await told(claimer, ids(5 * MOST_IN_ONE_CLAIM), FLOOD)
+    await told(claimer, ids(5 * CLAIM_BATCH_SIZE), FLOOD)
     assert len(store.claims) == HEAVY_LANES
     await told(claimer, ids(2, "small"))
     assert store.claims[HEAVY_LANES:] == [ids(2, "small")]
     store.go_on.set()
     await let_others_run(20)
     assert len(store.claims) == 6
-    assert (len(sending.begun), sending.begun_heavy) == (5 * MOST_IN_ONE_CLAIM + 2, 5 * MOST_IN_ONE_CLAIM)
+    assert (len(sending.begun), sending.begun_heavy) == (5 * CLAIM_BATCH_SIZE + 2, 5 * CLAIM_BATCH_SIZE)
 
 
 async def test_those_who_share_messages_keep_no_flood_out(claimer: Claimer, store: Store) -> None:
@@ -196,12 +196,12 @@ async def test_a_database_that_is_away_is_said_to_those_who_wait(claimer: Claime
 
 async def test_nobody_is_left_to_the_planner_for_what_another_has_waiting(claimer: Claimer, sending: Sending) -> None:
     sending.room = 0
-    await told(claimer, ids(MOST_WAITING), FLOOD)
-    assert claimer.waiting(retries=False) == MOST_WAITING // 2
+    await told(claimer, ids(MAX_WAITING), FLOOD)
+    assert claimer.waiting(retries=False) == MAX_WAITING // 2
     assert await (await told(claimer, ids(7, "more"), FLOOD)).wait() == Counter({DeliveryResult.SKIPPED: 7})
-    await told(claimer, ids(MOST_WAITING, "second"), AccountId("acct_2"))
+    await told(claimer, ids(MAX_WAITING, "second"), AccountId("acct_2"))
     await told(claimer, ids(7, "small"))
-    assert claimer.waiting(retries=False) == MOST_WAITING // 2 + MOST_WAITING // 4 + 7
+    assert claimer.waiting(retries=False) == MAX_WAITING // 2 + MAX_WAITING // 4 + 7
     assert sorted(claimer.accounts_with_many(1000, retries=False)) == ["acct_2", FLOOD]
 
 

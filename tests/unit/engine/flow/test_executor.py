@@ -8,11 +8,11 @@ import pytest
 
 from flux_dispatch.domain.ids import AccountId
 from flux_dispatch.engine.flow.executor import (
-    MOST_BYTES,
-    MOST_QUEUED,
-    MOST_QUEUED_OF_ONE,
-    MOST_QUEUED_OF_ONE_BESIDE_OTHERS,
-    MOST_UNDER_WAY,
+    MAX_BYTES,
+    MAX_IN_FLIGHT,
+    MAX_QUEUED,
+    MAX_QUEUED_OF_ONE,
+    MAX_QUEUED_OF_ONE_BESIDE_OTHERS,
     STARTS_PER_TICK,
     AttemptExecutor,
 )
@@ -91,15 +91,15 @@ async def test_a_heavy_account_has_capacity_again_when_half_of_its_part_has_begu
     def capacity(account: AccountId, *, is_retry: bool = False, is_heavy: bool = True) -> int:
         return executor.capacity(account, is_retry=is_retry, is_heavy=is_heavy)
 
-    assert capacity(FLOOD) == capacity(SMALL, is_heavy=False) == MOST_QUEUED_OF_ONE
-    flood(executor, MOST_QUEUED_OF_ONE // 2)
-    assert capacity(FLOOD) == MOST_QUEUED_OF_ONE // 2
+    assert capacity(FLOOD) == capacity(SMALL, is_heavy=False) == MAX_QUEUED_OF_ONE
+    flood(executor, MAX_QUEUED_OF_ONE // 2)
+    assert capacity(FLOOD) == MAX_QUEUED_OF_ONE // 2
     flood(executor, 1)
     assert capacity(FLOOD) == 0
-    assert capacity(FLOOD, is_retry=True) == MOST_QUEUED_OF_ONE
+    assert capacity(FLOOD, is_retry=True) == MAX_QUEUED_OF_ONE
     single(executor, SMALL)
-    assert capacity(SMALL, is_heavy=False) == MOST_QUEUED_OF_ONE - 1
-    assert capacity(FLOOD, is_retry=True) == MOST_QUEUED_OF_ONE_BESIDE_OTHERS
+    assert capacity(SMALL, is_heavy=False) == MAX_QUEUED_OF_ONE - 1
+    assert capacity(FLOOD, is_retry=True) == MAX_QUEUED_OF_ONE_BESIDE_OTHERS
     await executor.drain()
 
 
@@ -110,8 +110,8 @@ async def test_however_many_flood_whoever_comes_next_has_capacity(
         account = AccountId(f"acct_{n}")
         for _ in range(executor.capacity(account, is_retry=False, is_heavy=True)):
             executor.add(account, account, is_retry=False, is_heavy=True)
-    assert executor._heavy.queue.first_attempts.length <= MOST_QUEUED
-    assert executor.capacity(SMALL, is_retry=False, is_heavy=False) == MOST_QUEUED_OF_ONE
+    assert executor._heavy.queue.first_attempts.length <= MAX_QUEUED
+    assert executor.capacity(SMALL, is_retry=False, is_heavy=False) == MAX_QUEUED_OF_ONE
     assert executor.capacity(SMALL, is_retry=False, is_heavy=True) == 0
     await executor.drain()
     assert attempts.said.count(None) == 1, "who had nothing here, and no room, is told"
@@ -129,8 +129,8 @@ async def test_endpoints_that_hang_leave_room_among_what_is_under_way(attempts: 
         for _ in range(room):
             single(executor, FLOOD)
         await let_others_run(room // STARTS_PER_TICK + 2)
-    assert len(executor._tasks) <= MOST_UNDER_WAY // 2
-    assert executor.capacity(SMALL, is_retry=False, is_heavy=False) == MOST_QUEUED_OF_ONE
+    assert len(executor._tasks) <= MAX_IN_FLIGHT // 2
+    assert executor.capacity(SMALL, is_retry=False, is_heavy=False) == MAX_QUEUED_OF_ONE
     attempts.said.clear()
     go_on.set()
     await executor.drain()
@@ -146,18 +146,18 @@ async def test_large_bodies_take_their_part_of_the_memory_and_no_more(attempts: 
 
     executor = AttemptExecutor[AccountId](hang)
     executor.on_capacity = attempts.on_capacity
-    size = MOST_BYTES // 40
+    size = MAX_BYTES // 40
     held = 0
     while room := executor.capacity(FLOOD, is_retry=False, is_heavy=False):
         for _ in range(min(room, 4)):  # before the first claim nobody knows what an account's bodies weigh
             executor.add(FLOOD, FLOOD, is_retry=False, is_heavy=False, bytes_held=size)
             held += size
         await let_others_run(4)
-    assert MOST_BYTES // 3 < held <= MOST_BYTES // 2 + 4 * size
-    assert executor.capacity(SMALL, is_retry=False, is_heavy=False) == MOST_QUEUED_OF_ONE
+    assert MAX_BYTES // 3 < held <= MAX_BYTES // 2 + 4 * size
+    assert executor.capacity(SMALL, is_retry=False, is_heavy=False) == MAX_QUEUED_OF_ONE
     go_on.set()
     await executor.drain()
-    assert executor.capacity(FLOOD, is_retry=False, is_heavy=False) == MOST_QUEUED_OF_ONE
+    assert executor.capacity(FLOOD, is_retry=False, is_heavy=False) == MAX_QUEUED_OF_ONE
 
 
 async def test_a_worker_with_few_sockets_has_few_under_way(attempts: Attempts) -> None:
@@ -167,7 +167,7 @@ async def test_a_worker_with_few_sockets_has_few_under_way(attempts: Attempts) -
         await go_on.wait()
         await attempts.make(account)
 
-    executor = AttemptExecutor[AccountId](hang, most_under_way=40)
+    executor = AttemptExecutor[AccountId](hang, max_in_flight=40)
     executor.on_capacity = attempts.on_capacity
     for n in range(20):
         account = AccountId(f"acct_{n}")
