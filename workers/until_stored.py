@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 from flux_dispatch.domain.errors import CallerError, OurError, Unavailable
-from flux_dispatch.domain.event import Accepted
+from flux_dispatch.domain.event import PublishResult
 from flux_dispatch.engine.accept import Accept
 from workers.publication import Publication
 
@@ -61,7 +61,7 @@ class UntilStored:
         self._stored = 0
         self._waiting = 0
 
-    async def __call__(self, publication: Publication) -> Accepted:
+    async def __call__(self, publication: Publication) -> PublishResult:
         """Return when it is stored.
 
         Raises:
@@ -94,7 +94,7 @@ class UntilStored:
             return True
         return self._now() - failures.since > MAX_SECONDS
 
-    async def _try(self, publication: Publication) -> Accepted:
+    async def _try(self, publication: Publication) -> PublishResult:
         accepted = await self._accept(
             publication.account,
             publication.type,

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 from aiohttp import web
 
-from flux_dispatch.domain.event import Accepted, EventData
+from flux_dispatch.domain.event import EventData, PublishResult
 from flux_dispatch.domain.ids import AccountId
 from flux_dispatch.engine.subscribe import Subscribe
 from flux_dispatch.store.accounts import AccountStore
@@ -19,7 +19,7 @@ class Publish(Protocol):
 
     async def __call__(
         self, account: AccountId, event_type: str, data: EventData, *, idempotency_key: str | None = None
-    ) -> Accepted:
+    ) -> PublishResult:
         """Return when the event is committed."""
         ...
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
-from flux_dispatch.domain.event import Accepted, EventData, data_in, written, written_exactly
+from flux_dispatch.domain.event import EventData, PublishResult, data_in, written, written_exactly
 from flux_dispatch.domain.ids import Prefix, public_id
 from flux_dispatch.domain.webhook import Webhook
 
@@ -38,7 +38,7 @@ def webhook(shown: Webhook) -> dict[str, Any]:
     }
 
 
-def accepted(shown: Accepted) -> bytes:
+def accepted(shown: PublishResult) -> bytes:
     """Show an event as its publisher sees it, in JSON; one that nobody wants says so.
 
     It is the payload that receivers get, whose bytes are at hand, with a few more fields.

@@ -27,7 +27,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredEvent:
     """What became of one event: `event` is an earlier one if the idempotency key was known.
 
     `webhooks` is how many want it; those beyond the first deliveries get theirs later.
@@ -36,11 +36,11 @@ class Stored:
     event: Event
     deliveries: tuple[DeliveryId, ...]
     webhooks: int
-    is_earlier: bool
+    is_duplicate: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class PublishResult:
     """What a publisher is told: the event, how many webhooks want it, and whether this call only repeated another."""
 
     event: Event

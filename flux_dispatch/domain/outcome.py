@@ -22,7 +22,7 @@ class ErrorClass(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class Succeeded:
     """The receiver answered 2xx: done."""
 
     status: int
@@ -30,7 +30,7 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class Rejected:
     """The receiver answered something else.
 
     `retry_after_seconds` is what its Retry-After header asked for, if it said so in a form that makes sense.
@@ -47,14 +47,14 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Unanswered:
+class NoResponse:
     """No usable answer came; `detail` is a short plain sentence without secrets."""
 
     error: ErrorClass
     detail: str = ""
 
 
-Outcome: TypeAlias = Accepted | Refused | Unanswered
+Outcome: TypeAlias = Succeeded | Rejected | NoResponse
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +86,14 @@ class Record:
     detail: str
 
 
-def recorded(outcome: Outcome) -> Record:
+def to_record(outcome: Outcome) -> Record:
     """Return the outcome as the attempts table and the log line hold it."""
     match outcome:
-        case Accepted(status, excerpt):
+        case Succeeded(status, excerpt):
             return Record(status, None, excerpt)
-        case Refused(status, excerpt):
+        case Rejected(status, excerpt):
             return Record(status, ErrorClass.HTTP_STATUS, excerpt)
-        case Unanswered(error, detail):
+        case NoResponse(error, detail):
             return Record(None, error, detail)
         case _:
             assert_never(outcome)

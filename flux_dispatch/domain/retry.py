@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, TypeAlias, assert_never
 
-from flux_dispatch.domain.outcome import Accepted, Outcome, Refused, Unanswered
+from flux_dispatch.domain.outcome import NoResponse, Outcome, Rejected, Succeeded
 
 MAX_RETRY_AFTER: Final = timedelta(hours=12)
 """A receiver may ask for a later retry than the table, but not for one beyond this: it must not park us for ever."""
@@ -65,16 +65,16 @@ def decide(outcome: Outcome, attempt: int, table: RetryTable) -> Decision:
     The table decides; a Retry-After of the receiver can only make it later, up to `MAX_RETRY_AFTER`. A 410 ends it.
     """
     match outcome:
-        case Accepted():
+        case Succeeded():
             return Done()
-        case Refused() if outcome.is_gone:
+        case Rejected() if outcome.is_gone:
             return GiveUp("gone")
-        case Refused() | Unanswered() if attempt >= table.attempts:
+        case Rejected() | NoResponse() if attempt >= table.attempts:
             return GiveUp("attempts_exhausted")
-        case Refused(retry_after_seconds=float() as asked):
+        case Rejected(retry_after_seconds=float() as asked):
             wanted = min(timedelta(seconds=asked), MAX_RETRY_AFTER)
             return RetryAfter(max(table.delay_before(attempt + 1), wanted))
-        case Refused() | Unanswered():
+        case Rejected() | NoResponse():
             return RetryAfter(table.delay_before(attempt + 1))
         case _:
             assert_never(outcome)

@@ -6,10 +6,10 @@ from typing import Any, Final, Protocol, cast
 
 from flux_dispatch.domain.errors import IdempotencyConflict, InvalidRequest, MalformedId, NotFound
 from flux_dispatch.domain.event import (
-    Accepted,
     Event,
     EventData,
-    Stored,
+    PublishResult,
+    StoredEvent,
     check_type,
     compose_body,
     data_in,
@@ -37,7 +37,7 @@ MAX_IDEMPOTENCY_KEY_LENGTH: Final = 255
 class Events(Protocol):
     """What accepting needs of the store."""
 
-    async def add(self, events: Sequence[Event], *, first_delay: timedelta) -> list[Stored | None]:
+    async def add(self, events: Sequence[Event], *, first_delay: timedelta) -> list[StoredEvent | None]:
         """Store events with their deliveries in one transaction; one result for each, None for an unknown account."""
         ...
 
@@ -88,7 +88,7 @@ class Accept:
         data: EventData | dict[str, Any],
         *,
         idempotency_key: str | None = None,
-    ) -> Accepted:
+    ) -> PublishResult:
         """Return when the event is committed.
 
         Data that came as JSON text is stored in these very words, data that came as objects is written once.
@@ -106,26 +106,26 @@ class Accept:
         if stored is None:
             message = f"There is no account {account}."
             raise NotFound(message)
-        if stored.is_earlier:
+        if stored.is_duplicate:
             _check_same(stored.event, event)
-        return Accepted(stored.event, stored.webhooks, stored.is_earlier)
+        return PublishResult(stored.event, stored.webhooks, stored.is_duplicate)
 
-    def _grouped(self, lanes: int) -> BatchedCall[Event, Stored | None]:
-        queue = InTurn[Call[Event, Stored | None]](
+    def _grouped(self, lanes: int) -> BatchedCall[Event, StoredEvent | None]:
+        queue = InTurn[Call[Event, StoredEvent | None]](
             lambda call: call[0].account, lambda call: self._expected.deliveries_of(call[0]), MAX_DELIVERIES
         )
         return BatchedCall(self._commit, most=COMMIT_BATCH_SIZE, lanes=lanes, linger=LINGER, queue=queue)
 
-    async def _commit(self, events: list[Event]) -> list[Stored | None]:
+    async def _commit(self, events: list[Event]) -> list[StoredEvent | None]:
         failpoint.reach("before_accept")
         stored = await self._events.add(events, first_delay=self._first_delay)
         failpoint.reach("after_accept")
         self._expected.note(stored)
         if self._is_rung_at_once:
-            self._ring([each for each in stored if each and not each.is_earlier])
+            self._ring([each for each in stored if each and not each.is_duplicate])
         return stored
 
-    def _ring(self, fresh: list[Stored]) -> None:
+    def _ring(self, fresh: list[StoredEvent]) -> None:
         owed = [(each.event.account, delivery) for each in fresh for delivery in each.deliveries]
         self._bell.deliver(owed, attempt=1, countdown_seconds=self._first_delay.total_seconds())
 

@@ -11,7 +11,7 @@ import structlog
 from flux_dispatch.domain.claim import Settlement
 from flux_dispatch.domain.finding import BEGINNING, DueGroup, Finding, Found, NextDue, share_out
 from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId, Prefix, public_id
-from flux_dispatch.domain.outcome import Attempt, ErrorClass, Unanswered
+from flux_dispatch.domain.outcome import Attempt, ErrorClass, NoResponse
 from flux_dispatch.domain.retry import RetryTable, decide
 from flux_dispatch.engine.flow.settler import Settler
 
@@ -247,7 +247,7 @@ class Plan:
                 self._settler.settle(self._lost(each), note=_nobody_waits)
 
     def _lost(self, found: Found) -> Settlement:
-        outcome = Unanswered(ErrorClass.WORKER_LOST, "The worker that sent it died, several times over.")
+        outcome = NoResponse(ErrorClass.WORKER_LOST, "The worker that sent it died, several times over.")
         attempt = Attempt(found.attempt, 0, outcome)
         return Settlement(
             found.account, found.delivery, found.token or "", attempt, decide(outcome, found.attempt, self._table)

@@ -7,7 +7,7 @@ from typing import Final
 
 import aiohttp
 
-from flux_dispatch.domain.outcome import ErrorClass, Unanswered, Unsent
+from flux_dispatch.domain.outcome import ErrorClass, NoResponse, Unsent
 from flux_dispatch.http.answer import NotHttp
 from flux_dispatch.http.guard import BlockedAddress
 from flux_dispatch.http.routes import leads_anywhere
@@ -36,12 +36,12 @@ name's own servers do wrong has other numbers."""
 _DNS_NO_MEMORY: Final = 15
 
 
-def fault(error: Exception) -> Unanswered | Unsent:
+def fault(error: Exception) -> NoResponse | Unsent:
     """Return the outcome of a POST that ended in this error."""
     if isinstance(error, aiohttp.ClientConnectorError) and (lack := _lack(error)):
         return Unsent(lack[:MAX_DETAIL_LENGTH])
     kind = _class_of(error)
-    return Unanswered(kind, _DETAILS.get(kind) or (str(error) or type(error).__name__)[:MAX_DETAIL_LENGTH])
+    return NoResponse(kind, _DETAILS.get(kind) or (str(error) or type(error).__name__)[:MAX_DETAIL_LENGTH])
 
 
 def _lack(error: aiohttp.ClientConnectorError) -> str:

@@ -14,7 +14,7 @@ from aiohttp.resolver import AsyncResolver
 from flux_dispatch import __version__
 from flux_dispatch.domain.address import AddressPolicy
 from flux_dispatch.domain.claim import Claim
-from flux_dispatch.domain.outcome import Accepted, Outcome, Refused, Unsent
+from flux_dispatch.domain.outcome import Outcome, Rejected, Succeeded, Unsent
 from flux_dispatch.domain.signing import sign_flux, sign_standard
 from flux_dispatch.http.answer import Answer
 from flux_dispatch.http.client import PostClient, PostConnector
@@ -109,8 +109,8 @@ def _headers(claim: Claim, timestamp: int) -> dict[str, str]:
 
 def _outcome(answer: Answer, now: float) -> Outcome:
     if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
-        return Accepted(answer.status, answer.excerpt())
-    return Refused(answer.status, answer.excerpt(), _retry_after_seconds(answer.asked_delay(), now))
+        return Succeeded(answer.status, answer.excerpt())
+    return Rejected(answer.status, answer.excerpt(), _retry_after_seconds(answer.asked_delay(), now))
 
 
 def _retry_after_seconds(asked: str, now: float) -> float | None:

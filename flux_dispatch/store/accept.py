@@ -10,7 +10,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.delivery import State
-from flux_dispatch.domain.event import Event, Stored, patterns_that_match
+from flux_dispatch.domain.event import Event, StoredEvent, patterns_that_match
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, public_id, uuid_hex
 from flux_dispatch.store.connect import HotStatement, statement
 from flux_dispatch.store.timing import Timing
@@ -109,7 +109,7 @@ class EventStore:
         self._database = database
         self._timing = timing
 
-    async def add(self, events: Sequence[Event], *, first_delay: timedelta) -> list[Stored | None]:
+    async def add(self, events: Sequence[Event], *, first_delay: timedelta) -> list[StoredEvent | None]:
         """Store events with one delivery for each enabled webhook that wants them; one result for each, in order.
 
         An event whose idempotency key its account used before is not stored; the earlier one is returned. For an
@@ -123,7 +123,7 @@ class EventStore:
         doubled = [event for event in events if event.id not in fresh]
         earlier = await self._earlier(doubled) if doubled else {}
         return [
-            Stored(event, tuple(fresh[event.id]), webhooks.get(event.id, len(fresh[event.id])), is_earlier=False)
+            StoredEvent(event, tuple(fresh[event.id]), webhooks.get(event.id, len(fresh[event.id])), is_duplicate=False)
             if event.id in fresh
             else earlier.get((event.account, event.idempotency_key))
             for event in events
@@ -164,7 +164,7 @@ class EventStore:
         made = [row["delivery_id"] for row in rows if row["delivery_id"] is not None]
         return account, [cast(DeliveryId, public_id(Prefix.DELIVERY, each.hex)) for each in made]
 
-    async def _earlier(self, events: Sequence[Event]) -> dict[tuple[AccountId, str | None], Stored]:
+    async def _earlier(self, events: Sequence[Event]) -> dict[tuple[AccountId, str | None], StoredEvent]:
         async with statement(self._database) as connection:
             rows = await connection.execute(
                 _EARLIER,
@@ -190,7 +190,7 @@ def _deliveries_by_event(rows: Iterable[asyncpg.Record]) -> dict[EventId, list[D
     return fresh
 
 
-def _stored(row: Row[Any]) -> Stored:
+def _stored(row: Row[Any]) -> StoredEvent:
     event = Event(
         id=cast(EventId, public_id(Prefix.EVENT, row.id.hex)),
         account=cast(AccountId, public_id(Prefix.ACCOUNT, row.account_id.hex)),
@@ -200,4 +200,4 @@ def _stored(row: Row[Any]) -> Stored:
         idempotency_key=row.idempotency_key,
     )
     deliveries = tuple(cast(DeliveryId, public_id(Prefix.DELIVERY, each.hex)) for each in row.deliveries)
-    return Stored(event, deliveries, len(deliveries), is_earlier=True)
+    return StoredEvent(event, deliveries, len(deliveries), is_duplicate=True)

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from flux_dispatch.domain.claim import Claim, Lease, ParkedWebhook, Release, Settlement
 from flux_dispatch.domain.delivery import Move, State, sources, target
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, WebhookId, public_id, uuid_hex
-from flux_dispatch.domain.outcome import recorded
+from flux_dispatch.domain.outcome import to_record
 from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter
 from flux_dispatch.store.connect import HotStatement
 from flux_dispatch.store.timing import Timing
@@ -248,7 +248,7 @@ class DeliveryStore:
 
     def _columns(self, settlements: Sequence[Settlement]) -> dict[str, list[Any]]:
         follows = [self._what_follows(each.decision) for each in settlements]
-        records = [recorded(each.attempt.outcome) for each in settlements]
+        records = [to_record(each.attempt.outcome) for each in settlements]
         return {
             "ids": [uuid_hex(Prefix.DELIVERY, each.delivery) for each in settlements],
             "tokens": [each.token for each in settlements],

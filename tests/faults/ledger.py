@@ -26,7 +26,7 @@ def check_ledger(ground: Ground, record: Record) -> list[str]:
 def _unrest(owed: Owed) -> str:
     """Say how a delivery rests that may not rest so."""
     if owed.numbers != list(range(1, owed.attempts + 1)):
-        return f"with the attempts {owed.numbers} recorded where {owed.attempts} were made"
+        return f"with the attempts {owed.numbers} to_record where {owed.attempts} were made"
     if owed.state == State.FAILED and owed.attempts < len(DELAYS):
         return f"failed after {owed.attempts} attempts"
     if owed.state not in _resting_places(owed):

@@ -92,7 +92,7 @@ def test_doubles_are_counted_against_what_is_allowed(allowed: Allowance, posts: 
     ("owed", "told"),
     [
         (GOOD, ""),
-        (replace(GOOD, numbers=[1, 3]), "with the attempts [1, 3] recorded where 2 were made"),
+        (replace(GOOD, numbers=[1, 3]), "with the attempts [1, 3] to_record where 2 were made"),
         (replace(GOOD, state="sending"), "sending at /hook"),
         (replace(GOOD, state="failed", path="/hang"), "failed after 2 attempts"),
         (replace(GOOD, state="canceled"), "canceled at /hook"),

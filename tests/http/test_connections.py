@@ -13,7 +13,7 @@ import trustme
 import uvloop
 from aiohttp.connector import TCPConnector
 
-from flux_dispatch.domain.outcome import Accepted, ErrorClass, Refused, Unanswered
+from flux_dispatch.domain.outcome import ErrorClass, NoResponse, Rejected, Succeeded
 from flux_dispatch.http.idle import REST_SECONDS, SURELY_READ_BYTES
 from flux_dispatch.http.sender import AiohttpSender, SenderLimits
 from tests.http.receivers import OK, Talk, listening, read_request
@@ -61,7 +61,7 @@ async def test_after_a_clean_answer_the_connection_is_used_again(sender: Aiohttp
     count: Counter[str] = Counter()
     async with listening(counting(answer, count)) as port:
         outcomes = [await sender.send(claim(f"http://127.0.0.1:{port}/"), int(time.time())) for _ in range(POSTS)]
-    assert all(isinstance(each, Accepted | Refused) for each in outcomes)
+    assert all(isinstance(each, Succeeded | Rejected) for each in outcomes)
     assert count == {"connections": 1, "requests": POSTS}
 
 
@@ -86,7 +86,7 @@ def test_a_connection_with_tls_is_used_again(
                 await pause(REST_SECONDS if length > SURELY_READ_BYTES else 0)
             return outcomes
 
-    assert run(send_some()) == [Accepted(200, "ok")] * POSTS
+    assert run(send_some()) == [Succeeded(200, "ok")] * POSTS
     assert count == {"connections": 1, "requests": POSTS}
 
 
@@ -111,7 +111,7 @@ async def test_after_any_other_it_is_not(sender: AiohttpSender, answer: bytes) -
     count: Counter[str] = Counter()
     async with listening(counting(answer, count)) as port:
         outcomes = [await sender.send(claim(f"http://127.0.0.1:{port}/"), int(time.time())) for _ in range(POSTS)]
-    assert all(isinstance(each, Accepted | Refused) for each in outcomes)
+    assert all(isinstance(each, Succeeded | Rejected) for each in outcomes)
     assert count == {"connections": POSTS, "requests": POSTS}
 
 
@@ -128,10 +128,10 @@ async def test_what_comes_unasked_after_an_answer_is_not_taken_for_the_next(send
 
     async with listening(talk) as port:
         url = f"http://127.0.0.1:{port}/"
-        assert await sender.send(claim(url), 1) == Accepted(200, "ok")
+        assert await sender.send(claim(url), 1) == Succeeded(200, "ok")
         is_said.set()
         await eventually_async(lambda: _is_clear(is_said), "the sender hangs up")
-        assert await sender.send(claim(url), 1) == Accepted(200, "ok")
+        assert await sender.send(claim(url), 1) == Succeeded(200, "ok")
 
 
 async def test_a_connection_that_the_receiver_closed_meanwhile_is_not_used(sender: AiohttpSender) -> None:
@@ -148,7 +148,7 @@ async def test_a_connection_that_the_receiver_closed_meanwhile_is_not_used(sende
     async with listening(talk) as port:
         url = f"http://127.0.0.1:{port}/"
         for number in range(1, POSTS + 1):
-            assert await sender.send(claim(url), 1) == Accepted(200, "ok")
+            assert await sender.send(claim(url), 1) == Succeeded(200, "ok")
             await eventually_async(lambda number=number: _is(count["hung up"] == number), "the sender hangs up")
     assert count["requests"] == POSTS
 
@@ -164,9 +164,9 @@ async def test_a_post_that_a_closing_connection_swallowed_is_a_reset_and_not_rep
 
     async with listening(talk) as port:
         url = f"http://127.0.0.1:{port}/"
-        assert await sender.send(claim(url), 1) == Accepted(200, "ok")
+        assert await sender.send(claim(url), 1) == Succeeded(200, "ok")
         outcome = await sender.send(claim(url), 1)
-    assert isinstance(outcome, Unanswered)
+    assert isinstance(outcome, NoResponse)
     assert outcome.error is ErrorClass.CONNECTION_RESET
     assert len(requests) == 2
 
@@ -180,7 +180,7 @@ async def test_a_receiver_that_never_reads_keeps_no_socket_of_ours() -> None:
         sent = claim(f"http://127.0.0.1:{deaf.getsockname()[1]}/", body=b"a" * 3_000_000)
         async with AiohttpSender(SenderLimits(timeout_seconds=0.3), LOCAL) as sender:
             outcome = await sender.send(sent, 1)
-            assert isinstance(outcome, Unanswered)
+            assert isinstance(outcome, NoResponse)
             assert outcome.error is ErrorClass.TIMEOUT
             connection, _ = await asyncio.to_thread(deaf.accept)
             with connection:

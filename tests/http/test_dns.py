@@ -11,7 +11,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import AsyncResolver
 
 from flux_dispatch.domain.address import AddressPolicy
-from flux_dispatch.domain.outcome import Accepted, ErrorClass, Outcome, Unanswered, Unsent
+from flux_dispatch.domain.outcome import ErrorClass, NoResponse, Outcome, Succeeded, Unsent
 from flux_dispatch.http.sender import DNS_TRIES, DNS_TRY_SECONDS, AiohttpSender, SenderLimits
 from tests.http.receivers import answering, listening
 from tests.http.test_sender import claim
@@ -68,7 +68,7 @@ async def test_of_several_addresses_only_the_permitted_one_is_dialled(
 ) -> None:
     port = private.getsockname()[1]
     async with AiohttpSender(BRIEF, ONLY_FIRST, Turns(answer)) as sender, listening(answering(OK), port=port):
-        assert await post(sender, "hook.example.com", port) == Accepted(200, "ok")
+        assert await post(sender, "hook.example.com", port) == Succeeded(200, "ok")
     assert not was_dialled(private)
 
 
@@ -76,7 +76,7 @@ async def test_a_name_that_turned_private_since_the_last_attempt_is_blocked(priv
     port = private.getsockname()[1]
     names = Turns(["127.0.0.1"], ["127.0.0.2"])
     async with AiohttpSender(BRIEF, ONLY_FIRST, names) as sender, listening(answering(OK), port=port):
-        assert await post(sender, "hook.example.com", port) == Accepted(200, "ok")
+        assert await post(sender, "hook.example.com", port) == Succeeded(200, "ok")
     async with AiohttpSender(BRIEF, ONLY_FIRST, names) as later:
         assert error_of(await post(later, "hook.example.com", port)) is ErrorClass.BLOCKED_ADDRESS
     assert not was_dialled(private)
@@ -91,7 +91,7 @@ async def test_a_dead_name_server_costs_five_seconds_at_most_and_only_its_own() 
         async with AiohttpSender(USUAL, ONLY_FIRST, names) as sender, listening(answering(OK)) as port:
             began = time.monotonic()
             lost = [asyncio.create_task(post(sender, f"{each}.example.com", 80)) for each in range(50)]
-            assert await post(sender, "127.0.0.1", port) == Accepted(200, "ok")
+            assert await post(sender, "127.0.0.1", port) == Succeeded(200, "ok")
             assert time.monotonic() - began < 1
             outcomes = await asyncio.gather(*lost)
             assert time.monotonic() - began < 5
@@ -103,5 +103,5 @@ async def post(sender: AiohttpSender, host: str, port: int) -> Outcome | Unsent:
 
 
 def error_of(outcome: Outcome | Unsent) -> ErrorClass:
-    assert isinstance(outcome, Unanswered), outcome
+    assert isinstance(outcome, NoResponse), outcome
     return outcome.error

@@ -13,7 +13,7 @@ import trustme
 import uvloop
 from aiohttp.connector import TCPConnector
 
-from flux_dispatch.domain.outcome import Accepted, Outcome, Refused, Unsent
+from flux_dispatch.domain.outcome import Outcome, Rejected, Succeeded, Unsent
 from flux_dispatch.http.sender import AiohttpSender, SenderLimits
 from tests.http.receivers import NEVER_SECONDS, listening
 from tests.http.test_sender import LOCAL, claim
@@ -76,10 +76,10 @@ def test_an_answer_before_the_end_of_the_post_counts(
 ) -> None:
     with hanging_up(b"HTTP/1.1 %d Enough\r\n%s\r\nok" % (status, length), buffer_bytes) as port:
         outcomes = run(try_often(port))
-    said = {(each.status, each.excerpt[:2]) for each in outcomes if isinstance(each, Accepted | Refused)}
-    assert [each for each in outcomes if not isinstance(each, Accepted | Refused)] == []
+    said = {(each.status, each.excerpt[:2]) for each in outcomes if isinstance(each, Succeeded | Rejected)}
+    assert [each for each in outcomes if not isinstance(each, Succeeded | Rejected)] == []
     assert said == {(status, "ok")}
-    assert all(isinstance(each, Accepted) is (status == 200) for each in outcomes)
+    assert all(isinstance(each, Succeeded) is (status == 200) for each in outcomes)
 
 
 async def test_an_answer_over_tls_before_the_end_of_the_post_counts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +97,7 @@ async def test_an_answer_over_tls_before_the_end_of_the_post_counts(monkeypatch:
 
     async with AiohttpSender(SenderLimits(timeout_seconds=10), LOCAL) as sender, listening(talk, context) as port:
         outcomes = [await post(sender, f"https://localhost:{port}/") for _ in range(TRIES)]
-    assert [each for each in outcomes if each != Refused(410, "ok")] == []
+    assert [each for each in outcomes if each != Rejected(410, "ok")] == []
 
 
 async def test_writing_stops_when_the_answer_has_come(sender: AiohttpSender) -> None:
@@ -114,7 +114,7 @@ async def test_writing_stops_when_the_answer_has_come(sender: AiohttpSender) -> 
 
     async with listening(talk) as port:
         sent = claim(f"http://127.0.0.1:{port}/", body=b"a" * 20_000_000)
-        assert await sender.send(sent, 1) == Refused(413, "no")
+        assert await sender.send(sent, 1) == Rejected(413, "no")
     assert read < 15_000_000
 
 
@@ -130,6 +130,6 @@ async def test_a_large_post_arrives_whole(sender: AiohttpSender) -> None:
 
     async with listening(talk) as port:
         for _ in range(3):
-            assert await post(sender, f"http://127.0.0.1:{port}/") == Accepted(200, "ok")
+            assert await post(sender, f"http://127.0.0.1:{port}/") == Succeeded(200, "ok")
             assert got == BODY
             got = b""

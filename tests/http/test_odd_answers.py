@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from flux_dispatch.domain.outcome import Accepted, ErrorClass, Outcome, Refused, Unanswered
+from flux_dispatch.domain.outcome import ErrorClass, NoResponse, Outcome, Rejected, Succeeded
 from flux_dispatch.http.sender import AiohttpSender, SenderLimits
 from tests.http.receivers import OK, Talk, answering, listening, read_request, repeating
 from tests.http.test_sender import LOCAL, claim
@@ -118,14 +118,14 @@ async def test_what_is_odd_after_the_status_line_is_noted_and_changes_nothing(
 ) -> None:
     after, excerpt = ODD[case]
     outcome = await outcome_of(sender, answering(b"HTTP/1.1 %d Hm\r\n%s" % (status, after)))
-    assert outcome == (Accepted(status, excerpt) if status == 200 else Refused(status, excerpt))
+    assert outcome == (Succeeded(status, excerpt) if status == 200 else Rejected(status, excerpt))
 
 
 @pytest.mark.parametrize("case", FINE)
 async def test_what_is_unusual_but_clear_is_read(sender: AiohttpSender, case: str) -> None:
     after, excerpt = FINE[case]
     outcome = await outcome_of(sender, answering(b"HTTP/1.1 200 OK\r\n" + after))
-    assert isinstance(outcome, Accepted)
+    assert isinstance(outcome, Succeeded)
     assert outcome.excerpt.startswith(excerpt)
 
 
@@ -137,13 +137,13 @@ async def test_a_head_beyond_measure_is_read_no_further(sender: AiohttpSender, s
     head = b"HTTP/1.1 %d Hm\r\nretry-after: 120\r\n%s" % (status, after)
     excerpt = "[its head is longer than 65536 bytes]"
     outcome = await outcome_of(sender, answering(head))
-    assert outcome == (Accepted(200, excerpt) if status == 200 else Refused(503, excerpt, 120.0))
+    assert outcome == (Succeeded(200, excerpt) if status == 200 else Rejected(503, excerpt, 120.0))
 
 
 async def test_endless_headers_do_not_fill_the_memory(sender: AiohttpSender) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     outcome = await outcome_of(sender, repeating(b"HTTP/1.1 200 OK\r\n", b"a: " + b"b" * 9999 + b"\r\n"))
-    assert isinstance(outcome, Accepted)
+    assert isinstance(outcome, Succeeded)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000  # kB
 
 
@@ -162,7 +162,7 @@ async def test_a_204_stays_one_whatever_body_comes_with_it(
     sender: AiohttpSender, packets: tuple[bytes, ...], excerpt: str
 ) -> None:
     outcome = await outcome_of(sender, in_packets(b"HTTP/1.1 204 Fine\r\n" + packets[0], *packets[1:]))
-    assert isinstance(outcome, Accepted)
+    assert isinstance(outcome, Succeeded)
     assert outcome.excerpt == excerpt or outcome.excerpt.endswith(excerpt)
 
 
@@ -170,26 +170,26 @@ async def test_a_204_stays_one_whatever_body_comes_with_it(
 async def test_a_body_longer_than_announced_is_cut(sender: AiohttpSender, *, is_one_packet: bool) -> None:
     head, body = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n", b"123456789"
     outcome = await outcome_of(sender, in_packets(head + body) if is_one_packet else in_packets(head, body))
-    assert outcome == Accepted(200, "12 [it sent more than it announced]")
+    assert outcome == Succeeded(200, "12 [it sent more than it announced]")
 
 
 @pytest.mark.parametrize("is_one_packet", [True, False])
 async def test_a_broken_chunk_ends_it_at_once(sender: AiohttpSender, *, is_one_packet: bool) -> None:
     packets = b"HTTP/1.1 200 OK\r\n" + CHUNKED, b"2\r\nok\r\nnonsense"
     outcome = await outcome_of(sender, in_packets(b"".join(packets)) if is_one_packet else in_packets(*packets))
-    assert outcome == Accepted(200, f"ok {BROKEN}")
+    assert outcome == Succeeded(200, f"ok {BROKEN}")
 
 
 async def test_a_broken_answer_in_single_bytes_is_the_same(sender: AiohttpSender) -> None:
     whole = b"HTTP/1.1 201 Made\n" + CHUNKED + b"2\r\nok\r\nx"
     outcome = await outcome_of(sender, in_packets(*(whole[at : at + 1] for at in range(len(whole)))))
-    assert outcome == Accepted(201, f"ok {BROKEN}")
+    assert outcome == Succeeded(201, f"ok {BROKEN}")
 
 
 @pytest.mark.parametrize("case", NOT_HTTP)
 async def test_what_is_not_http_is_a_bad_response_and_not_an_http_400(sender: AiohttpSender, case: str) -> None:
     outcome = await outcome_of(sender, answering(NOT_HTTP[case]))
-    assert isinstance(outcome, Unanswered)
+    assert isinstance(outcome, NoResponse)
     assert outcome.error is ErrorClass.BAD_RESPONSE
     assert "400" not in outcome.detail
 
@@ -197,7 +197,7 @@ async def test_what_is_not_http_is_a_bad_response_and_not_an_http_400(sender: Ai
 @pytest.mark.parametrize("case", ["an SSH banner", "an HTTP/2 preface", "just a body"])
 async def test_what_is_not_http_is_not_waited_for(sender: AiohttpSender, case: str) -> None:
     outcome = await outcome_of(sender, in_packets(NOT_HTTP[case]))
-    assert isinstance(outcome, Unanswered)
+    assert isinstance(outcome, NoResponse)
     assert outcome.error is ErrorClass.BAD_RESPONSE
 
 
@@ -207,7 +207,7 @@ async def test_a_receiver_that_speaks_first_is_heard(sender: AiohttpSender) -> N
         await reader.read()
 
     outcome = await outcome_of(sender, greets)
-    assert isinstance(outcome, Unanswered)
+    assert isinstance(outcome, NoResponse)
     assert outcome.error is ErrorClass.BAD_RESPONSE
 
 
@@ -225,15 +225,15 @@ async def test_a_receiver_that_speaks_first_is_heard(sender: AiohttpSender) -> N
 )
 async def test_every_well_formed_status_line_is_understood(sender: AiohttpSender, before: bytes, status: bytes) -> None:
     whole = before + status + OK[OK.index(b"\r\n") :]
-    assert await outcome_of(sender, answering(whole)) == Accepted(200, "ok")
-    assert await outcome_of(sender, in_packets(*(whole[at : at + 7] for at in range(0, len(whole), 7)))) == Accepted(
+    assert await outcome_of(sender, answering(whole)) == Succeeded(200, "ok")
+    assert await outcome_of(sender, in_packets(*(whole[at : at + 7] for at in range(0, len(whole), 7)))) == Succeeded(
         200, "ok"
     )
 
 
 async def test_an_interim_answer_alone_is_no_answer(sender: AiohttpSender) -> None:
     outcome = await outcome_of(sender, answering(b"HTTP/1.1 100 Continue\r\n\r\n"))
-    assert isinstance(outcome, Unanswered)
+    assert isinstance(outcome, NoResponse)
     assert outcome.error is ErrorClass.CONNECTION_RESET
 
 
@@ -244,4 +244,4 @@ async def test_a_reset_after_the_status_line_counts_the_answer(sender: AiohttpSe
         await pause(0.05)
         writer.transport.abort()
 
-    assert await outcome_of(sender, talk) == Accepted(200, "half [the body broke off]")
+    assert await outcome_of(sender, talk) == Succeeded(200, "half [the body broke off]")

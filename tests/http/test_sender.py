@@ -22,7 +22,7 @@ from flux_dispatch import __version__
 from flux_dispatch.domain.address import AddressPolicy
 from flux_dispatch.domain.claim import Claim
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, WebhookId
-from flux_dispatch.domain.outcome import Accepted, ErrorClass, Outcome, Refused, Unanswered, Unsent
+from flux_dispatch.domain.outcome import ErrorClass, NoResponse, Outcome, Rejected, Succeeded, Unsent
 from flux_dispatch.http.sender import AiohttpSender, SenderLimits
 from tests.http.receivers import (
     OK,
@@ -78,7 +78,7 @@ async def test_a_receiver_gets_exactly_what_the_contract_says(sender: AiohttpSen
     now = int(time.time())
     async with listening(talk) as port:
         sent = claim(f"http://127.0.0.1:{port}/hook?a=b", **{"X-Tenant": "blue"})
-        assert await sender.send(sent, now) == Accepted(200, "ok")
+        assert await sender.send(sent, now) == Succeeded(200, "ok")
     head, _, body = (await got).partition(b"\r\n\r\n")
     first, *lines = head.decode().split("\r\n")
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
@@ -100,14 +100,14 @@ async def test_a_receiver_gets_exactly_what_the_contract_says(sender: AiohttpSen
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 async def test_any_2xx_is_a_success(sender: AiohttpSender, status: int) -> None:
     async with listening(answering(b"HTTP/1.1 %d Yes\r\ncontent-length: 0\r\n\r\n" % status)) as port:
-        assert await send(sender, f"http://127.0.0.1:{port}/") == Accepted(status)
+        assert await send(sender, f"http://127.0.0.1:{port}/") == Succeeded(status)
 
 
 @pytest.mark.parametrize("status", [304, 400, 401, 404, 410, 500, 502])
 async def test_anything_else_is_not(sender: AiohttpSender, status: int) -> None:
     async with listening(answering(b"HTTP/1.1 %d No\r\ncontent-length: 0\r\n\r\n" % status)) as port:
         outcome = await send(sender, f"http://127.0.0.1:{port}/")
-    assert isinstance(outcome, Refused)
+    assert isinstance(outcome, Rejected)
     assert (outcome.status, outcome.is_gone) == (status, status == 410)
 
 
@@ -121,13 +121,13 @@ async def test_switching_protocols_is_a_failure(sender: AiohttpSender) -> None:
     head = b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\nhello"
     async with listening(answering(head)) as port:
         outcome = await send(sender, f"http://127.0.0.1:{port}/")
-    assert isinstance(outcome, Refused)
+    assert isinstance(outcome, Rejected)
     assert outcome.status == 101
 
 
 async def test_an_informational_answer_is_waited_through(sender: AiohttpSender) -> None:
     async with listening(answering(b"HTTP/1.1 199 Soon\r\n\r\n" + OK)) as port:
-        assert await send(sender, f"http://127.0.0.1:{port}/") == Accepted(200, "ok")
+        assert await send(sender, f"http://127.0.0.1:{port}/") == Succeeded(200, "ok")
 
 
 async def test_a_header_with_a_line_break_never_leaves(sender: AiohttpSender) -> None:
@@ -139,7 +139,7 @@ async def test_a_header_with_a_line_break_never_leaves(sender: AiohttpSender) ->
 
     async with listening(talk) as port:
         sent = claim(f"http://127.0.0.1:{port}/", **{"X-Tenant": "blue\r\nX-Other: red"})
-        assert isinstance(await sender.send(sent, int(time.time())), Unanswered)
+        assert isinstance(await sender.send(sent, int(time.time())), NoResponse)
     assert not any(requests)
 
 
@@ -148,7 +148,7 @@ async def test_a_redirect_is_a_failure_and_not_followed(sender: AiohttpSender, s
     async with listening(resetting) as elsewhere:
         head = b"HTTP/1.1 %d Go\r\nlocation: http://127.0.0.1:%d/\r\ncontent-length: 0\r\n\r\n" % (status, elsewhere)
         async with listening(answering(head)) as port:
-            assert await send(sender, f"http://127.0.0.1:{port}/") == Refused(status)
+            assert await send(sender, f"http://127.0.0.1:{port}/") == Rejected(status)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ async def test_retry_after_is_read_where_it_makes_sense(
 ) -> None:
     head = f"HTTP/1.1 {status} Later\r\nretry-after: {asked}\r\ncontent-length: 0\r\n\r\n"
     async with listening(answering(head.encode())) as port:
-        assert await send(sender, f"http://127.0.0.1:{port}/") == Refused(status, "", seconds)
+        assert await send(sender, f"http://127.0.0.1:{port}/") == Rejected(status, "", seconds)
 
 
 async def test_retry_after_may_be_a_date(sender: AiohttpSender) -> None:
@@ -170,7 +170,7 @@ async def test_retry_after_may_be_a_date(sender: AiohttpSender) -> None:
     )
     async with listening(answering(head.encode())) as port:
         outcome = await send(sender, f"http://127.0.0.1:{port}/")
-    assert isinstance(outcome, Refused)
+    assert isinstance(outcome, Rejected)
     assert outcome.retry_after_seconds == pytest.approx(100, abs=3)
 
 
@@ -181,7 +181,7 @@ async def test_a_date_of_retry_after_counts_by_the_time_that_the_post_was_signed
     head = f"HTTP/1.1 429 Later\r\nretry-after: {formatdate(now + 100, usegmt=True)}\r\ncontent-length: 0\r\n\r\n"
     async with listening(answering(head.encode())) as port:
         outcome = await sender.send(claim(f"http://127.0.0.1:{port}/"), now)
-    assert isinstance(outcome, Refused)
+    assert isinstance(outcome, Rejected)
     assert outcome.retry_after_seconds == pytest.approx(100, abs=3)
 
 
@@ -215,7 +215,7 @@ async def test_after_a_2xx_no_body_changes_the_success_nor_fills_the_memory(
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     async with listening(repeating(head, piece, 0.02 if len(piece) == 1 else 0)) as port:
         outcome = await send(sender, f"http://127.0.0.1:{port}/")
-    assert isinstance(outcome, Accepted)
+    assert isinstance(outcome, Succeeded)
     assert len(outcome.excerpt) < 1200
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kB
 
@@ -225,7 +225,7 @@ async def test_a_gzip_bomb_is_not_opened(sender: AiohttpSender) -> None:
     head = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(bomb)
     async with listening(answering(head, bomb)) as port:
         outcome = await send(sender, f"http://127.0.0.1:{port}/")
-    assert isinstance(outcome, Accepted)
+    assert isinstance(outcome, Succeeded)
     assert len(outcome.excerpt) < 1200
 
 
@@ -238,7 +238,7 @@ async def test_a_connection_that_breaks_off_is_a_reset(sender: AiohttpSender, ta
 async def test_a_2xx_whose_body_breaks_off_is_a_success_and_noted(sender: AiohttpSender) -> None:
     async with listening(answering(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf")) as port:
         outcome = await send(sender, f"http://127.0.0.1:{port}/")
-    assert isinstance(outcome, Accepted)
+    assert isinstance(outcome, Succeeded)
     assert "broke off" in outcome.excerpt
 
 
@@ -253,7 +253,7 @@ async def test_an_answer_is_kept_as_harmless_text(sender: AiohttpSender) -> None
     body = b"<script>\x1b[31m\0\xff\xfe\r\nend"
     async with listening(answering(b"HTTP/1.1 500 No\r\ncontent-length: %d\r\n\r\n" % len(body), body)) as port:
         outcome = await send(sender, f"http://127.0.0.1:{port}/")
-    excerpt = cast(Refused, outcome).excerpt
+    excerpt = cast(Rejected, outcome).excerpt
     assert excerpt.startswith("<script>")
     assert not {"\0", "\x1b", "\r"} & set(excerpt)
     json.dumps(excerpt).encode()
@@ -286,7 +286,7 @@ async def test_a_connection_is_used_again(sender: AiohttpSender) -> None:
 
     async with listening(talk) as port:
         for _ in range(5):
-            assert isinstance(await send(sender, f"http://127.0.0.1:{port}/"), Accepted)
+            assert isinstance(await send(sender, f"http://127.0.0.1:{port}/"), Succeeded)
     assert connections == 1
 
 
@@ -301,7 +301,7 @@ class TestTls:
         async with listening(answering(OK), context) as port:
             outcome = await send(sender, f"https://localhost:{port}/")
         assert error_of(outcome) is ErrorClass.TLS_ERROR
-        assert "certificate" in cast(Unanswered, outcome).detail
+        assert "certificate" in cast(NoResponse, outcome).detail
 
     async def test_plain_http_where_tls_is_expected(self, sender: AiohttpSender) -> None:
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -356,11 +356,11 @@ class TestAddresses:
         policy = AddressPolicy(allow=(ip_network("127.0.0.1/32"),))
         names = Names(both=["127.0.0.2", "127.0.0.1"])
         async with AiohttpSender(SenderLimits(TIMEOUT), policy, names) as sender, listening(answering(OK)) as port:
-            assert await send(sender, f"http://both.example.com:{port}/") == Accepted(200, "ok")
+            assert await send(sender, f"http://both.example.com:{port}/") == Succeeded(200, "ok")
 
     async def test_localhost_is_known(self, sender: AiohttpSender) -> None:
         async with listening(answering(OK)) as port:
-            assert await send(sender, f"http://localhost:{port}/") == Accepted(200, "ok")
+            assert await send(sender, f"http://localhost:{port}/") == Succeeded(200, "ok")
 
     async def test_a_name_that_does_not_exist(self) -> None:
         async with AiohttpSender(SenderLimits(timeout_seconds=10), LOCAL) as sender:
@@ -371,5 +371,5 @@ class TestAddresses:
 
 
 def error_of(outcome: Outcome | Unsent) -> ErrorClass:
-    assert isinstance(outcome, Unanswered), outcome
+    assert isinstance(outcome, NoResponse), outcome
     return outcome.error

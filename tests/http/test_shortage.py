@@ -17,7 +17,7 @@ import pytest
 from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.resolver import AsyncResolver
 
-from flux_dispatch.domain.outcome import ErrorClass, Refused, Unanswered, Unsent
+from flux_dispatch.domain.outcome import ErrorClass, NoResponse, Rejected, Unsent
 from flux_dispatch.http.faults import fault
 from flux_dispatch.http.limits import max_idle_connections, max_open_posts
 from flux_dispatch.http.routes import leads_anywhere
@@ -37,7 +37,7 @@ def starved(asks_for: str) -> list[str]:
 def test_no_socket_left_is_no_attempt() -> None:
     *logged, starving, later = starved("connections")
     assert starving == f"{POSTS} Unsent(detail='[Errno 24] Too many open files')"
-    assert later == "Accepted(status=200, excerpt='ok')"
+    assert later == "Succeeded(status=200, excerpt='ok')"
     assert len([line for line in logged if "posts.not_begun" in line]) == 1
 
 
@@ -61,7 +61,7 @@ async def test_with_few_sockets_every_post_is_made_or_not_begun() -> None:
             with files_left(POSTS // 2):
                 posts = [sender.send(claim(f"http://127.0.0.1:{port}/"), 1) for _ in range(POSTS)]
                 outcomes = await asyncio.gather(*posts)
-    assert {type(each) for each in outcomes} == {Refused, Unsent}
+    assert {type(each) for each in outcomes} == {Rejected, Unsent}
 
 
 def test_no_socket_left_to_ask_a_name_server_is_no_attempt() -> None:
@@ -93,7 +93,7 @@ async def test_what_the_name_servers_of_a_customer_say_is_an_attempt(code: int) 
     async with AiohttpSender(SenderLimits(5), LOCAL, names) as sender:
         outcome = await sender.send(claim("http://hook.example.com/"), 1)
     transport.close()
-    assert isinstance(outcome, Unanswered)
+    assert isinstance(outcome, NoResponse)
     assert outcome.error is ErrorClass.DNS_ERROR
 
 
@@ -119,12 +119,12 @@ def test_what_the_system_says_of_this_machine_is_no_attempt(number: int) -> None
 )
 def test_what_the_system_says_of_a_receiver_is_one(number: int, kind: ErrorClass) -> None:
     outcome = fault(aiohttp.ClientConnectorError(KEY, OSError(number, os.strerror(number))))
-    assert isinstance(outcome, Unanswered)
+    assert isinstance(outcome, NoResponse)
     assert outcome.error is kind
 
 
 def test_a_shortage_once_a_post_has_begun_is_an_attempt() -> None:
-    assert isinstance(fault(OSError(errno.ENOBUFS, "no buffers")), Unanswered)
+    assert isinstance(fault(OSError(errno.ENOBUFS, "no buffers")), NoResponse)
 
 
 def test_of_several_addresses_one_that_could_not_be_tried_makes_it_no_attempt() -> None:
@@ -132,21 +132,21 @@ def test_of_several_addresses_one_that_could_not_be_tried_makes_it_no_attempt() 
     assert isinstance(fault(aiohttp.ClientConnectorError(KEY, several)), Unsent)
     refused = OSError("Multiple exceptions: [Errno 101] Network is unreachable, [Errno 111] Connect call failed")
     outcome = fault(aiohttp.ClientConnectorError(KEY, refused))
-    assert isinstance(outcome, Unanswered)
+    assert isinstance(outcome, NoResponse)
     assert outcome.error is ErrorClass.CONNECTION_FAILED
 
 
 def test_no_route_to_one_receiver_is_an_attempt_and_no_route_at_all_is_none() -> None:
     outcome = fault(aiohttp.ClientConnectorError(KEY, OSError(errno.ENETUNREACH, "unreachable")))
-    assert isinstance(outcome, Unanswered if leads_anywhere() else Unsent)
+    assert isinstance(outcome, NoResponse if leads_anywhere() else Unsent)
 
 
 @pytest.mark.parametrize(
     ("addresses", "said"),
     [
-        ("127.0.0.1", "Accepted"),
-        ("2606:4700::1111 127.0.0.1", "Accepted"),
-        ("127.0.0.1 2606:4700::1111", "Accepted"),
+        ("127.0.0.1", "Succeeded"),
+        ("2606:4700::1111 127.0.0.1", "Succeeded"),
+        ("127.0.0.1 2606:4700::1111", "Succeeded"),
         ("2606:4700::1111", "Unsent"),
         ("1.1.1.1", "Unsent"),
         ("1.1.1.1 2606:4700::1111", "Unsent"),

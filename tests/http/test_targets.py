@@ -6,7 +6,7 @@ import time
 import pytest
 
 from flux_dispatch.domain.address import AddressPolicy
-from flux_dispatch.domain.outcome import Accepted, ErrorClass, Unanswered
+from flux_dispatch.domain.outcome import ErrorClass, NoResponse, Succeeded
 from flux_dispatch.domain.url import check_url
 from flux_dispatch.http.sender import AiohttpSender, SenderLimits
 from flux_dispatch.http.target import Target
@@ -24,7 +24,7 @@ async def head_at(sender: AiohttpSender, host: str, target: str) -> tuple[str, s
 
     async with listening(talk) as port:
         url = check_url(f"http://{host}:{port}{target}", require_https=False, policy=LOCAL)
-        assert await sender.send(claim(url), int(time.time())) == Accepted(200, "ok")
+        assert await sender.send(claim(url), int(time.time())) == Succeeded(200, "ok")
     lines = got[0].decode().split("\r\n")
     return lines[0], next(line for line in lines if line.lower().startswith("host:")).partition(": ")[2], port
 
@@ -92,6 +92,6 @@ def test_what_is_dialled_is_what_the_url_says(url: str, host: str, dialled: tupl
 async def test_a_stored_url_that_was_never_checked_is_not_sent_to(url: str) -> None:
     async with AiohttpSender(SenderLimits(2), AddressPolicy()) as sender:
         outcome = await sender.send(claim(url), 1)
-    assert isinstance(outcome, Unanswered)
+    assert isinstance(outcome, NoResponse)
     assert outcome.error is ErrorClass.CONNECTION_FAILED
     assert "set it anew" in outcome.detail

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import uvloop
 
-from flux_dispatch.domain.outcome import Accepted, Outcome
+from flux_dispatch.domain.outcome import Outcome, Succeeded
 from flux_dispatch.http.sender import AiohttpSender, SenderLimits
 from flux_dispatch.http.time_limit import LATE_SECONDS
 from tests.http.receivers import answering_when_told
@@ -28,4 +28,4 @@ def test_an_answer_that_came_while_the_process_stood_still_counts(
             return await sending
 
     with answering_when_told(OK) as receiver, asyncio.Runner(loop_factory=make_loop) as runner:
-        assert runner.run(send_and_stand_still(*receiver)) == Accepted(200, "ok")
+        assert runner.run(send_and_stand_still(*receiver)) == Succeeded(200, "ok")

@@ -21,13 +21,13 @@ from tests.http.test_sender import OK
 
 POSTING = """
 import asyncio, json, sys
-from flux_dispatch.domain.outcome import recorded
+from flux_dispatch.domain.outcome import to_record
 from flux_dispatch.http.sender import AiohttpSender, SenderLimits
 from tests.http.test_sender import LOCAL, send
 
 async def main():
     async with AiohttpSender(SenderLimits(timeout_seconds=5), LOCAL) as sender:
-        records = [recorded(await send(sender, url)) for url in sys.argv[1:]]
+        records = [to_record(await send(sender, url)) for url in sys.argv[1:]]
     print(json.dumps([[each.status, each.error, each.detail] for each in records]))
 
 asyncio.run(main())

@@ -50,10 +50,10 @@ async def test_a_known_key_returns_the_earlier_event_and_stores_nothing(world: W
     await world.webhook(account, "*")
     (first,) = await world.publish(event(account, key="k"))
     again, foreign = await world.publish(event(account, key="k"), event(other, key="k"))
-    assert again.is_earlier
+    assert again.is_duplicate
     assert again.event == first.event
     assert again.deliveries == first.deliveries
-    assert not foreign.is_earlier
+    assert not foreign.is_duplicate
     assert await world.scalar("SELECT count(*) FROM events") == 2
     assert await world.scalar("SELECT count(*) FROM deliveries") == 1
 
@@ -64,7 +64,7 @@ async def test_one_key_fifty_times_at_once_is_one_event(world: World) -> None:
     groups = [events[:10], list(reversed(events[10:30])), events[30:]]
     answers = await asyncio.gather(*(world.publish(*group) for group in groups))
     assert await world.scalar("SELECT count(*) FROM events") == 2
-    assert sum(not each.is_earlier for group in answers for each in group) == 2
+    assert sum(not each.is_duplicate for group in answers for each in group) == 2
     assert len({each.event.id for group in answers for each in group}) == 2
 
 

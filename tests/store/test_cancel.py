@@ -7,7 +7,7 @@ import pytest
 
 from flux_dispatch.domain.claim import Settlement
 from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, WebhookId, uuid_hex
-from flux_dispatch.domain.outcome import Attempt, Refused
+from flux_dispatch.domain.outcome import Attempt, Rejected
 from flux_dispatch.domain.retry import GiveUp, RetryAfter
 from flux_dispatch.store.cancel import LINGER, PAUSE, CancelStore
 from flux_dispatch.store.deliver import DeliveryStore
@@ -50,7 +50,7 @@ async def retry_later(store: DeliveryStore, delivery: DeliveryId) -> None:
     """Have the first attempt fail, and the next one be due in two hours."""
     lease = await store.claim([delivery])
     assert lease is not None
-    attempt = Attempt(1, 0.1, Refused(500))
+    attempt = Attempt(1, 0.1, Rejected(500))
     await store.settle(
         [Settlement(lease.claims[0].account, delivery, lease.claims[0].token, attempt, RetryAfter(timedelta(hours=2)))]
     )
@@ -108,7 +108,7 @@ async def test_what_is_under_way_is_finished_and_what_it_leaves_behind_is_cancel
     await WebhookStore(world.database).delete(account, webhook)
     assert await clear_all(cancel) == [0]
     assert (await world.state(delivery)).state == "sending"
-    attempt = Attempt(1, 0.1, Refused(500))
+    attempt = Attempt(1, 0.1, Rejected(500))
     await store.settle(
         [Settlement(lease.claims[0].account, delivery, lease.claims[0].token, attempt, RetryAfter(timedelta(hours=2)))]
     )
@@ -162,7 +162,7 @@ async def test_a_410_has_the_others_canceled_and_what_ended_is_left_alone(
     await store.settle(
         [
             Settlement(
-                lease.claims[0].account, gone, lease.claims[0].token, Attempt(1, 0.1, Refused(410)), GiveUp("gone")
+                lease.claims[0].account, gone, lease.claims[0].token, Attempt(1, 0.1, Rejected(410)), GiveUp("gone")
             )
         ]
     )

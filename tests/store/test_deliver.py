@@ -7,7 +7,7 @@ import pytest
 
 from flux_dispatch.domain.claim import Claim, Release, Settlement
 from flux_dispatch.domain.ids import DeliveryId
-from flux_dispatch.domain.outcome import Accepted, Attempt, Refused
+from flux_dispatch.domain.outcome import Attempt, Rejected, Succeeded
 from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter, RetryTable, decide
 from flux_dispatch.store.deliver import MAX_BYTES_IN_ONE_CLAIM, DeliveryStore
 from tests.store.world import SECRET, TIMING, World, event
@@ -29,7 +29,7 @@ async def claim(store: DeliveryStore, delivery: DeliveryId) -> Claim:
 
 def refused(claim: Claim, decision: Decision) -> Settlement:
     return Settlement(
-        claim.account, claim.delivery, claim.token, Attempt(claim.attempt, 0.25, Refused(500, "no")), decision
+        claim.account, claim.delivery, claim.token, Attempt(claim.attempt, 0.25, Rejected(500, "no")), decision
     )
 
 
@@ -72,7 +72,7 @@ async def test_a_success_is_final_and_noted(world: World, store: DeliveryStore) 
     await world.webhook(account, "*")
     delivery = await world.delivery(account)
     got = await claim(store, delivery)
-    success = Settlement(got.account, delivery, got.token, Attempt(1, 0.125, Accepted(204, "ok")), Done())
+    success = Settlement(got.account, delivery, got.token, Attempt(1, 0.125, Succeeded(204, "ok")), Done())
     assert await store.settle([success]) == {delivery}
     row = await world.state(delivery)
     assert (row.state, row.attempts, row.due_at, row.wake_at, row.token) == ("delivered", 1, None, None, None)
@@ -115,7 +115,7 @@ async def test_the_default_table_is_kept_through_all_five_attempts(world: World,
     for attempt, delay in [(1, 60), (2, 300), (3, 1800), (4, 7200)]:
         got = await claim(store, delivery)
         assert got.attempt == attempt
-        outcome = Refused(500)
+        outcome = Rejected(500)
         await store.settle([refused(got, decide(outcome, attempt, DEFAULT_TABLE))])
         row = await world.state(delivery)
         assert (row.state, row.due_in) == ("scheduled", delay)
@@ -127,7 +127,7 @@ async def test_the_default_table_is_kept_through_all_five_attempts(world: World,
         assert await store.claim([delivery]) is None
         await world.pass_time(TIMING.slack.total_seconds() + 0.001)
     got = await claim(store, delivery)
-    await store.settle([refused(got, decide(Refused(500), 5, DEFAULT_TABLE))])
+    await store.settle([refused(got, decide(Rejected(500), 5, DEFAULT_TABLE))])
     row = await world.state(delivery)
     assert (row.state, row.attempts, row.reason, row.due_at) == ("exhausted", 5, "attempts_exhausted", None)
     numbers = await world.rows("SELECT number FROM attempts ORDER BY number")

@@ -6,7 +6,7 @@ import pytest
 
 from flux_dispatch.domain.claim import Settlement
 from flux_dispatch.domain.ids import DeliveryId
-from flux_dispatch.domain.outcome import Attempt, Refused
+from flux_dispatch.domain.outcome import Attempt, Rejected
 from flux_dispatch.domain.retry import GiveUp
 from flux_dispatch.store.deliver import DeliveryStore
 from flux_dispatch.store.fail import FailureStore
@@ -22,7 +22,7 @@ async def exhaust(world: World, deliveries: list[DeliveryId], status: int = 500,
     store = DeliveryStore(world.database, TIMING)
     lease = await store.claim(deliveries)
     assert lease is not None
-    attempt = Attempt(5, 0.1, Refused(status))
+    attempt = Attempt(5, 0.1, Rejected(status))
     await store.settle(
         [Settlement(each.account, each.delivery, each.token, attempt, GiveUp(reason)) for each in lease.claims]
     )

@@ -9,7 +9,7 @@ import pytest
 from flux_dispatch.domain.claim import Settlement
 from flux_dispatch.domain.finding import BEGINNING, DueGroup, Finding, Found, share_out
 from flux_dispatch.domain.ids import AccountId, DeliveryId
-from flux_dispatch.domain.outcome import Attempt, Refused
+from flux_dispatch.domain.outcome import Attempt, Rejected
 from flux_dispatch.domain.retry import GiveUp, RetryAfter
 from flux_dispatch.store.deliver import DeliveryStore
 from flux_dispatch.store.plan import PlanStore
@@ -97,7 +97,7 @@ async def test_a_coming_retry_is_handed_over_once_with_its_exact_countdown(
     delivery = await world.delivery(account)
     token = await claim_token(store, delivery)
     retry = RetryAfter(timedelta(seconds=300))
-    await store.settle([Settlement(account, delivery, token, Attempt(1, 0.1, Refused(500)), retry)])
+    await store.settle([Settlement(account, delivery, token, Attempt(1, 0.1, Rejected(500)), retry)])
     assert await next_due_in(plan, retries=True) == 300 - HORIZON
     await world.pass_time(300 - HORIZON - 0.5)
     assert await look(plan, retries=True) == []
@@ -153,7 +153,7 @@ async def test_the_fourth_death_over_one_attempt_is_given_to_the_planner_to_sett
     assert lost.finding is Finding.LOST
     assert lost.token not in {None, dead}
     settlement = Settlement(
-        account, delivery, str(lost.token), Attempt(1, 0, Refused(500)), RetryAfter(timedelta(seconds=60))
+        account, delivery, str(lost.token), Attempt(1, 0, Rejected(500)), RetryAfter(timedelta(seconds=60))
     )
     assert await store.settle([settlement]) == {delivery}
     assert (await world.state(delivery)).rescues == 0
@@ -165,7 +165,7 @@ async def test_an_exhausted_delivery_whose_final_task_is_lost_is_found(
     delivery = await world.delivery(account)
     token = await claim_token(store, delivery)
     await store.settle(
-        [Settlement(account, delivery, token, Attempt(5, 0.1, Refused(500)), GiveUp("attempts_exhausted"))]
+        [Settlement(account, delivery, token, Attempt(5, 0.1, Rejected(500)), GiveUp("attempts_exhausted"))]
     )
     await world.pass_time(GRACE)
     assert [each.finding for each in await look(plan, retries=True)] == [Finding.EXHAUSTED]

@@ -10,7 +10,7 @@ import pytest
 from flux_dispatch.domain.claim import Settlement
 from flux_dispatch.domain.errors import CallerError
 from flux_dispatch.domain.ids import AccountId, DeliveryId
-from flux_dispatch.domain.outcome import Accepted, Attempt
+from flux_dispatch.domain.outcome import Attempt, Succeeded
 from flux_dispatch.domain.retry import Done
 from flux_dispatch.engine.accept import Accept
 from flux_dispatch.engine.flow.message_progress import DeliveryResult
@@ -89,7 +89,7 @@ async def test_an_outcome_that_cannot_be_written_costs_no_other_outcome(world: W
     settler = Settler(store, Silent(), TIMING.horizon)
     words: dict[DeliveryId, DeliveryResult] = {}
     for claim in lease.claims:
-        outcome = Accepted(200, "NUL: \0" if claim.delivery == deliveries[5] else "thanks")
+        outcome = Succeeded(200, "NUL: \0" if claim.delivery == deliveries[5] else "thanks")
         settlement = Settlement(claim.account, claim.delivery, claim.token, Attempt(1, 0.1, outcome), Done())
         settler.settle(settlement, lambda word, of=claim.delivery: words.__setitem__(of, word))
     await let_others_run()

@@ -22,7 +22,7 @@ from flux_dispatch.domain.claim import Claim, Release, Settlement
 from flux_dispatch.domain.delivery import State
 from flux_dispatch.domain.finding import BEGINNING, Finding, share_out
 from flux_dispatch.domain.ids import DeliveryId
-from flux_dispatch.domain.outcome import Accepted, Attempt, ErrorClass, Outcome, Refused, Unanswered
+from flux_dispatch.domain.outcome import Attempt, ErrorClass, NoResponse, Outcome, Rejected, Succeeded
 from flux_dispatch.domain.retry import RetryTable, decide
 from flux_dispatch.store.connect import open_database
 from flux_dispatch.store.deliver import DeliveryStore
@@ -35,11 +35,11 @@ _TIMING = replace(TIMING, rescue_spread=timedelta(0))
 """Without what is left to chance: hypothesis must be able to repeat a life."""
 
 OUTCOMES: list[Outcome] = [
-    Accepted(200),
-    Refused(500),
-    Refused(429, "", 90.0),
-    Unanswered(ErrorClass.TIMEOUT),
-    Refused(410),
+    Succeeded(200),
+    Rejected(500),
+    Rejected(429, "", 90.0),
+    NoResponse(ErrorClass.TIMEOUT),
+    Rejected(410),
 ]
 FINAL = {State.DELIVERED, State.FAILED, State.CANCELED}
 
@@ -95,7 +95,7 @@ class Life(RuleBasedStateMachine):
             self.store.settle([Settlement(claim.account, claim.delivery, claim.token, attempt, decision)])
         )
         assert bool(settled) == (holder is not None and holder.hex == claim.token), "only the holder settles"
-        if isinstance(outcome, Accepted):
+        if isinstance(outcome, Succeeded):
             self.successes[claim.delivery] = self.successes.get(claim.delivery, 0) + len(settled)
 
     @rule(claim=consumes(claims))
@@ -129,7 +129,7 @@ class Life(RuleBasedStateMachine):
             looked = self.run(self.plan.wake(share_out(groups, 10), retries=retries))
         for found in looked:
             if found.finding is Finding.LOST:
-                outcome = Unanswered(ErrorClass.WORKER_LOST)
+                outcome = NoResponse(ErrorClass.WORKER_LOST)
                 decision = decide(outcome, found.attempt, TABLE)
                 attempt = Attempt(found.attempt, 0, outcome)
                 settlement = Settlement(found.account, found.delivery, str(found.token), attempt, decision)
@@ -207,7 +207,7 @@ class Life(RuleBasedStateMachine):
             ids = [DeliveryId(f"dlv_{row.id.hex}") for row in owed]
             lease = self.run(self.store.claim(ids))
             for claim in lease.claims if lease else ():
-                self.attempt_ends(claim, Accepted(200))
+                self.attempt_ends(claim, Succeeded(200))
             self.run(self.failures.fail(ids))
         raise AssertionError("something is owed for ever")
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from flux_dispatch.domain.event import Event, Stored, compose_body, serialised
+from flux_dispatch.domain.event import Event, StoredEvent, compose_body, serialised
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, WebhookId, new_id, public_id, uuid_hex
 from flux_dispatch.engine.flow.clock import DatabaseClock
 from flux_dispatch.store.accept import EventStore
@@ -54,7 +54,7 @@ class World:
         )
         return cast(WebhookId, public_id(Prefix.WEBHOOK, made.hex))
 
-    async def publish(self, *events: Event) -> list[Stored]:
+    async def publish(self, *events: Event) -> list[StoredEvent]:
         stored = await EventStore(self.database, self.timing).add(events, first_delay=timedelta(0))
         return [each for each in stored if each]
 

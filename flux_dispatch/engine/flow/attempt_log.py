@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 
 from flux_dispatch.domain.claim import Claim
-from flux_dispatch.domain.outcome import Accepted, Attempt, recorded
+from flux_dispatch.domain.outcome import Attempt, Succeeded, to_record
 
 LINES_PER_SECOND: Final = 20
 """More would be read by nobody and cost more than the POSTs; every attempt is in the database anyway."""
@@ -28,7 +28,7 @@ class AttemptLog:
         if second != self._second:
             self._say_what_was_left_out()
             self._second = second
-        is_success = isinstance(attempt.outcome, Accepted)
+        is_success = isinstance(attempt.outcome, Succeeded)
         self._seen[is_success] += 1
         if self._seen[is_success] <= LINES_PER_SECOND:
             _write(claim, attempt)
@@ -41,7 +41,7 @@ class AttemptLog:
 
 
 def _write(claim: Claim, attempt: Attempt) -> None:
-    record = recorded(attempt.outcome)
+    record = to_record(attempt.outcome)
     log.info(
         "delivery.attempted",
         status=record.status,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from flux_dispatch.domain.event import Event, Stored
+from flux_dispatch.domain.event import Event, StoredEvent
 from flux_dispatch.domain.ids import AccountId
 
 UNKNOWN: Final = 100
@@ -22,10 +22,10 @@ class FanOutEstimate:
         """Return how many deliveries this event is expected to make; at least 1, for the event itself."""
         return max(self._webhooks.get((event.account, event.type), UNKNOWN), 1)
 
-    def note(self, stored: Iterable[Stored | None]) -> None:
+    def note(self, stored: Iterable[StoredEvent | None]) -> None:
         """Learn from what was stored."""
         if len(self._webhooks) > MAX_REMEMBERED:
             self._webhooks.clear()
         for each in stored:
-            if each and not each.is_earlier:
+            if each and not each.is_duplicate:
                 self._webhooks[each.event.account, each.event.type] = len(each.deliveries)

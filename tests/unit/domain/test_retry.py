@@ -6,27 +6,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flux_dispatch.domain.outcome import Accepted, ErrorClass, Outcome, Refused, Unanswered
+from flux_dispatch.domain.outcome import ErrorClass, NoResponse, Outcome, Rejected, Succeeded
 from flux_dispatch.domain.retry import MAX_RETRY_AFTER, Decision, Done, GiveUp, RetryAfter, RetryTable, decide
 
 TABLE = RetryTable.from_seconds((0, 60, 300, 1800, 7200))
-BROKEN = Refused(500)
-SILENT = Unanswered(ErrorClass.TIMEOUT)
+BROKEN = Rejected(500)
+SILENT = NoResponse(ErrorClass.TIMEOUT)
 
 delays = st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=7))
 tables = st.lists(delays, min_size=1, max_size=20).map(lambda each: RetryTable(tuple(each)))
 asked_seconds = st.none() | st.floats(min_value=0, max_value=1e9, allow_nan=False)
 refusals = st.builds(
-    Refused, st.integers(300, 599).filter(lambda status: status != 410), retry_after_seconds=asked_seconds
+    Rejected, st.integers(300, 599).filter(lambda status: status != 410), retry_after_seconds=asked_seconds
 )
-failures: st.SearchStrategy[Outcome] = refusals | st.builds(Unanswered, st.sampled_from(ErrorClass))
+failures: st.SearchStrategy[Outcome] = refusals | st.builds(NoResponse, st.sampled_from(ErrorClass))
 
 
 @pytest.mark.parametrize(
     ("outcome", "attempt", "decision"),
     [
-        (Accepted(200), 1, Done()),
-        (Accepted(204), 5, Done()),
+        (Succeeded(200), 1, Done()),
+        (Succeeded(204), 5, Done()),
         (BROKEN, 1, RetryAfter(timedelta(minutes=1))),
         (BROKEN, 2, RetryAfter(timedelta(minutes=5))),
         (BROKEN, 3, RetryAfter(timedelta(minutes=30))),
@@ -34,14 +34,14 @@ failures: st.SearchStrategy[Outcome] = refusals | st.builds(Unanswered, st.sampl
         (BROKEN, 5, GiveUp("attempts_exhausted")),
         (SILENT, 1, RetryAfter(timedelta(minutes=1))),
         (SILENT, 5, GiveUp("attempts_exhausted")),
-        (Refused(410), 1, GiveUp("gone")),
-        (Refused(410, retry_after_seconds=120.0), 2, GiveUp("gone")),
-        (Refused(410), 5, GiveUp("gone")),
-        (Refused(429, retry_after_seconds=120.0), 1, RetryAfter(timedelta(seconds=120))),
-        (Refused(429, retry_after_seconds=30.0), 1, RetryAfter(timedelta(minutes=1))),
-        (Refused(503, retry_after_seconds=120.0), 2, RetryAfter(timedelta(minutes=5))),
-        (Refused(503, retry_after_seconds=1e9), 1, RetryAfter(MAX_RETRY_AFTER)),
-        (Refused(429, retry_after_seconds=1.0), 5, GiveUp("attempts_exhausted")),
+        (Rejected(410), 1, GiveUp("gone")),
+        (Rejected(410, retry_after_seconds=120.0), 2, GiveUp("gone")),
+        (Rejected(410), 5, GiveUp("gone")),
+        (Rejected(429, retry_after_seconds=120.0), 1, RetryAfter(timedelta(seconds=120))),
+        (Rejected(429, retry_after_seconds=30.0), 1, RetryAfter(timedelta(minutes=1))),
+        (Rejected(503, retry_after_seconds=120.0), 2, RetryAfter(timedelta(minutes=5))),
+        (Rejected(503, retry_after_seconds=1e9), 1, RetryAfter(MAX_RETRY_AFTER)),
+        (Rejected(429, retry_after_seconds=1.0), 5, GiveUp("attempts_exhausted")),
     ],
 )
 def test_what_follows_an_attempt(outcome: Outcome, attempt: int, decision: Decision) -> None:
@@ -69,8 +69,8 @@ def test_a_retry_is_never_later_than_the_table_and_the_clamp(outcome: Outcome, t
 @given(st.floats(0, 1e9), st.floats(0, 1e9), st.integers(1, 4))
 def test_who_asks_for_more_time_never_gets_less(one: float, other: float, attempt: int) -> None:
     less, more = sorted((one, other))
-    first = decide(Refused(429, retry_after_seconds=less), attempt, TABLE)
-    second = decide(Refused(429, retry_after_seconds=more), attempt, TABLE)
+    first = decide(Rejected(429, retry_after_seconds=less), attempt, TABLE)
+    second = decide(Rejected(429, retry_after_seconds=more), attempt, TABLE)
     assert isinstance(first, RetryAfter)
     assert isinstance(second, RetryAfter)
     assert first.delay <= second.delay
@@ -82,7 +82,7 @@ def test_failing_ends_after_as_many_attempts_as_the_table_has(outcome: Outcome, 
 
 
 def test_a_success_ends_it_however_many_attempts_it_took() -> None:
-    assert all(decide(Accepted(200), attempt, TABLE) == Done() for attempt in range(1, 10))
+    assert all(decide(Succeeded(200), attempt, TABLE) == Done() for attempt in range(1, 10))
 
 
 @pytest.mark.parametrize("wrong", [(), (0, -1)])

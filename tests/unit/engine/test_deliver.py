@@ -9,7 +9,7 @@ import pytest
 
 from flux_dispatch.domain.claim import Claim, Lease, ParkedWebhook, Release, Settlement
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, WebhookId
-from flux_dispatch.domain.outcome import Accepted, Outcome, Unsent
+from flux_dispatch.domain.outcome import Outcome, Succeeded, Unsent
 from flux_dispatch.domain.retry import RetryTable
 from flux_dispatch.engine.deliver import SETTLE_TIME, UNSENT_PAUSE, Deliver, Rules
 from flux_dispatch.engine.flow.message_progress import DeliveryResult
@@ -75,7 +75,7 @@ class Receiver:
         if self.shortage:
             return Unsent(self.shortage)
         self.got.append(claim.delivery)
-        return Accepted(200)
+        return Succeeded(200)
 
 
 class Silent:

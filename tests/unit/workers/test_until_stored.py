@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from flux_dispatch.domain.errors import NotFound, Unavailable
-from flux_dispatch.domain.event import Event, Stored
+from flux_dispatch.domain.event import Event, StoredEvent
 from flux_dispatch.domain.ids import AccountId
 from flux_dispatch.engine.accept import Accept
 from flux_dispatch.engine.flow.clock import DatabaseClock
@@ -31,7 +31,7 @@ class Events:
         self.troubles = list(troubles)
         self.stored: list[str] = []
 
-    async def add(self, events: Any, *, first_delay: timedelta) -> list[Stored | None]:
+    async def add(self, events: Any, *, first_delay: timedelta) -> list[StoredEvent | None]:
         assert first_delay == timedelta(0)
         if self.troubles:
             raise self.troubles.pop(0)
@@ -41,8 +41,8 @@ class Events:
         return [self._stored(each) for each in events]
 
     @staticmethod
-    def _stored(event: Event) -> Stored | None:
-        return None if event.type == "order.unknown" else Stored(event, (), 0, is_earlier=False)
+    def _stored(event: Event) -> StoredEvent | None:
+        return None if event.type == "order.unknown" else StoredEvent(event, (), 0, is_duplicate=False)
 
 
 class Clock:
