@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from benchmarks.payload import DATA, SECRET, TYPE
 from benchmarks.stage import Stage
 from flux_dispatch.domain.event import Event, compose_body, serialised
-from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, new_id, public_id, uuid_hex
+from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, format_id, new_id, parse_id
 from flux_dispatch.engine.accept import COMMIT_BATCH_SIZE
 from flux_dispatch.store.accept import EventStore
 from flux_dispatch.store.accounts import AccountStore
@@ -66,7 +66,7 @@ def subscribe(stage: Stage, urls: Sequence[str]) -> AccountId:
     """Make an account with a webhook at each URL; the n-th wants the events of the type `type_of(n)`."""
     account = stage.with_store(lambda database: AccountStore(database).create("bench"))
     types = [type_of(number) for number in range(len(urls))]
-    stage.ask(_WEBHOOKS, uuid_hex(Prefix.ACCOUNT, account), SECRET, list(urls), types)
+    stage.ask(_WEBHOOKS, parse_id(Prefix.ACCOUNT, account), SECRET, list(urls), types)
     return account
 
 
@@ -108,7 +108,7 @@ def finish(stage: Stage, count: int) -> None:
 
 
 def _body() -> bytes:
-    return compose_body(public_id(Prefix.EVENT, "0" * 32), TYPE, datetime.now(UTC), serialised(DATA))
+    return compose_body(format_id(Prefix.EVENT, "0" * 32), TYPE, datetime.now(UTC), serialised(DATA))
 
 
 def _event(account: AccountId, number: int, data: dict[str, object]) -> Event:

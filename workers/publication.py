@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 from flux_dispatch.domain.errors import InvalidRequest
-from flux_dispatch.domain.ids import AccountId, Prefix, uuid_hex
+from flux_dispatch.domain.ids import AccountId, Prefix, parse_id
 
 DEEPEST: Final = 100
 """Levels of nesting, `data` being the second, as over HTTP."""
@@ -45,7 +45,7 @@ def read_publication(args: tuple[object, ...], fields: dict[str, Any], task_id: 
             message = f"There is no field {name[:60]!r}; there are {', '.join(sorted(_FIELDS))}."
             raise InvalidRequest(message, param=name[:60], code="unknown_field")
     account = _text(fields, "account")
-    uuid_hex(Prefix.ACCOUNT, account)
+    parse_id(Prefix.ACCOUNT, account)
     data = fields["data"]
     if not isinstance(data, dict):
         raise InvalidRequest(f"data must be an object, not {_kind(data)}.", param="data", code="wrong_type")

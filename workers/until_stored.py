@@ -7,7 +7,7 @@ from typing import Final
 
 import structlog
 
-from flux_dispatch.domain.errors import CallerError, OurError, Unavailable
+from flux_dispatch.domain.errors import CallerError, InternalError, Unavailable
 from flux_dispatch.domain.event import PublishResult
 from flux_dispatch.engine.accept import Accept
 from workers.publication import Publication
@@ -28,7 +28,7 @@ class Stopped(Exception):
     """The worker ends; nothing is known to be stored."""
 
 
-class CannotBeStored(OurError):
+class CannotBeStored(InternalError):
     """Something in this one message, not foreseen, keeps it from being stored; the message holds the last error."""
 
     code = "cannot_be_stored"

@@ -16,7 +16,7 @@ from config.settings import Settings
 from flux_dispatch.api.app import make_app
 from flux_dispatch.api.parts import ApiParts
 from flux_dispatch.domain.address import AddressPolicy
-from flux_dispatch.domain.retry import RetryTable
+from flux_dispatch.domain.retry import RetryPolicy
 from flux_dispatch.engine.accept import Accept
 from flux_dispatch.engine.alert import SendAlerts
 from flux_dispatch.engine.cancel import Cancel
@@ -67,7 +67,7 @@ async def open_verbs(settings: Settings, bell: CeleryBell, threads: int) -> Asyn
     """Open what a worker with so many threads needs, and close it at the end."""
     arm_from_environment()
     timing = _timing(settings)
-    table = RetryTable.from_seconds(settings.retry_delays)
+    table = RetryPolicy.from_seconds(settings.retry_delays)
     database, hot = _databases(settings, Generation())
     failures = FailureStore(database)
     limits = SenderLimits(timeout_seconds=settings.delivery_timeout)
@@ -146,7 +146,7 @@ async def _check_parts(database: AsyncEngine, bell: CeleryBell) -> dict[str, str
 
 def _accept(settings: Settings, database: AsyncEngine, bell: CeleryBell) -> Accept:
     timing = _timing(settings)
-    first_delay = RetryTable.from_seconds(settings.retry_delays).delay_before(1)
+    first_delay = RetryPolicy.from_seconds(settings.retry_delays).delay_before(1)
     clock = DatabaseClock(partial(database_now, database))
     return Accept(EventStore(database, timing), bell, clock, first_delay=first_delay, horizon=timing.horizon)
 

@@ -15,7 +15,7 @@ from benchmarks.preload import endpoints, subscribe, type_of
 from benchmarks.publishing import publish, spread_ms, warm_up
 from benchmarks.sinks import FAILING, tarpit
 from benchmarks.stage import Stage
-from flux_dispatch.domain.ids import AccountId, Prefix, uuid_hex
+from flux_dispatch.domain.ids import AccountId, Prefix, parse_id
 
 RATE: Final = 20
 HEAD_START: Final = timedelta(seconds=1)
@@ -104,4 +104,4 @@ def _at_it(stage: Stage, adversary: AccountId, pattern: Pattern | None) -> Itera
 
 
 def _uuid(account: AccountId) -> str:
-    return uuid_hex(Prefix.ACCOUNT, account)
+    return parse_id(Prefix.ACCOUNT, account)

@@ -15,7 +15,7 @@ from flux_dispatch.domain.api_key import Scope
 from flux_dispatch.domain.delivery import State
 from flux_dispatch.domain.errors import MalformedId, NotFound
 from flux_dispatch.domain.event import check_type
-from flux_dispatch.domain.ids import DeliveryId, EventId, Prefix, WebhookId, uuid_hex
+from flux_dispatch.domain.ids import DeliveryId, EventId, Prefix, WebhookId, parse_id
 from flux_dispatch.store.reads import EVENT_STATUSES
 
 routes = web.RouteTableDef()
@@ -101,7 +101,7 @@ async def list_deliveries_of_event(request: web.Request) -> web.Response:
     reads = request.app[PARTS].reads
     event = EventId(_id(request, Prefix.EVENT))
     _there(await reads.event(account, event), event)
-    filters["event"] = uuid_hex(Prefix.EVENT, event)
+    filters["event"] = parse_id(Prefix.EVENT, event)
     return await _answer_deliveries(request, filters)
 
 
@@ -149,7 +149,7 @@ def _id(request: web.Request, prefix: Prefix) -> str:
     """Return the id in the path; one that cannot be one is not found, like one that does not exist."""
     text = request.match_info["id"]
     try:
-        uuid_hex(prefix, text)
+        parse_id(prefix, text)
     except MalformedId as error:
         raise NotFound(error.message) from None
     return text
@@ -170,6 +170,6 @@ _EVENT_FILTERS: Final[Readers] = {
 _STATUS_FILTER: Final[Readers] = {"status": one_of(State)}
 _DELIVERY_FILTERS: Final[Readers] = {
     **_STATUS_FILTER,
-    "webhook": partial(uuid_hex, Prefix.WEBHOOK),
-    "event": partial(uuid_hex, Prefix.EVENT),
+    "webhook": partial(parse_id, Prefix.WEBHOOK),
+    "event": partial(parse_id, Prefix.EVENT),
 }

@@ -15,10 +15,10 @@ from flux_dispatch.domain.api_key import ApiKey, Scope, is_well_formed
 from flux_dispatch.domain.errors import (
     FluxError,
     Forbidden,
+    InternalError,
     InvalidRequest,
     MalformedId,
     NotFound,
-    OurError,
     Unauthenticated,
     Unavailable,
 )
@@ -155,7 +155,7 @@ def make_gate(parts: ApiParts) -> Middleware:
                 response.headers["Allow"] = error.headers["Allow"]
         except Exception:
             log.exception("request.failed", request_id=request_id, method=request.method, path=request.path)
-            response = answer(OurError(f"Something broke on our side; it is logged as {request_id}."), request_id)
+            response = answer(InternalError(f"Something broke on our side; it is logged as {request_id}."), request_id)
         response.headers["X-Request-Id"] = request_id
         return response
 

@@ -11,7 +11,7 @@ from aiohttp.http_exceptions import ContentEncodingError, LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
 from flux_dispatch.api.envelope import answer, bad_request, from_http, new_request_id
-from flux_dispatch.domain.errors import FluxError, OurError
+from flux_dispatch.domain.errors import FluxError, InternalError
 
 HEAD_SECONDS: Final = 10
 """How long after it was opened the first request of a connection may take to arrive, but for its body."""
@@ -92,7 +92,7 @@ class _Connection(RequestHandler):
             error = bad_request(_in_words(exc, message), status)
         else:
             log.error("request.failed", request_id=request_id, exc_info=exc)
-            error = OurError(f"Something broke on our side; it is logged as {request_id}.")
+            error = InternalError(f"Something broke on our side; it is logged as {request_id}.")
         response = _named(answer(error, request_id), request_id)
         response.force_close()
         return response

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
-from flux_dispatch.domain.event import EventData, PublishResult, data_in, written, written_exactly
-from flux_dispatch.domain.ids import Prefix, public_id
+from flux_dispatch.domain.event import EventData, PublishResult, data_in, rfc3339_millis, rfc3339_seconds
+from flux_dispatch.domain.ids import Prefix, format_id
 from flux_dispatch.domain.webhook import Webhook
 
 
@@ -33,8 +33,8 @@ def webhook(shown: Webhook) -> dict[str, Any]:
         "headers": dict(shown.headers),
         "status": shown.status.value,
         "disabled_reason": shown.disabled_reason,
-        "created": written(shown.created_at),
-        "updated": written(shown.updated_at),
+        "created": rfc3339_seconds(shown.created_at),
+        "updated": rfc3339_seconds(shown.updated_at),
     }
 
 
@@ -54,10 +54,10 @@ def accepted(shown: PublishResult) -> bytes:
 def event(row: Row[Any]) -> dict[str, Any]:
     """Show an event with the counts of its deliveries."""
     shown = {
-        "id": public_id(Prefix.EVENT, row.id.hex),
+        "id": format_id(Prefix.EVENT, row.id.hex),
         "object": "event",
         "type": row.type,
-        "created": written(row.created_at),
+        "created": rfc3339_seconds(row.created_at),
         "data": data_in(row.body),
         "status": row.status,
         "deliveries": {
@@ -76,18 +76,18 @@ def event(row: Row[Any]) -> dict[str, Any]:
 def delivery(row: Row[Any]) -> dict[str, Any]:
     """Show a delivery without its attempts."""
     return {
-        "id": public_id(Prefix.DELIVERY, row.id.hex),
+        "id": format_id(Prefix.DELIVERY, row.id.hex),
         "object": "delivery",
-        "event": public_id(Prefix.EVENT, row.event_id.hex),
+        "event": format_id(Prefix.EVENT, row.event_id.hex),
         "event_type": row.event_type,
-        "webhook": public_id(Prefix.WEBHOOK, row.webhook_id.hex),
+        "webhook": format_id(Prefix.WEBHOOK, row.webhook_id.hex),
         "url": row.url,
         "status": row.state,
         "reason": row.reason,
         "attempts_made": row.attempts,
-        "next_attempt_at": written_exactly(row.due_at) if row.due_at else None,
-        "created": written(_made_at(row.id)),
-        "ended": written_exactly(row.ended_at) if row.ended_at else None,
+        "next_attempt_at": rfc3339_millis(row.due_at) if row.due_at else None,
+        "created": rfc3339_seconds(_made_at(row.id)),
+        "ended": rfc3339_millis(row.ended_at) if row.ended_at else None,
     }
 
 
@@ -96,8 +96,8 @@ def attempt(row: Row[Any]) -> dict[str, Any]:
     started_at = row.ended_at - timedelta(seconds=row.duration_seconds)
     return {
         "number": row.number,
-        "started_at": written_exactly(started_at),
-        "ended_at": written_exactly(row.ended_at),
+        "started_at": rfc3339_millis(started_at),
+        "ended_at": rfc3339_millis(row.ended_at),
         "duration_ms": round(row.duration_seconds * 1000, 1),
         "status": row.status,
         "error": row.error,
@@ -108,17 +108,17 @@ def attempt(row: Row[Any]) -> dict[str, Any]:
 def alert(row: Row[Any]) -> dict[str, Any]:
     """Show an alert with what it is about."""
     return {
-        "id": public_id(Prefix.ALERT, row.id.hex),
+        "id": format_id(Prefix.ALERT, row.id.hex),
         "object": "alert",
         "reason": row.reason,
-        "webhook": public_id(Prefix.WEBHOOK, row.webhook_id.hex),
+        "webhook": format_id(Prefix.WEBHOOK, row.webhook_id.hex),
         "url": row.url,
-        "event": public_id(Prefix.EVENT, row.event_id.hex),
+        "event": format_id(Prefix.EVENT, row.event_id.hex),
         "event_type": row.event_type,
-        "delivery": public_id(Prefix.DELIVERY, row.delivery_id.hex),
+        "delivery": format_id(Prefix.DELIVERY, row.delivery_id.hex),
         "last_status": row.last_status,
         "last_error": row.last_error,
-        "created": written(row.created_at),
+        "created": rfc3339_seconds(row.created_at),
     }
 
 

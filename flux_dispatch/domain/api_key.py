@@ -41,7 +41,7 @@ class ApiKey:
         return scope in self.scopes or Scope.ADMIN in self.scopes
 
 
-def key_from(random: bytes) -> str:
+def encode_api_key(random: bytes) -> str:
     """Return the key that 24 random bytes make: 32 characters, then a checksum that shows a mistyped key as such."""
     body = _base62(int.from_bytes(random, "big"), RANDOM_CHARACTERS)
     return f"{PREFIX}{body}{_checksum(body)}"

@@ -12,7 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from flux_dispatch.domain.errors import IllegalMove
+from flux_dispatch.domain.errors import IllegalTransition
 
 
 class State(StrEnum):
@@ -81,13 +81,13 @@ def move(state: State, by: Move) -> State:
     """Return the state that the move leads to.
 
     Raises:
-        IllegalMove: the table does not allow it.
+        IllegalTransition: the table does not allow it.
     """
     try:
         return TRANSITIONS[state, by]
     except KeyError:
         message = f"A {state} delivery cannot {by}."
-        raise IllegalMove(message) from None
+        raise IllegalTransition(message) from None
 
 
 def sources(by: Move) -> list[str]:

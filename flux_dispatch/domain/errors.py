@@ -10,8 +10,8 @@
     │   ├── IdempotencyConflict    one key, two different bodies
     │   ├── QueryTooSlow           too much to read; narrower filters will do
     │   └── TooManyRequests        too much at once; less, or later, will do
-    └── OurError               the fault is on our side
-        ├── IllegalMove            a delivery was asked to do what its state does not allow
+    └── InternalError               the fault is on our side
+        ├── IllegalTransition            a delivery was asked to do what its state does not allow
         └── Unavailable            a part we need is away for the moment
 
 What a customer's server answers is never an error of this tree: it is an Outcome.
@@ -114,15 +114,15 @@ class TooManyRequests(CallerError):
     code = "too_many_reads"
 
 
-class OurError(FluxError):
+class InternalError(FluxError):
     """The fault is on our side."""
 
 
-class IllegalMove(OurError):
+class IllegalTransition(InternalError):
     """A delivery was asked to do what its state does not allow; nothing was changed."""
 
 
-class Unavailable(OurError):
+class Unavailable(InternalError):
     """A part we need (the database) is away for the moment; the same request may be sent again."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE

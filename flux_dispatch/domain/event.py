@@ -117,7 +117,7 @@ def serialised(data: dict[str, Any]) -> EventData:
 
 def compose_body(event_id: str, event_type: str, created_at: datetime, data: EventData) -> bytes:
     """Put the payload together: ASCII JSON, exactly id, type, created, data, in this order."""
-    head = f'{{"id":"{event_id}","type":"{event_type}","created":"{written(created_at)}"'
+    head = f'{{"id":"{event_id}","type":"{event_type}","created":"{rfc3339_seconds(created_at)}"'
     return f"{head},{_DATA}{data.text}}}".encode("ascii")
 
 
@@ -135,12 +135,12 @@ def says_the_same(one: EventData, other: EventData) -> bool:
     return one.text == other.text or _meaning(one) == _meaning(other)
 
 
-def written(instant: datetime) -> str:
+def rfc3339_seconds(instant: datetime) -> str:
     """Return an instant of a payload or resource: RFC 3339, UTC, whole seconds."""
     return instant.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def written_exactly(instant: datetime) -> str:
+def rfc3339_millis(instant: datetime) -> str:
     """Return an instant of the schedule: RFC 3339, UTC, milliseconds."""
     return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 

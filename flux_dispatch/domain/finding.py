@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final, cast
 
-from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, public_id
+from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, format_id
 
 
 class Finding(StrEnum):
@@ -52,7 +52,7 @@ class DueGroup:
     account: AccountId
 
 
-BEGINNING: Final = DueGroup(datetime(2000, 1, 1, tzinfo=UTC), cast(AccountId, public_id(Prefix.ACCOUNT, "0" * 32)))
+BEGINNING: Final = DueGroup(datetime(2000, 1, 1, tzinfo=UTC), cast(AccountId, format_id(Prefix.ACCOUNT, "0" * 32)))
 """Comes before every group."""
 
 

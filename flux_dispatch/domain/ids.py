@@ -37,12 +37,12 @@ def new_id(prefix: Prefix, unix_milliseconds: int) -> str:
     return f"{prefix}_{value:032x}"
 
 
-def public_id(prefix: Prefix, uuid_hex: str) -> str:
+def format_id(prefix: Prefix, digits: str) -> str:
     """Return the public form of a stored uuid given as 32 hex digits."""
-    return f"{prefix}_{uuid_hex}"
+    return f"{prefix}_{digits}"
 
 
-def uuid_hex(prefix: Prefix, text: str) -> str:
+def parse_id(prefix: Prefix, text: str) -> str:
     """Return the 32 hex digits of a public id.
 
     Raises:

@@ -12,7 +12,7 @@ MAX_RETRY_AFTER: Final = timedelta(hours=12)
 
 
 @dataclass(frozen=True, slots=True)
-class RetryTable:
+class RetryPolicy:
     """How long to wait before each attempt; as many attempts as it has entries."""
 
     delays: tuple[timedelta, ...]
@@ -23,7 +23,7 @@ class RetryTable:
             raise ValueError(message)
 
     @classmethod
-    def from_seconds(cls, seconds: Iterable[float]) -> "RetryTable":
+    def from_seconds(cls, seconds: Iterable[float]) -> "RetryPolicy":
         """Return the table of these delays, in seconds, the first attempt's first."""
         return cls(tuple(timedelta(seconds=each) for each in seconds))
 
@@ -59,7 +59,7 @@ class GiveUp:
 Decision: TypeAlias = Done | RetryAfter | GiveUp
 
 
-def decide(outcome: Outcome, attempt: int, table: RetryTable) -> Decision:
+def decide(outcome: Outcome, attempt: int, table: RetryPolicy) -> Decision:
     """Say what follows the attempt of this 1-based number.
 
     The table decides; a Retry-After of the receiver can only make it later, up to `MAX_RETRY_AFTER`. A 410 ends it.

@@ -20,7 +20,7 @@ SECRET_BYTES: Final = 24
 """24 bytes need no base64 padding, which the strictest library (Go's) does not take."""
 
 
-def secret_from(random: bytes) -> str:
+def encode_secret(random: bytes) -> str:
     """Return the secret that encodes these random bytes, of which there should be `SECRET_BYTES`."""
     return SECRET_PREFIX + b64encode(random).decode()
 

@@ -25,7 +25,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class NewWebhook:
     """What a caller asks for when a webhook is created; every field has been checked."""
 
     url: str

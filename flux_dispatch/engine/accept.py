@@ -16,7 +16,7 @@ from flux_dispatch.domain.event import (
     says_the_same,
     serialised,
 )
-from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, new_id, uuid_hex
+from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, new_id, parse_id
 from flux_dispatch.engine.flow import failpoint
 from flux_dispatch.engine.flow.batcher import BatchedCall, Call, InTurn, Linger
 from flux_dispatch.engine.flow.fan_out_estimate import FanOutEstimate
@@ -147,7 +147,7 @@ def _check(account: object, event_type: object, data: object, key: object) -> No
     """
     if not isinstance(account, str):
         raise MalformedId(Prefix.ACCOUNT, repr(account))
-    uuid_hex(Prefix.ACCOUNT, account)
+    parse_id(Prefix.ACCOUNT, account)
     if not isinstance(event_type, str):
         raise InvalidRequest("An event type is a text.", param="type", code="invalid_event_type")
     check_type(event_type)

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from flux_dispatch.domain.claim import Claim, Lease, Release, Settlement
 from flux_dispatch.domain.ids import AccountId, DeliveryId, WebhookId
 from flux_dispatch.domain.outcome import Attempt, Outcome, Unsent
-from flux_dispatch.domain.retry import RetryTable, decide
+from flux_dispatch.domain.retry import RetryPolicy, decide
 from flux_dispatch.engine.flow import failpoint, parked
 from flux_dispatch.engine.flow.attempt_log import AttemptLog
 from flux_dispatch.engine.flow.bulkhead import Bulkhead
@@ -68,7 +68,7 @@ class Rules:
     `max_in_flight` how many POSTs this process has sockets for.
     """
 
-    table: RetryTable
+    table: RetryPolicy
     longest_post: timedelta
     endpoint_concurrency: int
     most_waiting: int

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final, Protocol, cast
 
-from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, public_id
+from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, format_id
 
 STEPS: Final = 4
 """How many steps one call takes: others look at the database between two calls, too."""
 
-_FIRST: Final = cast(AccountId, public_id(Prefix.ACCOUNT, "0" * 32))
+_FIRST: Final = cast(AccountId, format_id(Prefix.ACCOUNT, "0" * 32))
 
 
 class Events(Protocol):

@@ -10,9 +10,9 @@ import structlog
 
 from flux_dispatch.domain.claim import Settlement
 from flux_dispatch.domain.finding import BEGINNING, DueGroup, Finding, Found, NextDue, share_out
-from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId, Prefix, public_id
+from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId, Prefix, format_id
 from flux_dispatch.domain.outcome import Attempt, ErrorClass, NoResponse
-from flux_dispatch.domain.retry import RetryTable, decide
+from flux_dispatch.domain.retry import RetryPolicy, decide
 from flux_dispatch.engine.flow.settler import Settler
 
 MAX_SLEEP_SECONDS: Final = 5.0
@@ -52,7 +52,7 @@ WHOLE_LOOK_SECONDS: Final = 60.0
 """A look begins a margin before where the last one found the first. What appears before that, because its transaction
 took longer to commit, is found by the look at the whole, once in so many seconds."""
 
-_FIRST_DELIVERY: Final = cast(DeliveryId, public_id(Prefix.DELIVERY, "0" * 32))
+_FIRST_DELIVERY: Final = cast(DeliveryId, format_id(Prefix.DELIVERY, "0" * 32))
 
 log = structlog.get_logger("flux.plan")
 
@@ -161,7 +161,7 @@ class Plan:
         deliveries: Deliveries,
         bell: Bell,
         settler: Settler,
-        table: RetryTable,
+        table: RetryPolicy,
         work: Work,
     ) -> None:
         self._deliveries = deliveries

@@ -8,15 +8,15 @@ from typing import Protocol
 from flux_dispatch.domain.address import AddressPolicy
 from flux_dispatch.domain.errors import InvalidRequest, NotFound
 from flux_dispatch.domain.ids import AccountId, WebhookId
-from flux_dispatch.domain.signing import SECRET_BYTES, secret_from
+from flux_dispatch.domain.signing import SECRET_BYTES, encode_secret
 from flux_dispatch.domain.url import check_url
-from flux_dispatch.domain.webhook import Draft, Webhook, check_description, check_headers, check_patterns
+from flux_dispatch.domain.webhook import NewWebhook, Webhook, check_description, check_headers, check_patterns
 
 
 class Webhooks(Protocol):
     """What subscribing needs of the store."""
 
-    async def add(self, account: AccountId, draft: Draft, secret: str, *, most: int) -> Webhook | None:
+    async def add(self, account: AccountId, draft: NewWebhook, secret: str, *, most: int) -> Webhook | None:
         """Store a new webhook; None when the account has `most` already."""
         ...
 
@@ -50,13 +50,13 @@ class Subscribe:
             InvalidRequest: a value is not what it must be, then `param` names it; or the account has as many webhooks
                 as it may have. Nothing is stored.
         """
-        draft = Draft(
+        draft = NewWebhook(
             url=check_url(url, require_https=self._require_https, policy=self._policy),
             events=check_patterns(events),
             description=check_description(description),
             headers=check_headers(headers),
         )
-        made = await self._webhooks.add(account, draft, secret_from(os.urandom(SECRET_BYTES)), most=self._most)
+        made = await self._webhooks.add(account, draft, encode_secret(os.urandom(SECRET_BYTES)), most=self._most)
         if made is None:
             message = f"This account has {self._most} webhooks and may not have more. Delete those that nobody needs, "
             message += "or have an operator raise FLUX_WEBHOOKS_PER_ACCOUNT."

@@ -11,15 +11,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.delivery import State
 from flux_dispatch.domain.event import Event, StoredEvent, patterns_that_match
-from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, public_id, uuid_hex
-from flux_dispatch.store.connect import HotStatement, statement
+from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, format_id, parse_id
+from flux_dispatch.store.connect import DriverStatement, statement
 from flux_dispatch.store.timing import Timing
 
 FAN_OUT_AT_ONCE: Final = 1000
 """How many deliveries of one event are stored with it. Where more webhooks want it, the others get theirs in steps of
 as many, from a note that is stored with the event: one event must not keep everybody's waiting."""
 
-_ADD = HotStatement("""
+_ADD = DriverStatement("""
     WITH given AS (
         SELECT * FROM unnest(
             CAST(:ids AS uuid[]), CAST(:accounts AS uuid[]), CAST(:types AS text[]), CAST(:created AS timestamptz[]),
@@ -62,7 +62,7 @@ _ADD = HotStatement("""
 """)
 
 # The next of those that very many webhooks want: the deliveries of the next of these, and how far it has come.
-_FAN_OUT = HotStatement("""
+_FAN_OUT = DriverStatement("""
     WITH begun AS (
         SELECT account_id, event_id, patterns, after FROM fan_outs
         WHERE account_id > CAST(:after AS uuid)
@@ -131,8 +131,8 @@ class EventStore:
 
     def _parameters(self, events: Sequence[Event], first_delay: timedelta) -> dict[str, Any]:
         return {
-            "ids": [uuid_hex(Prefix.EVENT, event.id) for event in events],
-            "accounts": [uuid_hex(Prefix.ACCOUNT, event.account) for event in events],
+            "ids": [parse_id(Prefix.EVENT, event.id) for event in events],
+            "accounts": [parse_id(Prefix.ACCOUNT, event.account) for event in events],
             "types": [event.type for event in events],
             "created": [event.created_at for event in events],
             "keys": [event.idempotency_key for event in events],
@@ -151,7 +151,7 @@ class EventStore:
             Whose event it was, of an account after this one, and the new deliveries; None when there is none.
         """
         parameters = {
-            "after": uuid_hex(Prefix.ACCOUNT, after),
+            "after": parse_id(Prefix.ACCOUNT, after),
             "most": FAN_OUT_AT_ONCE,
             "pending": State.PENDING,
             "first_delay": first_delay,
@@ -160,16 +160,16 @@ class EventStore:
         rows = await _FAN_OUT.rows(self._database, parameters)
         if not rows:
             return None
-        account = cast(AccountId, public_id(Prefix.ACCOUNT, rows[0]["account_id"].hex))
+        account = cast(AccountId, format_id(Prefix.ACCOUNT, rows[0]["account_id"].hex))
         made = [row["delivery_id"] for row in rows if row["delivery_id"] is not None]
-        return account, [cast(DeliveryId, public_id(Prefix.DELIVERY, each.hex)) for each in made]
+        return account, [cast(DeliveryId, format_id(Prefix.DELIVERY, each.hex)) for each in made]
 
     async def _earlier(self, events: Sequence[Event]) -> dict[tuple[AccountId, str | None], StoredEvent]:
         async with statement(self._database) as connection:
             rows = await connection.execute(
                 _EARLIER,
                 {
-                    "accounts": [uuid_hex(Prefix.ACCOUNT, event.account) for event in events],
+                    "accounts": [parse_id(Prefix.ACCOUNT, event.account) for event in events],
                     "keys": [event.idempotency_key for event in events],
                 },
             )
@@ -178,7 +178,7 @@ class EventStore:
 
 
 def _event_id(value: UUID) -> EventId:
-    return cast(EventId, public_id(Prefix.EVENT, value.hex))
+    return cast(EventId, format_id(Prefix.EVENT, value.hex))
 
 
 def _deliveries_by_event(rows: Iterable[asyncpg.Record]) -> dict[EventId, list[DeliveryId]]:
@@ -186,18 +186,18 @@ def _deliveries_by_event(rows: Iterable[asyncpg.Record]) -> dict[EventId, list[D
     for event, delivery, _ in rows:
         deliveries = fresh.setdefault(_event_id(event), [])
         if delivery is not None:
-            deliveries.append(cast(DeliveryId, public_id(Prefix.DELIVERY, delivery.hex)))
+            deliveries.append(cast(DeliveryId, format_id(Prefix.DELIVERY, delivery.hex)))
     return fresh
 
 
 def _stored(row: Row[Any]) -> StoredEvent:
     event = Event(
-        id=cast(EventId, public_id(Prefix.EVENT, row.id.hex)),
-        account=cast(AccountId, public_id(Prefix.ACCOUNT, row.account_id.hex)),
+        id=cast(EventId, format_id(Prefix.EVENT, row.id.hex)),
+        account=cast(AccountId, format_id(Prefix.ACCOUNT, row.account_id.hex)),
         type=row.type,
         created_at=row.created_at,
         body=bytes(row.body),
         idempotency_key=row.idempotency_key,
     )
-    deliveries = tuple(cast(DeliveryId, public_id(Prefix.DELIVERY, each.hex)) for each in row.deliveries)
+    deliveries = tuple(cast(DeliveryId, format_id(Prefix.DELIVERY, each.hex)) for each in row.deliveries)
     return StoredEvent(event, deliveries, len(deliveries), is_duplicate=True)

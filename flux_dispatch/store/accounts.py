@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import exists, insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from flux_dispatch.domain.ids import AccountId, Prefix, public_id, uuid_hex
+from flux_dispatch.domain.ids import AccountId, Prefix, format_id, parse_id
 from flux_dispatch.store.connect import statement
 from flux_dispatch.store.tables import accounts
 
@@ -29,7 +29,7 @@ class AccountStore:
         Raises:
             MalformedId: the text cannot be an account's id.
         """
-        query = select(exists().where(accounts.c.id == UUID(uuid_hex(Prefix.ACCOUNT, account))))
+        query = select(exists().where(accounts.c.id == UUID(parse_id(Prefix.ACCOUNT, account))))
         async with statement(self._database) as connection:
             return bool((await connection.execute(query)).scalar())
 
@@ -42,4 +42,4 @@ class AccountStore:
 
 
 def _account_id(value: UUID) -> AccountId:
-    return cast(AccountId, public_id(Prefix.ACCOUNT, value.hex))
+    return cast(AccountId, format_id(Prefix.ACCOUNT, value.hex))

@@ -6,9 +6,9 @@ from typing import Final, cast
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.delivery import Move, State, sources, target
-from flux_dispatch.domain.ids import Prefix, WebhookId, public_id
+from flux_dispatch.domain.ids import Prefix, WebhookId, format_id
 from flux_dispatch.domain.webhook import Cleared
-from flux_dispatch.store.connect import HotStatement
+from flux_dispatch.store.connect import DriverStatement
 
 PAUSE: Final = timedelta(seconds=5)
 """When to look again at a webhook with attempts under way: what they leave behind is canceled, too."""
@@ -20,7 +20,7 @@ that saw it as it was before. Longer than any statement takes."""
 # The webhook is locked: who enables it again waits for this page, and no page follows. Its deliveries are never waited
 # for; those that somebody else holds are found by the next look. As nothing is canceled, nothing changes what the last
 # EXISTS sees.
-_CLEAR = HotStatement("""
+_CLEAR = DriverStatement("""
     WITH ended AS (
         SELECT id, greatest(updated_at, deleted_at) AS ended_at,
                CASE WHEN deleted_at IS NULL THEN 'webhook_disabled' ELSE 'webhook_deleted' END AS reason
@@ -77,5 +77,5 @@ class CancelStore:
             "linger": LINGER,
         }
         for webhook, canceled in await _CLEAR.rows(self._database, parameters):
-            return Cleared(cast(WebhookId, public_id(Prefix.WEBHOOK, webhook.hex)), canceled)
+            return Cleared(cast(WebhookId, format_id(Prefix.WEBHOOK, webhook.hex)), canceled)
         return None

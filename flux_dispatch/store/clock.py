@@ -5,9 +5,9 @@ from typing import cast
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from flux_dispatch.store.connect import HotStatement
+from flux_dispatch.store.connect import DriverStatement
 
-_NOW = HotStatement("SELECT flux_now() AS now")
+_NOW = DriverStatement("SELECT flux_now() AS now")
 
 
 async def database_now(database: AsyncEngine) -> datetime:

@@ -176,7 +176,7 @@ async def _roll_back(session: Session) -> None:
         session.give_up()
 
 
-class HotStatement:
+class DriverStatement:
     """A statement with named parameters that goes straight to the driver.
 
     On the hot path SQLAlchemy's rows and parameters would cost as much as PostgreSQL's work on them.

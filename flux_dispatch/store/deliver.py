@@ -13,10 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.claim import Claim, Lease, ParkedWebhook, Release, Settlement
 from flux_dispatch.domain.delivery import Move, State, sources, target
-from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, WebhookId, public_id, uuid_hex
+from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, WebhookId, format_id, parse_id
 from flux_dispatch.domain.outcome import to_record
 from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter
-from flux_dispatch.store.connect import HotStatement
+from flux_dispatch.store.connect import DriverStatement
 from flux_dispatch.store.timing import Timing
 
 MAX_BYTES_IN_ONE_CLAIM: Final = 16 * 2**20
@@ -87,10 +87,10 @@ _TAKE = """
     )
     SELECT taken.*, flux_now() AS at FROM taken WHERE NOT is_parked
 """
-_CLAIM = HotStatement(_TAKE.replace(":mine:", _DUE))
-_CLAIM_PARKED = HotStatement(_TAKE.replace(":mine:", _PARKED))
+_CLAIM = DriverStatement(_TAKE.replace(":mine:", _DUE))
+_CLAIM_PARKED = DriverStatement(_TAKE.replace(":mine:", _PARKED))
 
-_PARKED_WEBHOOKS = HotStatement("""
+_PARKED_WEBHOOKS = DriverStatement("""
     WITH RECURSIVE parked AS (
         (
             SELECT webhook_id, 1 AS number FROM deliveries
@@ -112,7 +112,7 @@ _PARKED_WEBHOOKS = HotStatement("""
 """)
 
 # For the planner to cancel.
-_UNPARK = HotStatement("""
+_UNPARK = DriverStatement("""
     UPDATE deliveries SET wake_at = flux_second(flux_now())
     WHERE id IN (
         SELECT id FROM deliveries WHERE wake_at = 'infinity' AND webhook_id = ANY(CAST(:webhooks AS uuid[]))
@@ -123,7 +123,7 @@ _UNPARK = HotStatement("""
 # The ids stand beside the join, and the state inside coalesce, for the planner's sake. Its statistics say that hardly
 # any row is being sent (or was, when they were made): it would read all rows to find those few first, and compare each
 # of them with each result. So it goes by the ids, and does not know how rare the state is.
-_SETTLE = HotStatement("""
+_SETTLE = DriverStatement("""
     WITH result AS (
         SELECT * FROM unnest(
             CAST(:ids AS uuid[]), CAST(:tokens AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[]),
@@ -150,7 +150,7 @@ _SETTLE = HotStatement("""
     SELECT id FROM moved
 """)
 
-_RELEASE = HotStatement("""
+_RELEASE = DriverStatement("""
     UPDATE deliveries
     SET state = :to, token = NULL, leased_until = NULL,
         due_at = coalesce(flux_now() + released.pause, deliveries.due_at),
@@ -189,8 +189,8 @@ class DeliveryStore:
         """
         token = uuid4().hex
         parameters = {
-            "ids": [uuid_hex(Prefix.DELIVERY, each) for each in deliveries],
-            "saturated": [uuid_hex(Prefix.WEBHOOK, each) for each in saturated],
+            "ids": [parse_id(Prefix.DELIVERY, each) for each in deliveries],
+            "saturated": [parse_id(Prefix.WEBHOOK, each) for each in saturated],
             "from": sources(Move.CLAIM),
             "to": target(Move.CLAIM),
             "token": token,
@@ -202,14 +202,14 @@ class DeliveryStore:
 
     async def parked_webhooks(self, after: WebhookId, limit: int) -> list[ParkedWebhook]:
         """Return up to `limit` webhooks for which deliveries are parked, in the order of their ids."""
-        parameters = {"after": uuid_hex(Prefix.WEBHOOK, after), "most": limit}
+        parameters = {"after": parse_id(Prefix.WEBHOOK, after), "most": limit}
         return [_parked_webhook(row) for row in await _PARKED_WEBHOOKS.rows(self._database, parameters)]
 
     async def claim_parked(self, places: Mapping[WebhookId, int]) -> Lease | None:
         """Lease up to so many of the deliveries that are parked for each webhook, the longest due first."""
         token = uuid4().hex
         parameters = {
-            "webhooks": [uuid_hex(Prefix.WEBHOOK, each) for each in places],
+            "webhooks": [parse_id(Prefix.WEBHOOK, each) for each in places],
             "places": list(places.values()),
             "from": sources(Move.CLAIM),
             "to": target(Move.CLAIM),
@@ -221,7 +221,7 @@ class DeliveryStore:
 
     async def unpark(self, webhooks: Sequence[WebhookId], limit: int) -> None:
         """Have the planner look at up to `limit` of the deliveries that are parked for these webhooks."""
-        parameters = {"webhooks": [uuid_hex(Prefix.WEBHOOK, each) for each in webhooks], "most": limit}
+        parameters = {"webhooks": [parse_id(Prefix.WEBHOOK, each) for each in webhooks], "most": limit}
         await _UNPARK.rows(self._database, parameters)
 
     def _leased(self, rows: list[asyncpg.Record], token: str) -> Lease | None:
@@ -250,7 +250,7 @@ class DeliveryStore:
         follows = [self._what_follows(each.decision) for each in settlements]
         records = [to_record(each.attempt.outcome) for each in settlements]
         return {
-            "ids": [uuid_hex(Prefix.DELIVERY, each.delivery) for each in settlements],
+            "ids": [parse_id(Prefix.DELIVERY, each.delivery) for each in settlements],
             "tokens": [each.token for each in settlements],
             "states": [each.state for each in follows],
             "reasons": [each.reason for each in follows],
@@ -277,7 +277,7 @@ class DeliveryStore:
     async def release(self, releases: Sequence[Release]) -> set[DeliveryId]:
         """Give leases back; return those whose token still held. The others are left alone."""
         parameters = {
-            "ids": [uuid_hex(Prefix.DELIVERY, each.delivery) for each in releases],
+            "ids": [parse_id(Prefix.DELIVERY, each.delivery) for each in releases],
             "tokens": [each.token for each in releases],
             "pauses": [each.pause for each in releases],
             "from": sources(Move.RELEASE),
@@ -290,9 +290,9 @@ def _claim(row: asyncpg.Record, token: str, body: bytes, copies: int) -> Claim:
     delivery, event, webhook, account, attempts, wait_seconds, url, secrets, headers, *_ = row
     return Claim(
         delivery=_delivery_id(delivery),
-        event=cast(EventId, public_id(Prefix.EVENT, event.hex)),
-        webhook=cast(WebhookId, public_id(Prefix.WEBHOOK, webhook.hex)),
-        account=cast(AccountId, public_id(Prefix.ACCOUNT, account.hex)),
+        event=cast(EventId, format_id(Prefix.EVENT, event.hex)),
+        webhook=cast(WebhookId, format_id(Prefix.WEBHOOK, webhook.hex)),
+        account=cast(AccountId, format_id(Prefix.ACCOUNT, account.hex)),
         token=token,
         attempt=attempts + 1,
         wait_seconds=wait_seconds,
@@ -305,14 +305,14 @@ def _claim(row: asyncpg.Record, token: str, body: bytes, copies: int) -> Claim:
 
 
 def _delivery_id(value: UUID) -> DeliveryId:
-    return cast(DeliveryId, public_id(Prefix.DELIVERY, value.hex))
+    return cast(DeliveryId, format_id(Prefix.DELIVERY, value.hex))
 
 
 def _parked_webhook(row: asyncpg.Record) -> ParkedWebhook:
     webhook, account, is_enabled = row
     return ParkedWebhook(
-        cast(WebhookId, public_id(Prefix.WEBHOOK, webhook.hex)),
-        cast(AccountId, public_id(Prefix.ACCOUNT, account.hex)),
+        cast(WebhookId, format_id(Prefix.WEBHOOK, webhook.hex)),
+        cast(AccountId, format_id(Prefix.ACCOUNT, account.hex)),
         is_enabled=is_enabled,
     )
 

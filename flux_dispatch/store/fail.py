@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.alert import Alert
 from flux_dispatch.domain.delivery import Move, sources, target
-from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId, EventId, Prefix, WebhookId, public_id, uuid_hex
+from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId, EventId, Prefix, WebhookId, format_id, parse_id
 from flux_dispatch.store.connect import statement
 
 # Rows are locked in the order of their ids, deliveries before events before webhooks, so that two of these never wait
@@ -70,30 +70,30 @@ class FailureStore:
         A receiver that answered 410 has its webhook disabled in the same transaction.
         """
         parameters = {
-            "ids": [uuid_hex(Prefix.DELIVERY, each) for each in deliveries],
+            "ids": [parse_id(Prefix.DELIVERY, each) for each in deliveries],
             "from": sources(Move.FAIL),
             "to": target(Move.FAIL),
         }
         async with statement(self._database) as connection:
             rows = (await connection.execute(_FAIL, parameters)).scalars().all()
-        return [cast(AlertId, public_id(Prefix.ALERT, each.hex)) for each in rows]
+        return [cast(AlertId, format_id(Prefix.ALERT, each.hex)) for each in rows]
 
     async def take_unsent(self, alerts: Sequence[AlertId]) -> list[Alert]:
         """Mark those that were not sent yet as sent, and return them with what they are about."""
         async with statement(self._database) as connection:
-            rows = await connection.execute(_TAKE_UNSENT, {"ids": [uuid_hex(Prefix.ALERT, each) for each in alerts]})
+            rows = await connection.execute(_TAKE_UNSENT, {"ids": [parse_id(Prefix.ALERT, each) for each in alerts]})
             return [_alert(row) for row in rows]
 
 
 def _alert(row: Row[Any]) -> Alert:
     return Alert(
-        id=cast(AlertId, public_id(Prefix.ALERT, row.id.hex)),
-        account=cast(AccountId, public_id(Prefix.ACCOUNT, row.account_id.hex)),
-        webhook=cast(WebhookId, public_id(Prefix.WEBHOOK, row.webhook_id.hex)),
+        id=cast(AlertId, format_id(Prefix.ALERT, row.id.hex)),
+        account=cast(AccountId, format_id(Prefix.ACCOUNT, row.account_id.hex)),
+        webhook=cast(WebhookId, format_id(Prefix.WEBHOOK, row.webhook_id.hex)),
         url=row.url,
-        event=cast(EventId, public_id(Prefix.EVENT, row.event_id.hex)),
+        event=cast(EventId, format_id(Prefix.EVENT, row.event_id.hex)),
         event_type=row.type,
-        delivery=cast(DeliveryId, public_id(Prefix.DELIVERY, row.delivery_id.hex)),
+        delivery=cast(DeliveryId, format_id(Prefix.DELIVERY, row.delivery_id.hex)),
         reason=row.reason,
         last_error=row.error,
         last_status=row.status,

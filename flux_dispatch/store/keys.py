@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from flux_dispatch.domain.api_key import ApiKey, digest, key_from
-from flux_dispatch.domain.ids import AccountId, Prefix, public_id, uuid_hex
+from flux_dispatch.domain.api_key import ApiKey, digest, encode_api_key
+from flux_dispatch.domain.ids import AccountId, Prefix, format_id, parse_id
 from flux_dispatch.store.connect import statement
 from flux_dispatch.store.tables import api_keys
 
@@ -25,9 +25,9 @@ class KeyStore:
 
     async def create(self, account: AccountId | None, scopes: Sequence[str]) -> tuple[ApiKey, str]:
         """Make a key for an account (None: a platform key); return its record and the key, which is not kept."""
-        key = key_from(os.urandom(_RANDOM_BYTES))
+        key = encode_api_key(os.urandom(_RANDOM_BYTES))
         values = {
-            "account_id": UUID(uuid_hex(Prefix.ACCOUNT, account)) if account else None,
+            "account_id": UUID(parse_id(Prefix.ACCOUNT, account)) if account else None,
             "digest": digest(key),
             "hint": key[-_HINT_CHARACTERS:],
             "scopes": list(scopes),
@@ -47,7 +47,7 @@ class KeyStore:
         """Return the keys of an account, or all keys, oldest first."""
         query = select(api_keys).order_by(api_keys.c.created_at, api_keys.c.id)
         if account:
-            query = query.where(api_keys.c.account_id == UUID(uuid_hex(Prefix.ACCOUNT, account)))
+            query = query.where(api_keys.c.account_id == UUID(parse_id(Prefix.ACCOUNT, account)))
         async with statement(self._database) as connection:
             return [_api_key(row) for row in await connection.execute(query)]
 
@@ -55,7 +55,7 @@ class KeyStore:
         """End a key; False when there is none of this id that still works."""
         change = (
             update(api_keys)
-            .where(api_keys.c.id == UUID(uuid_hex(Prefix.API_KEY, key_id)), api_keys.c.revoked_at.is_(None))
+            .where(api_keys.c.id == UUID(parse_id(Prefix.API_KEY, key_id)), api_keys.c.revoked_at.is_(None))
             .values(revoked_at=func.flux_now())
         )
         async with statement(self._database) as connection:
@@ -64,8 +64,8 @@ class KeyStore:
 
 def _api_key(row: Row[Any]) -> ApiKey:
     return ApiKey(
-        id=public_id(Prefix.API_KEY, row.id.hex),
-        account=cast(AccountId, public_id(Prefix.ACCOUNT, row.account_id.hex)) if row.account_id else None,
+        id=format_id(Prefix.API_KEY, row.id.hex),
+        account=cast(AccountId, format_id(Prefix.ACCOUNT, row.account_id.hex)) if row.account_id else None,
         scopes=tuple(row.scopes),
         hint=row.hint,
         created_at=row.created_at,

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.delivery import Move, State, target
 from flux_dispatch.domain.finding import BEGINNING, DueGroup, Finding, Found, NextDue
-from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId, Prefix, public_id, uuid_hex
-from flux_dispatch.store.connect import HotStatement
+from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId, Prefix, format_id, parse_id
+from flux_dispatch.store.connect import DriverStatement
 from flux_dispatch.store.timing import Timing
 
 # The booleans are hidden in sub-selects: PostgreSQL would turn `(attempts > 0) = false` into `attempts <= 0`, which the
@@ -19,7 +19,7 @@ from flux_dispatch.store.timing import Timing
 #
 # Nothing was found before …_since by the last look. Where an old snapshot is open (a dump, a report), no vacuum may
 # remove from the front of the index what was delivered meanwhile, and each look would go through it.
-_PEEK = HotStatement("""
+_PEEK = DriverStatement("""
     SELECT
         flux_now() AS now,
         (SELECT min(wake_at) FROM deliveries
@@ -36,7 +36,7 @@ _PEEK = HotStatement("""
 """)
 
 # A loose index scan: from each pair of second and account straight to the next, however many deliveries it has.
-_DUE_GROUPS = HotStatement("""
+_DUE_GROUPS = DriverStatement("""
     WITH RECURSIVE due AS (
         (
             SELECT wake_at, account_id, 1 AS number
@@ -62,7 +62,7 @@ _DUE_GROUPS = HotStatement("""
 """)
 
 # A page of the lane, of which only what is leased or exhausted matters: what waits for its turn is left alone.
-_STRANDED = HotStatement(f"""
+_STRANDED = DriverStatement(f"""
     WITH page AS (
         SELECT wake_at, account_id, id, state
         FROM deliveries
@@ -160,11 +160,11 @@ _WAKE = f"""
     RETURNING deliveries.id, deliveries.account_id, woken.finding, deliveries.attempts + 1 AS attempt, deliveries.token,
               extract(epoch FROM deliveries.due_at - flux_now())::float8 AS due_in_seconds
 """
-_WAKE_GROUPS = HotStatement(_WAKE.replace(":front:", _FRONT_BY_GROUP))
-_WAKE_STRANDED = HotStatement(_WAKE.replace(":front:", _FRONT_BY_ID))
+_WAKE_GROUPS = DriverStatement(_WAKE.replace(":front:", _FRONT_BY_GROUP))
+_WAKE_STRANDED = DriverStatement(_WAKE.replace(":front:", _FRONT_BY_ID))
 
 # As with deliveries, whoever looks next finds others, or none.
-_UNSENT_ALERTS = HotStatement("""
+_UNSENT_ALERTS = DriverStatement("""
     UPDATE alerts SET rung_at = flux_now()
     WHERE id = ANY(ARRAY(
         SELECT id FROM alerts WHERE sent_at IS NULL AND rung_at <= flux_now() - CAST(:grace AS interval)
@@ -213,7 +213,7 @@ class PlanStore:
             **self._intervals(),
             "retries": retries,
             "seconds": [group.second for group, _ in shares],
-            "accounts": [uuid_hex(Prefix.ACCOUNT, group.account) for group, _ in shares],
+            "accounts": [parse_id(Prefix.ACCOUNT, group.account) for group, _ in shares],
             "shares": [share for _, share in shares],
         }
         return [_found(row) for row in await _WAKE_GROUPS.rows(self._database, parameters)]
@@ -228,7 +228,7 @@ class PlanStore:
         """
         group, delivery = after
         parameters = {"retries": retries, "most": limit, **_position(group)}
-        parameters |= {"after_id": uuid_hex(Prefix.DELIVERY, delivery)}
+        parameters |= {"after_id": parse_id(Prefix.DELIVERY, delivery)}
         rows = await _STRANDED.rows(self._database, parameters)
         if not rows:
             return [], None
@@ -239,14 +239,14 @@ class PlanStore:
             found = [_found(row) for row in await _WAKE_STRANDED.rows(self._database, parameters)]
         end = (
             _group(last["wake_at"], last["account_id"]),
-            cast(DeliveryId, public_id(Prefix.DELIVERY, last["id"].hex)),
+            cast(DeliveryId, format_id(Prefix.DELIVERY, last["id"].hex)),
         )
         return found, end if last["length"] == limit else None
 
     async def unsent_alerts(self) -> list[AlertId]:
         """Return alerts whose task seems lost, at most 1,000, and not again before as long has passed."""
         rows = await _UNSENT_ALERTS.rows(self._database, {"grace": self._timing.grace})
-        return [cast(AlertId, public_id(Prefix.ALERT, row["id"].hex)) for row in rows]
+        return [cast(AlertId, format_id(Prefix.ALERT, row["id"].hex)) for row in rows]
 
     def _intervals(self) -> dict[str, Any]:
         return {
@@ -259,18 +259,18 @@ class PlanStore:
 
 
 def _position(after: DueGroup) -> dict[str, Any]:
-    return {"after_second": after.second, "after_account": uuid_hex(Prefix.ACCOUNT, after.account)}
+    return {"after_second": after.second, "after_account": parse_id(Prefix.ACCOUNT, after.account)}
 
 
 def _group(second: datetime, account: UUID) -> DueGroup:
-    return DueGroup(second, cast(AccountId, public_id(Prefix.ACCOUNT, account.hex)))
+    return DueGroup(second, cast(AccountId, format_id(Prefix.ACCOUNT, account.hex)))
 
 
 def _found(row: asyncpg.Record) -> Found:
     delivery, account, finding, attempt, token, due_in_seconds = row
     return Found(
-        delivery=cast(DeliveryId, public_id(Prefix.DELIVERY, delivery.hex)),
-        account=cast(AccountId, public_id(Prefix.ACCOUNT, account.hex)),
+        delivery=cast(DeliveryId, format_id(Prefix.DELIVERY, delivery.hex)),
+        account=cast(AccountId, format_id(Prefix.ACCOUNT, account.hex)),
         finding=Finding(finding),
         attempt=attempt,
         due_in_seconds=due_in_seconds or 0.0,

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.delivery import OPEN, State
 from flux_dispatch.domain.errors import QueryTooSlow, Unavailable
-from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, WebhookId, uuid_hex
+from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, WebhookId, parse_id
 from flux_dispatch.domain.webhook import Webhook
 from flux_dispatch.store.connect import statement
 from flux_dispatch.store.trouble import sqlstate
@@ -136,7 +136,7 @@ class Reads:
     async def webhook(self, account: AccountId, webhook: WebhookId) -> Webhook | None:
         """Return a webhook that was not deleted."""
         query = _WEBHOOKS.format(where="webhooks.id = CAST(:id AS uuid)")
-        row = await self._one(query, account, uuid_hex(Prefix.WEBHOOK, webhook))
+        row = await self._one(query, account, parse_id(Prefix.WEBHOOK, webhook))
         return webhook_of(row) if row else None
 
     async def events(self, account: AccountId, page: Page, filters: Mapping[str, Any]) -> list[Row[Any]]:
@@ -151,7 +151,7 @@ class Reads:
     async def event(self, account: AccountId, event: EventId) -> Row[Any] | None:
         """Return an event with its status and the counts of its deliveries."""
         query = _EVENTS.format(source="events", where="events.id = CAST(:id AS uuid)")
-        return await self._one(query, account, uuid_hex(Prefix.EVENT, event))
+        return await self._one(query, account, parse_id(Prefix.EVENT, event))
 
     async def deliveries(self, account: AccountId, page: Page, filters: Mapping[str, Any]) -> list[Row[Any]]:
         """Return deliveries; filters: event and webhook (uuids in hex), status.
@@ -166,12 +166,12 @@ class Reads:
         """Return a delivery."""
         query = _DELIVERIES.format(source="deliveries")
         query += " WHERE deliveries.account_id = :account AND deliveries.id = CAST(:id AS uuid)"
-        return await self._one(query, account, uuid_hex(Prefix.DELIVERY, delivery))
+        return await self._one(query, account, parse_id(Prefix.DELIVERY, delivery))
 
     async def attempts(self, delivery: DeliveryId) -> list[Row[Any]]:
         """Return the attempts of a delivery, in order."""
         async with statement(self._database) as connection:
-            rows = await connection.execute(_ATTEMPTS, {"id": UUID(uuid_hex(Prefix.DELIVERY, delivery))})
+            rows = await connection.execute(_ATTEMPTS, {"id": UUID(parse_id(Prefix.DELIVERY, delivery))})
             return list(rows.all())
 
     async def alerts(self, account: AccountId, page: Page) -> list[Row[Any]]:
@@ -198,7 +198,7 @@ class Reads:
         return rows[0] if rows else None
 
     async def _rows(self, query: str, account: AccountId, parameters: Mapping[str, Any]) -> list[Row[Any]]:
-        given = {**parameters, "account": UUID(uuid_hex(Prefix.ACCOUNT, account))}
+        given = {**parameters, "account": UUID(parse_id(Prefix.ACCOUNT, account))}
         async with statement(self._database) as connection:
             return list((await connection.execute(text(query), given)).all())
 

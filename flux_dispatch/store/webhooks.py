@@ -6,8 +6,8 @@ from uuid import UUID
 from sqlalchemy import Row, and_, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from flux_dispatch.domain.ids import AccountId, Prefix, WebhookId, public_id, uuid_hex
-from flux_dispatch.domain.webhook import Draft, Status, Webhook
+from flux_dispatch.domain.ids import AccountId, Prefix, WebhookId, format_id, parse_id
+from flux_dispatch.domain.webhook import NewWebhook, Status, Webhook
 from flux_dispatch.store.connect import statement, transaction
 from flux_dispatch.store.tables import accounts, webhooks
 
@@ -18,10 +18,10 @@ class WebhookStore:
     def __init__(self, database: AsyncEngine) -> None:
         self._database = database
 
-    async def add(self, account: AccountId, draft: Draft, secret: str, *, most: int) -> Webhook | None:
+    async def add(self, account: AccountId, draft: NewWebhook, secret: str, *, most: int) -> Webhook | None:
         """Store a new webhook, enabled from now on; None when the account has as many as it may have."""
         values = {
-            "account_id": UUID(uuid_hex(Prefix.ACCOUNT, account)),
+            "account_id": UUID(parse_id(Prefix.ACCOUNT, account)),
             "url": draft.url,
             "events": list(draft.events),
             "description": draft.description,
@@ -44,8 +44,8 @@ class WebhookStore:
         change = (
             update(webhooks)
             .where(
-                webhooks.c.id == UUID(uuid_hex(Prefix.WEBHOOK, webhook)),
-                webhooks.c.account_id == UUID(uuid_hex(Prefix.ACCOUNT, account)),
+                webhooks.c.id == UUID(parse_id(Prefix.WEBHOOK, webhook)),
+                webhooks.c.account_id == UUID(parse_id(Prefix.ACCOUNT, account)),
                 webhooks.c.deleted_at.is_(None),
             )
             .values(deleted_at=func.flux_now(), updated_at=func.flux_now())
@@ -57,8 +57,8 @@ class WebhookStore:
 def webhook_of(row: Row[Any]) -> Webhook:
     """Return the webhook that a row of the table holds."""
     return Webhook(
-        id=cast(WebhookId, public_id(Prefix.WEBHOOK, row.id.hex)),
-        account=cast(AccountId, public_id(Prefix.ACCOUNT, row.account_id.hex)),
+        id=cast(WebhookId, format_id(Prefix.WEBHOOK, row.id.hex)),
+        account=cast(AccountId, format_id(Prefix.ACCOUNT, row.account_id.hex)),
         url=row.url,
         events=tuple(row.events),
         description=row.description,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flux_dispatch.domain.ids import Prefix, public_id, uuid_hex
+from flux_dispatch.domain.ids import Prefix, format_id, parse_id
 from tests.api.running import URL, Caller, check_error
 from tests.store.world import World
 
@@ -52,7 +52,7 @@ async def test_deliveries_are_narrowed_by_status_webhook_and_event(ours: Caller,
     event, invoice = await ours.event(), await ours.event("invoice.paid")
     await world.do(
         "UPDATE deliveries SET state = 'delivered', ended_at = flux_now() WHERE event_id = CAST(:event AS uuid)",
-        event=uuid_hex(Prefix.EVENT, event["id"]),
+        event=parse_id(Prefix.EVENT, event["id"]),
     )
     for filters, expected in [
         ({}, 3),
@@ -97,7 +97,7 @@ async def test_an_alert_shows_what_it_is_about(ours: Caller, world: World) -> No
     (alert,) = await _listed(ours, "/v1/alerts")
     assert alert.pop("created").endswith("Z")
     assert alert == {
-        "id": public_id(Prefix.ALERT, made.hex),
+        "id": format_id(Prefix.ALERT, made.hex),
         "object": "alert",
         "reason": "attempts_exhausted",
         "webhook": webhook["id"],
@@ -125,4 +125,4 @@ async def _listed(caller: Caller, path: str, **filters: str) -> list[dict[str, A
 
 
 def _hex(delivery: dict[str, Any]) -> str:
-    return uuid_hex(Prefix.DELIVERY, delivery["id"])
+    return parse_id(Prefix.DELIVERY, delivery["id"])

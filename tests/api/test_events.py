@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from flux_dispatch.domain.ids import Prefix, uuid_hex
+from flux_dispatch.domain.ids import Prefix, parse_id
 from tests.api.running import EVENT, Caller, check_error
 from tests.store.world import World
 
@@ -199,4 +199,4 @@ async def test_the_status_of_an_event_follows_from_its_deliveries(
 
 
 def _hex(event: dict[str, str]) -> str:
-    return uuid_hex(Prefix.EVENT, event["id"])
+    return parse_id(Prefix.EVENT, event["id"])

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.api import gate
-from flux_dispatch.domain.api_key import Scope, key_from
+from flux_dispatch.domain.api_key import Scope, encode_api_key
 from flux_dispatch.domain.ids import Prefix
 from flux_dispatch.store.keys import KeyStore
 from tests.api.running import EVENT, URL, Caller, calling, check_error, client
@@ -30,7 +30,7 @@ async def test_every_request_without_a_usable_key_gets_the_same_answer(ours: Cal
         f"Bearer {ours.key[:-1]}{other}",
         f"Bearer {ours.key}x",
         f"Bearer {ours.key} x",
-        f"Bearer {key_from(bytes(24))}",
+        f"Bearer {encode_api_key(bytes(24))}",
         "Bearer " + "x" * 5000,
     ]
     answers = []

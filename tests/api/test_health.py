@@ -11,7 +11,7 @@ import pytest
 
 from flux_dispatch import __version__
 from flux_dispatch.cli.embedded import free_port
-from flux_dispatch.domain.api_key import key_from
+from flux_dispatch.domain.api_key import encode_api_key
 from tests.api.running import EVENT, Caller, check_error, client, running
 from tests.waiting import eventually_async
 
@@ -49,7 +49,7 @@ async def test_the_start_page_says_where_things_are(api: str) -> None:
 async def test_without_its_database_the_api_says_when_to_come_again(
     away: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with client(away, key_from(bytes(24))) as caller:
+    async with client(away, encode_api_key(bytes(24))) as caller:
         calls = [
             caller.post("/v1/events", json=EVENT),
             caller.get("/v1/events"),
@@ -85,7 +85,7 @@ async def test_why_requests_cannot_be_served_is_logged_once_a_second(
 ) -> None:
     capsys.readouterr()
     began = time.monotonic()
-    async with client(away, key_from(bytes(24))) as caller:
+    async with client(away, encode_api_key(bytes(24))) as caller:
         answers = await asyncio.gather(*(caller.get("/v1/webhooks") for _ in range(10)))
         assert {answer.status_code for answer in answers} == {503}
         assert all("Connect" not in answer.text for answer in answers), "the cause is not the caller's to know"

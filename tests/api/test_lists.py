@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flux_dispatch.domain.ids import Prefix, new_id, uuid_hex
+from flux_dispatch.domain.ids import Prefix, new_id, parse_id
 from tests.api.running import Caller, check_error
 from tests.store.world import World
 
@@ -103,8 +103,8 @@ async def test_events_are_narrowed_by_type_and_time(ours: Caller, world: World) 
         await world.do(
             "UPDATE events SET created_at = :at, id = CAST(:new_id AS uuid) WHERE id = CAST(:id AS uuid)",
             at=made_at,
-            new_id=uuid_hex(Prefix.EVENT, new_id(Prefix.EVENT, int(made_at.timestamp() * 1000))),
-            id=uuid_hex(Prefix.EVENT, event["id"]),
+            new_id=parse_id(Prefix.EVENT, new_id(Prefix.EVENT, int(made_at.timestamp() * 1000))),
+            id=parse_id(Prefix.EVENT, event["id"]),
         )
     for filters, expected in [
         ({}, ["b", "a"]),
@@ -140,7 +140,7 @@ async def _fill(caller: Caller, world: World) -> None:
         """INSERT INTO alerts (account_id, webhook_id, event_id, delivery_id, reason)
            SELECT account_id, webhook_id, event_id, id, 'gone' FROM deliveries
            WHERE account_id = CAST(:account AS uuid)""",
-        account=uuid_hex(Prefix.ACCOUNT, caller.account),
+        account=parse_id(Prefix.ACCOUNT, caller.account),
     )
 
 

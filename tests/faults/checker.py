@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from flux_webhooks import SignatureError, verify
 
 from flux_dispatch.domain.delivery import OPEN, State
-from flux_dispatch.domain.ids import Prefix, public_id
+from flux_dispatch.domain.ids import Prefix, format_id
 from tests.faults.ground import LEASE_SECONDS, Ground, published_at
 from tests.faults.ledger import check_ledger
 from tests.faults.record import Record, read_record
@@ -120,7 +120,7 @@ def _invented(ground: Ground, record: Record) -> list[str]:
     """Every arrival verifies, and belongs to a published event and a webhook of its account that was enabled."""
     # what was left unclear may be stored or not; where it is stored, it may arrive
     unclear = ground.installation.rows(_OF_KEYS, list(ground.publisher.unclear))
-    unclear_events = {public_id(Prefix.EVENT, row["id"].hex) for row in unclear}
+    unclear_events = {format_id(Prefix.EVENT, row["id"].hex) for row in unclear}
     published = set(ground.publisher.acknowledged.values()) | unclear_events | ground.own_events
     wrong = []
     for request in [request for requests in record.arrivals.values() for request in requests]:

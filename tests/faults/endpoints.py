@@ -5,8 +5,8 @@ from typing import Any
 from flux_webhooks import verify
 
 from config.settings import Settings
-from flux_dispatch.domain.ids import Prefix, public_id, uuid_hex
-from flux_dispatch.domain.signing import secret_from
+from flux_dispatch.domain.ids import Prefix, format_id, parse_id
+from flux_dispatch.domain.signing import encode_secret
 from tests.faults.ground import GRACE_SECONDS, LEASE_SECONDS, Ground
 from tests.receiver import HANG
 from tests.waiting import eventually
@@ -15,7 +15,7 @@ from tests.waiting import eventually
 def changed(ground: Ground) -> None:
     ground.two_workers()
     ground.wait_for_arrivals(30)
-    old, new = ground.publisher.secrets[0], secret_from(bytes(range(24)))
+    old, new = ground.publisher.secrets[0], encode_secret(bytes(range(24)))
     ground.publisher.secrets = [old, new]
     url = f"{ground.receiver.url}/elsewhere"
     ground.installation.rows("UPDATE webhooks SET url = $1, secrets = ARRAY[$2]", url, new)
@@ -29,7 +29,7 @@ def disabled(ground: Ground) -> None:
     # as a receiver's 410 does it; the API cannot disable a webhook yet
     change = "UPDATE webhooks SET status = 'disabled', disabled_reason = 'gone', updated_at = flux_now() WHERE id = $1"
     hook = _webhook_with_waiting_retries(ground)
-    ground.installation.rows(change, uuid_hex(Prefix.WEBHOOK, hook))
+    ground.installation.rows(change, parse_id(Prefix.WEBHOOK, hook))
     _canceled_with_reason(ground, hook, "webhook_disabled")
 
 
@@ -45,7 +45,7 @@ def _webhook_with_waiting_retries(ground: Ground) -> str:
     ground.receiver.answer = lambda request: 500 if request.path == "/closing" else calm(request)
     hook = str(ground.webhook("/closing")["id"])
     waiting = "SELECT FROM deliveries WHERE webhook_id = $1 AND state = 'scheduled'"
-    hex_ = uuid_hex(Prefix.WEBHOOK, hook)
+    hex_ = parse_id(Prefix.WEBHOOK, hook)
     eventually(lambda: len(ground.installation.rows(waiting, hex_)) >= 20, "retries wait")
     return hook
 
@@ -55,7 +55,7 @@ def _canceled_with_reason(ground: Ground, hook: str, reason: str) -> None:
     ground.note_end_of_fault()
     del ground.hooks[hook]
     owed = "SELECT FROM deliveries WHERE webhook_id = $1 AND wake_at IS NOT NULL"
-    hex_ = uuid_hex(Prefix.WEBHOOK, hook)
+    hex_ = parse_id(Prefix.WEBHOOK, hook)
     eventually(lambda: not ground.installation.rows(owed, hex_), "nothing is owed to the webhook any more", 40)
     shown: list[dict[str, Any]] = ground.installation.call("GET", f"/v1/deliveries?webhook={hook}&status=canceled")[
         "data"
@@ -153,7 +153,7 @@ def _versions(ground: Ground) -> list[tuple[str, int]]:
 def worker_killed_beside_a_backlog(ground: Ground) -> None:
     """What the dead worker held of one account is found though another has very much waiting."""
     first, _ = ground.two_workers()
-    secret = secret_from(bytes(range(24)))
+    secret = encode_secret(bytes(range(24)))
     ground.publisher.secrets.append(secret)
     ground.receiver.work_seconds = lambda request: 0.05 if request.path == "/many" else 0
     ground.installation.rows(ANOTHER_ACCOUNT, f"{ground.receiver.url}/many", secret)
@@ -177,4 +177,4 @@ def worker_killed_beside_a_backlog(ground: Ground) -> None:
 
 def _note_own_events(ground: Ground, event_type: str) -> None:
     made = ground.installation.rows("SELECT id FROM events WHERE type = $1", event_type)
-    ground.own_events |= {public_id(Prefix.EVENT, row["id"].hex) for row in made}
+    ground.own_events |= {format_id(Prefix.EVENT, row["id"].hex) for row in made}

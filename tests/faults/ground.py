@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from flux_dispatch.domain.ids import Prefix, uuid_hex
+from flux_dispatch.domain.ids import Prefix, parse_id
 from flux_dispatch.store.timing import GRACE, LEASE_MARGIN
 from tests.faults.publisher import Publisher
 from tests.faults.servers import Broker, Database
@@ -99,7 +99,7 @@ class Ground:
 
 def published_at(event: str) -> float:
     """Return the wall-clock time that an event's id was made at; it is a UUID of version 7."""
-    return int(uuid_hex(Prefix.EVENT, event)[:12], 16) / 1000
+    return int(parse_id(Prefix.EVENT, event)[:12], 16) / 1000
 
 
 def answer(request: Request) -> int:

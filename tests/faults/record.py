@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from flux_dispatch.domain.ids import Prefix, public_id
+from flux_dispatch.domain.ids import Prefix, format_id
 from tests.faults.ground import SETTINGS, Ground
 from tests.receiver import Request
 
@@ -80,9 +80,9 @@ _OWED = """
 
 def _owed(row: Any) -> Owed:
     return Owed(
-        id=public_id(Prefix.DELIVERY, row["id"].hex),
-        event=public_id(Prefix.EVENT, row["event_id"].hex),
-        webhook=public_id(Prefix.WEBHOOK, row["webhook_id"].hex),
+        id=format_id(Prefix.DELIVERY, row["id"].hex),
+        event=format_id(Prefix.EVENT, row["event_id"].hex),
+        webhook=format_id(Prefix.WEBHOOK, row["webhook_id"].hex),
         path=urlsplit(row["url"]).path,
         # the delivery's id is a UUID of version 7, made by the database in the statement that stored it
         created_at=int(row["id"].hex[:12], 16) / 1000,

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from celery import Celery
 
-from flux_dispatch.domain.ids import Prefix, public_id
+from flux_dispatch.domain.ids import Prefix, format_id
 from tests.faults.ground import Ground
 from tests.system.installation import Part
 from tests.waiting import eventually, wait_seconds
@@ -177,7 +177,7 @@ def wait_until_stored(ground: Ground, keys: list[str]) -> None:
     sql = "SELECT idempotency_key, id FROM events WHERE idempotency_key = ANY($1)"
 
     def stored() -> dict[str, str]:
-        return {row["idempotency_key"]: public_id(Prefix.EVENT, row["id"].hex) for row in rows(sql, keys)}
+        return {row["idempotency_key"]: format_id(Prefix.EVENT, row["id"].hex) for row in rows(sql, keys)}
 
     rows = ground.installation.rows
     eventually(lambda: len(stored()) == len(keys), "all events that were published by message are stored", 30)
@@ -192,7 +192,7 @@ def tripled(ground: Ground) -> None:
     while time.monotonic() < end:
         ground.wait_for_arrivals(10)
         ids = [row["id"].hex for row in ground.installation.rows("SELECT id FROM deliveries ORDER BY id")]
-        messages = [public_id(Prefix.DELIVERY, each) for each in ids[rung:] * 3]
+        messages = [format_id(Prefix.DELIVERY, each) for each in ids[rung:] * 3]
         ground.random.shuffle(messages)
         ring(ground, messages)
         rung = len(ids)

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from flux_dispatch.domain.claim import Settlement
-from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, WebhookId, uuid_hex
+from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, WebhookId, parse_id
 from flux_dispatch.domain.outcome import Attempt, Rejected
 from flux_dispatch.domain.retry import GiveUp, RetryAfter
 from flux_dispatch.store.cancel import LINGER, PAUSE, CancelStore
@@ -125,8 +125,8 @@ async def test_what_was_accepted_while_the_webhook_was_being_deleted_is_found_an
     assert await clear_all(cancel) == [0]
     await world.do(
         "INSERT INTO subscriptions VALUES (CAST(:account AS uuid), '*', CAST(:webhook AS uuid))",
-        account=uuid_hex(Prefix.ACCOUNT, account),
-        webhook=uuid_hex(Prefix.WEBHOOK, webhook),
+        account=parse_id(Prefix.ACCOUNT, account),
+        webhook=parse_id(Prefix.WEBHOOK, webhook),
     )
     await world.publish(event(account))  # as a statement sees it that began before
     await world.pass_time(LINGER.total_seconds())

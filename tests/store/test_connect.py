@@ -15,7 +15,7 @@ from flux_dispatch.domain.errors import Unavailable
 from flux_dispatch.store.connect import (
     HOT_STATEMENT_SECONDS,
     SILENCE_SECONDS,
-    HotStatement,
+    DriverStatement,
     Plans,
     open_database,
     statement,
@@ -26,7 +26,7 @@ from tests.proxy import Proxy
 from tests.store.world import World
 from tests.waiting import eventually_async
 
-PID = HotStatement("SELECT pg_backend_pid() AS pid")
+PID = DriverStatement("SELECT pg_backend_pid() AS pid")
 
 
 async def pid_of(hot: AsyncEngine) -> int:
@@ -93,7 +93,7 @@ async def test_a_host_that_vanished_costs_seconds_however_many_connections_it_to
         await cold.dispose()
 
 
-RAISE = HotStatement("SELECT flux_raise(:state)")
+RAISE = DriverStatement("SELECT flux_raise(:state)")
 
 PASSING = [
     *("08006", "08P01", "53100", "53300", "57014", "57P01", "57P03", "58030", "58P01"),
@@ -140,13 +140,13 @@ async def raised(database: AsyncEngine, state: str, *, is_hot: bool) -> None:
 
 async def test_a_value_that_the_driver_cannot_send_is_no_trouble_of_the_moment(database: AsyncEngine) -> None:
     with pytest.raises(DBAPIError):
-        await HotStatement("SELECT CAST(:number AS int) AS number").rows(database, {"number": 2**40})
+        await DriverStatement("SELECT CAST(:number AS int) AS number").rows(database, {"number": 2**40})
 
 
 async def test_a_server_that_only_reads_is_left_and_found_again(database: AsyncEngine, database_url: str) -> None:
     """As after a failover or on a full disk: sessions that began meanwhile stay read-only when it is over."""
     name = urlsplit(database_url).path.removeprefix("/")
-    write = HotStatement("INSERT INTO accounts (name) VALUES (:name) RETURNING id")
+    write = DriverStatement("INSERT INTO accounts (name) VALUES (:name) RETURNING id")
     world = World(database)
     hot = open_database(database_url, plans=Plans.GENERIC, pool_size=3)
     await asyncio.gather(*(World(hot).scalar("SELECT pg_sleep(0.1)") for _ in range(3)))
@@ -217,7 +217,7 @@ async def test_postgresql_itself_gives_up_what_takes_too_long(database_url: str)
     hot = open_database(database_url, plans=Plans.GENERIC, statement_seconds=0.2)
     before = await pid_of(hot)
     with pytest.raises(Unavailable) as caught:
-        await HotStatement("SELECT pg_sleep(5)").rows(hot, {})
+        await DriverStatement("SELECT pg_sleep(5)").rows(hot, {})
     assert "statement timeout" in caught.value.cause
     assert await pid_of(hot) == before, "the connection is as good as before"
     await hot.dispose()

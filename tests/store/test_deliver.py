@@ -8,11 +8,11 @@ import pytest
 from flux_dispatch.domain.claim import Claim, Release, Settlement
 from flux_dispatch.domain.ids import DeliveryId
 from flux_dispatch.domain.outcome import Attempt, Rejected, Succeeded
-from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter, RetryTable, decide
+from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter, RetryPolicy, decide
 from flux_dispatch.store.deliver import MAX_BYTES_IN_ONE_CLAIM, DeliveryStore
 from tests.store.world import SECRET, TIMING, World, event
 
-DEFAULT_TABLE = RetryTable.from_seconds([0, 60, 300, 1800, 7200])
+DEFAULT_TABLE = RetryPolicy.from_seconds([0, 60, 300, 1800, 7200])
 
 
 @pytest.fixture

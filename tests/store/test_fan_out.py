@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, uuid_hex
+from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, parse_id
 from flux_dispatch.engine.accept import Accept
 from flux_dispatch.engine.fan_out import FanOut
 from flux_dispatch.store.accept import FAN_OUT_AT_ONCE, EventStore
@@ -54,7 +54,7 @@ async def many_webhooks(world: World, account: AccountId, count: int, later: tim
         "INSERT INTO webhooks (account_id, url, events, description, headers, status, secrets, created_at) "
         "SELECT CAST(:account AS uuid), 'http://127.0.0.1:9/', ARRAY['*', 'order.*'], '', '{}', 'enabled', "
         "ARRAY[CAST(:secret AS text)], flux_now() + :later FROM generate_series(1, CAST(:count AS int))",
-        account=uuid_hex(Prefix.ACCOUNT, account),
+        account=parse_id(Prefix.ACCOUNT, account),
         secret=SECRET,
         count=count,
         later=later,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flux_dispatch.domain.api_key import Scope, digest, is_well_formed, key_from
+from flux_dispatch.domain.api_key import Scope, digest, encode_api_key, is_well_formed
 from flux_dispatch.domain.errors import MalformedId
 from flux_dispatch.store.keys import KeyStore
 from tests.store.world import World
@@ -15,7 +15,7 @@ async def test_a_key_is_found_by_itself_alone(world: World) -> None:
     assert await keys.find(key) == made
     assert (made.account, made.scopes, made.revoked_at) == (account, ("read", "events:write"), None)
     assert key.endswith(made.hint)
-    for other in (key_from(bytes(24)), key.lower(), key[:-1], "", made.id, "é\0"):
+    for other in (encode_api_key(bytes(24)), key.lower(), key[:-1], "", made.id, "é\0"):
         assert await keys.find(other) is None
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.errors import QueryTooSlow
-from flux_dispatch.domain.ids import AccountId, Prefix, uuid_hex
+from flux_dispatch.domain.ids import AccountId, Prefix, parse_id
 from flux_dispatch.store import reads
 from flux_dispatch.store.connect import Plans, open_database
 from flux_dispatch.store.reads import Page, Reads
@@ -84,7 +84,7 @@ async def test_what_takes_too_long_says_how_to_narrow_it(world: World, database_
 async def _filled(world: World) -> AccountId:
     account = await world.account()
     webhook = await world.webhook(account, "*")
-    ids = {"account": uuid_hex(Prefix.ACCOUNT, account), "webhook": uuid_hex(Prefix.WEBHOOK, webhook)}
+    ids = {"account": parse_id(Prefix.ACCOUNT, account), "webhook": parse_id(Prefix.WEBHOOK, webhook)}
     for statement in _FILL.format(**ids).replace(":rows", str(ROWS)).split(";\n"):
         await world.do(statement)
     return account
@@ -92,7 +92,7 @@ async def _filled(world: World) -> AccountId:
 
 async def _read(database: AsyncEngine, account: AccountId, query: str, parameters: dict[str, Any]) -> int:
     """Return how many rows the statement touches."""
-    given = {**parameters, "account": UUID(uuid_hex(Prefix.ACCOUNT, account)), "limit": PAGE.limit}
+    given = {**parameters, "account": UUID(parse_id(Prefix.ACCOUNT, account)), "limit": PAGE.limit}
     async with database.connect() as connection:
         explained = (await connection.execute(text(f"EXPLAIN (ANALYZE, FORMAT JSON) {query}"), given)).scalar_one()
     (root,) = explained if isinstance(explained, list) else json.loads(explained)

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.delivery import Move, State, sources, target
 from flux_dispatch.domain.finding import BEGINNING, DueGroup
-from flux_dispatch.domain.ids import AccountId, Prefix, uuid_hex
+from flux_dispatch.domain.ids import AccountId, Prefix, parse_id
 from flux_dispatch.store import accept, cancel, deliver, plan, reads
 from flux_dispatch.store.accept import EventStore
 from flux_dispatch.store.connect import Plans, open_database
@@ -54,8 +54,8 @@ async def test_no_statement_reads_a_big_table_from_end_to_end(database_url: str)
     account = await world.account()
     webhook = await world.webhook(account, "*")
     values = {
-        "account": uuid_hex(Prefix.ACCOUNT, account),
-        "webhook": uuid_hex(Prefix.WEBHOOK, webhook),
+        "account": parse_id(Prefix.ACCOUNT, account),
+        "webhook": parse_id(Prefix.WEBHOOK, webhook),
         "events": 100_000,
         "deliveries": DELIVERIES,
     }
@@ -112,7 +112,7 @@ async def test_a_plan_that_was_made_while_the_tables_were_empty_goes_by_their_in
     hot = open_database(database_url, plans=Plans.GENERIC)
     world = World(hot)
     account = await world.account()
-    some = [uuid_hex(Prefix.ACCOUNT, account)] * 3
+    some = [parse_id(Prefix.ACCOUNT, account)] * 3
     published = EventStore(hot, TIMING)._parameters([event(account)], timedelta(0))
     statements = _ends(some) | _looks(some[0]) | _parked(some[0])
     statements |= {
@@ -132,7 +132,7 @@ def _with(statement: str, values: dict[str, Any]) -> tuple[str]:
 
 
 def _statements(account: AccountId, some: list[str]) -> dict[str, tuple[str, dict[str, Any]]]:
-    theirs = {"account": UUID(uuid_hex(Prefix.ACCOUNT, account)), "limit": PAGE.limit}
+    theirs = {"account": UUID(parse_id(Prefix.ACCOUNT, account)), "limit": PAGE.limit}
     return {
         "claim": (deliver._CLAIM.text, _claim(some)),
         **_ends(some),
@@ -149,7 +149,7 @@ def _looks(token: str, shares: list[tuple[DueGroup, int]] | None = None) -> dict
     wake: dict[str, Any] = {"token": token, "most_rescues": 3, **intervals}
     wake_groups = wake | {
         "seconds": [group.second for group, _ in shares],
-        "accounts": [uuid_hex(Prefix.ACCOUNT, group.account) for group, _ in shares],
+        "accounts": [parse_id(Prefix.ACCOUNT, group.account) for group, _ in shares],
         "shares": [share for _, share in shares],
     }
     page = plan._position(BEGINNING) | {"most": 1000}
@@ -233,8 +233,8 @@ async def test_a_look_does_not_go_through_what_was_delivered_while_an_old_snapsh
         "INSERT INTO deliveries (event_id, webhook_id, account_id, state, due_at, wake_at) "
         "SELECT flux_new_id(), CAST(:webhook AS uuid), CAST(:account AS uuid), 'pending', now(), "
         "flux_second(now() - interval '1 hour' + n * interval '0.1 seconds') FROM generate_series(1, 30000) AS n",
-        webhook=uuid_hex(Prefix.WEBHOOK, webhook),
-        account=uuid_hex(Prefix.ACCOUNT, account),
+        webhook=parse_id(Prefix.WEBHOOK, webhook),
+        account=parse_id(Prefix.ACCOUNT, account),
     )
     await world.do("UPDATE deliveries SET state = 'delivered', wake_at = NULL")
     await world.do("VACUUM deliveries")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from flux_dispatch.domain.webhook import Draft
+from flux_dispatch.domain.webhook import NewWebhook
 from flux_dispatch.store.accounts import AccountStore
-from flux_dispatch.store.connect import HotStatement, Plans, _session_of, check_database, open_database, trouble_of
+from flux_dispatch.store.connect import DriverStatement, Plans, _session_of, check_database, open_database, trouble_of
 from flux_dispatch.store.deliver import DeliveryStore
 from flux_dispatch.store.migrate import check_current, migrate
 from flux_dispatch.store.reads import Page, Reads
@@ -17,7 +17,7 @@ from flux_dispatch.store.webhooks import WebhookStore
 from tests.pooler import PREPARES_SINCE, pgbouncer, pooled, version_of
 from tests.store.world import SECRET, TIMING, World, event
 
-SETTINGS = HotStatement("""
+SETTINGS = DriverStatement("""
     SELECT pg_backend_pid() AS session, current_setting('plan_cache_mode') AS plans, current_setting('jit') AS jit,
         current_setting('enable_seqscan') AS scans, current_setting('search_path') AS path, CAST(:n AS int[]) AS n
 """)
@@ -61,7 +61,7 @@ async def test_the_whole_life_of_events_goes_through_it(url: str) -> None:
     assert await trouble_of(cold) is None
     deliveries, reads, world = DeliveryStore(hot, TIMING), Reads(cold), World(hot)
     account = await AccountStore(cold).create("test")
-    webhook = await WebhookStore(cold).add(account, Draft("https://example.com/", ("*",), "", {}), SECRET, most=10)
+    webhook = await WebhookStore(cold).add(account, NewWebhook("https://example.com/", ("*",), "", {}), SECRET, most=10)
 
     async def live() -> None:
         (stored,) = await world.publish(event(account))

@@ -23,14 +23,14 @@ from flux_dispatch.domain.delivery import State
 from flux_dispatch.domain.finding import BEGINNING, Finding, share_out
 from flux_dispatch.domain.ids import DeliveryId
 from flux_dispatch.domain.outcome import Attempt, ErrorClass, NoResponse, Outcome, Rejected, Succeeded
-from flux_dispatch.domain.retry import RetryTable, decide
+from flux_dispatch.domain.retry import RetryPolicy, decide
 from flux_dispatch.store.connect import open_database
 from flux_dispatch.store.deliver import DeliveryStore
 from flux_dispatch.store.fail import FailureStore
 from flux_dispatch.store.plan import PlanStore
 from tests.store.world import TIMING, World
 
-TABLE = RetryTable.from_seconds([0, 60, 300])
+TABLE = RetryPolicy.from_seconds([0, 60, 300])
 _TIMING = replace(TIMING, rescue_spread=timedelta(0))
 """Without what is left to chance: hypothesis must be able to repeat a life."""
 

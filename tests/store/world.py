@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.event import Event, StoredEvent, compose_body, serialised
-from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, WebhookId, new_id, public_id, uuid_hex
+from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, WebhookId, format_id, new_id, parse_id
 from flux_dispatch.engine.flow.clock import DatabaseClock
 from flux_dispatch.store.accept import EventStore
 from flux_dispatch.store.clock import database_now
@@ -40,19 +40,19 @@ class World:
 
     async def account(self) -> AccountId:
         made = await self.scalar("INSERT INTO accounts (name) VALUES ('test') RETURNING id")
-        return cast(AccountId, public_id(Prefix.ACCOUNT, made.hex))
+        return cast(AccountId, format_id(Prefix.ACCOUNT, made.hex))
 
     async def webhook(self, account: AccountId, *patterns: str, url: str = "http://127.0.0.1:9/") -> WebhookId:
         made = await self.scalar(
             """INSERT INTO webhooks (account_id, url, events, description, headers, status, secrets)
                VALUES (CAST(:account AS uuid), :url, CAST(:events AS text[]), '', '{}',
                        'enabled', ARRAY[CAST(:secret AS text)]) RETURNING id""",
-            account=uuid_hex(Prefix.ACCOUNT, account),
+            account=parse_id(Prefix.ACCOUNT, account),
             url=url,
             events=list(patterns),
             secret=SECRET,
         )
-        return cast(WebhookId, public_id(Prefix.WEBHOOK, made.hex))
+        return cast(WebhookId, format_id(Prefix.WEBHOOK, made.hex))
 
     async def publish(self, *events: Event) -> list[StoredEvent]:
         stored = await EventStore(self.database, self.timing).add(events, first_delay=timedelta(0))
@@ -70,7 +70,7 @@ class World:
             "SELECT *, extract(epoch FROM due_at - flux_now())::float8 AS due_in, "
             "extract(epoch FROM wake_at - flux_now())::float8 AS wake_in "
             "FROM deliveries WHERE id = CAST(:id AS uuid)",
-            id=uuid_hex(Prefix.DELIVERY, delivery),
+            id=parse_id(Prefix.DELIVERY, delivery),
         )
         return row
 

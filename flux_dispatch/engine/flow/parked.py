@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Protocol, cast
 
 from flux_dispatch.domain.claim import Lease, ParkedWebhook
-from flux_dispatch.domain.ids import Prefix, WebhookId, public_id
+from flux_dispatch.domain.ids import Prefix, WebhookId, format_id
 from flux_dispatch.engine.flow.bulkhead import Bulkhead
 from flux_dispatch.engine.flow.claimer import Begin, Capacity
 from flux_dispatch.engine.flow.lease_clock import LeaseClock
@@ -22,7 +22,7 @@ MAX_WEBHOOKS: Final = 200
 MAX_UNPARKED: Final = 1000
 CLAIM_BATCH_SIZE: Final = 400
 
-_FIRST: Final = cast(WebhookId, public_id(Prefix.WEBHOOK, "0" * 32))
+_FIRST: Final = cast(WebhookId, format_id(Prefix.WEBHOOK, "0" * 32))
 
 
 class Deliveries(Protocol):

@@ -35,7 +35,7 @@ EVENT = {"test": 2432232314}
 DIGEST = HEADER.partition("v1=")[2]
 
 
-def secret_from(random: bytes) -> str:
+def encode_secret(random: bytes) -> str:
     return "whsec_" + b64encode(random).decode()
 
 
@@ -44,8 +44,8 @@ def sign(secrets: list[str], timestamp: int, body: bytes) -> str:
     return ",".join([f"t={timestamp}", *(f"v1={each}" for each in digests)])
 
 
-OTHER = secret_from(b"another secret, 24 bytes")
-secrets = st.binary(min_size=24, max_size=64).map(secret_from)
+OTHER = encode_secret(b"another secret, 24 bytes")
+secrets = st.binary(min_size=24, max_size=64).map(encode_secret)
 
 
 def code_of(header: Any = HEADER, *, now: float = THEN, secret: Any = SECRET, body: bytes | str = BODY) -> str:
@@ -110,7 +110,7 @@ def test_a_hostile_header_is_malformed(header: str | bytes) -> None:
 
 
 def test_the_most_signatures_that_a_rotation_can_need_are_read() -> None:
-    others = [secret_from(bytes([each]) * 24) for each in range(MAX_SIGNATURES)]
+    others = [encode_secret(bytes([each]) * 24) for each in range(MAX_SIGNATURES)]
     assert verify(BODY, sign(others, THEN, BODY), others[-1], now=THEN) == EVENT
     assert code_of(sign([*others, SECRET], THEN, BODY)) == "malformed"
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flux_dispatch.domain.delivery import OPEN, TRANSITIONS, Move, State, move, sources, target
-from flux_dispatch.domain.errors import IllegalMove
+from flux_dispatch.domain.errors import IllegalTransition
 
 # written out again, by hand: what the product promises, whatever the table says
 PROMISED = {
@@ -25,7 +25,7 @@ PROMISED = {
 def test_every_pair_leads_where_it_was_promised_or_is_refused(state: State, by: Move) -> None:
     promised = PROMISED[state].get(by)
     if promised is None:
-        with pytest.raises(IllegalMove, match=f"A {state} delivery cannot {by}"):
+        with pytest.raises(IllegalTransition, match=f"A {state} delivery cannot {by}"):
             move(state, by)
     else:
         assert move(state, by) == promised
@@ -42,7 +42,7 @@ def test_open_states_are_those_that_are_left_without_a_recovery() -> None:
 @given(st.lists(st.sampled_from(Move)))
 def test_a_delivered_delivery_stays_delivered(moves: list[Move]) -> None:
     for by in moves:
-        with pytest.raises(IllegalMove):
+        with pytest.raises(IllegalTransition):
             move(State.DELIVERED, by)
 
 

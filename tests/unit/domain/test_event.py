@@ -14,9 +14,9 @@ from flux_dispatch.domain.event import (
     check_type,
     compose_body,
     patterns_that_match,
+    rfc3339_millis,
+    rfc3339_seconds,
     serialised,
-    written,
-    written_exactly,
 )
 from flux_dispatch.domain.webhook import check_patterns
 
@@ -123,5 +123,5 @@ def test_what_is_not_a_type_is_refused_with_the_name_of_the_field(text: str) -> 
 
 
 def test_instants_are_written_by_rfc_3339_in_utc() -> None:
-    assert written(THEN) == "2024-01-15T10:30:00Z"
-    assert written_exactly(THEN) == "2024-01-15T10:30:00.987Z"
+    assert rfc3339_seconds(THEN) == "2024-01-15T10:30:00Z"
+    assert rfc3339_millis(THEN) == "2024-01-15T10:30:00.987Z"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flux_dispatch.domain.errors import MalformedId
-from flux_dispatch.domain.ids import Prefix, new_id, public_id, uuid_hex
+from flux_dispatch.domain.ids import Prefix, format_id, new_id, parse_id
 
 HEX = "0190f3c1a2b37c4d8e5f60718293a4b5"
 
@@ -16,7 +16,7 @@ HEX = "0190f3c1a2b37c4d8e5f60718293a4b5"
 @given(milliseconds=st.integers(0, 2**48 - 1))
 def test_a_new_id_is_a_uuid7_behind_the_prefix_of_its_noun(prefix: Prefix, milliseconds: int) -> None:
     made = new_id(prefix, milliseconds)
-    value = UUID(uuid_hex(prefix, made))
+    value = UUID(parse_id(prefix, made))
     assert made == f"{prefix}_{value.hex}"
     assert value.version == 7
     assert value.variant == "specified in RFC 4122"
@@ -35,8 +35,8 @@ def test_ids_of_one_millisecond_differ() -> None:
 
 
 def test_the_stored_form_and_the_public_one_are_the_same_id() -> None:
-    assert public_id(Prefix.WEBHOOK, HEX) == f"wh_{HEX}"
-    assert uuid_hex(Prefix.WEBHOOK, f"wh_{HEX}") == HEX
+    assert format_id(Prefix.WEBHOOK, HEX) == f"wh_{HEX}"
+    assert parse_id(Prefix.WEBHOOK, f"wh_{HEX}") == HEX
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,6 @@ def test_the_stored_form_and_the_public_one_are_the_same_id() -> None:
 )
 def test_what_is_not_an_id_of_the_noun_is_refused(text: str) -> None:
     with pytest.raises(MalformedId, match="should look like wh_") as refused:
-        uuid_hex(Prefix.WEBHOOK, text)
+        parse_id(Prefix.WEBHOOK, text)
     assert refused.value.code == "malformed_id"
     assert len(refused.value.message) < 200

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flux_dispatch.domain.outcome import ErrorClass, NoResponse, Outcome, Rejected, Succeeded
-from flux_dispatch.domain.retry import MAX_RETRY_AFTER, Decision, Done, GiveUp, RetryAfter, RetryTable, decide
+from flux_dispatch.domain.retry import MAX_RETRY_AFTER, Decision, Done, GiveUp, RetryAfter, RetryPolicy, decide
 
-TABLE = RetryTable.from_seconds((0, 60, 300, 1800, 7200))
+TABLE = RetryPolicy.from_seconds((0, 60, 300, 1800, 7200))
 BROKEN = Rejected(500)
 SILENT = NoResponse(ErrorClass.TIMEOUT)
 
 delays = st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=7))
-tables = st.lists(delays, min_size=1, max_size=20).map(lambda each: RetryTable(tuple(each)))
+tables = st.lists(delays, min_size=1, max_size=20).map(lambda each: RetryPolicy(tuple(each)))
 asked_seconds = st.none() | st.floats(min_value=0, max_value=1e9, allow_nan=False)
 refusals = st.builds(
     Rejected, st.integers(300, 599).filter(lambda status: status != 410), retry_after_seconds=asked_seconds
@@ -49,7 +49,7 @@ def test_what_follows_an_attempt(outcome: Outcome, attempt: int, decision: Decis
 
 
 @given(failures, tables, st.data())
-def test_a_retry_is_never_earlier_than_the_table(outcome: Outcome, table: RetryTable, data: st.DataObject) -> None:
+def test_a_retry_is_never_earlier_than_the_table(outcome: Outcome, table: RetryPolicy, data: st.DataObject) -> None:
     attempt = data.draw(st.integers(1, table.attempts))
     decision = decide(outcome, attempt, table)
     if attempt == table.attempts:
@@ -60,7 +60,7 @@ def test_a_retry_is_never_earlier_than_the_table(outcome: Outcome, table: RetryT
 
 
 @given(failures, tables)
-def test_a_retry_is_never_later_than_the_table_and_the_clamp(outcome: Outcome, table: RetryTable) -> None:
+def test_a_retry_is_never_later_than_the_table_and_the_clamp(outcome: Outcome, table: RetryPolicy) -> None:
     decision = decide(outcome, 1, table)
     if isinstance(decision, RetryAfter):
         assert decision.delay <= max(table.delay_before(2), MAX_RETRY_AFTER)
@@ -77,7 +77,7 @@ def test_who_asks_for_more_time_never_gets_less(one: float, other: float, attemp
 
 
 @given(failures, st.integers(1, 20), tables)
-def test_failing_ends_after_as_many_attempts_as_the_table_has(outcome: Outcome, extra: int, table: RetryTable) -> None:
+def test_failing_ends_after_as_many_attempts_as_the_table_has(outcome: Outcome, extra: int, table: RetryPolicy) -> None:
     assert isinstance(decide(outcome, table.attempts + extra, table), GiveUp)
 
 
@@ -88,4 +88,4 @@ def test_a_success_ends_it_however_many_attempts_it_took() -> None:
 @pytest.mark.parametrize("wrong", [(), (0, -1)])
 def test_a_table_needs_a_delay_and_none_below_zero(wrong: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="at least one delay"):
-        RetryTable.from_seconds(wrong)
+        RetryPolicy.from_seconds(wrong)

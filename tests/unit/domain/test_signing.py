@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
-from flux_dispatch.domain.signing import SECRET_BYTES, secret_from, sign_flux, sign_standard
+from flux_dispatch.domain.signing import SECRET_BYTES, encode_secret, sign_flux, sign_standard
 from tests.architecture.tree import read
 
 # what every SDK's verification is held to as well
@@ -26,9 +26,9 @@ BODY = b'{"test": 2432232314}'
 HEADER = "t=1614265330,v1=2e37df5d4a028c51a7f3133d64ae1e300d2c2c900f1b1d49d4369ad2530f8964"
 STANDARD = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
-OTHER = secret_from(b"another secret, 24 bytes")
+OTHER = encode_secret(b"another secret, 24 bytes")
 
-secrets = st.binary(min_size=SECRET_BYTES, max_size=64).map(secret_from)
+secrets = st.binary(min_size=SECRET_BYTES, max_size=64).map(encode_secret)
 
 
 def test_the_published_vector_of_both_headers() -> None:
@@ -56,7 +56,7 @@ def test_the_published_vector_is_one_of_the_vectors() -> None:
 
 
 def test_a_secret_needs_no_padding() -> None:
-    secret = secret_from(bytes(range(SECRET_BYTES)))
+    secret = encode_secret(bytes(range(SECRET_BYTES)))
     assert secret == "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"
 
 

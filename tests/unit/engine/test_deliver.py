@@ -10,7 +10,7 @@ import pytest
 from flux_dispatch.domain.claim import Claim, Lease, ParkedWebhook, Release, Settlement
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, WebhookId
 from flux_dispatch.domain.outcome import Outcome, Succeeded, Unsent
-from flux_dispatch.domain.retry import RetryTable
+from flux_dispatch.domain.retry import RetryPolicy
 from flux_dispatch.engine.deliver import SETTLE_TIME, UNSENT_PAUSE, Deliver, Rules
 from flux_dispatch.engine.flow.message_progress import DeliveryResult
 from flux_dispatch.engine.flow.settler import Settler
@@ -88,7 +88,7 @@ class Silent:
 
 async def delivering(store: Store, receiver: Receiver) -> Deliver:
     rules = Rules(
-        table=RetryTable.from_seconds([0, 60]),
+        table=RetryPolicy.from_seconds([0, 60]),
         longest_post=MAX_POST,
         endpoint_concurrency=4,
         most_waiting=8,

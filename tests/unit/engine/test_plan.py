@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from flux_dispatch.domain.claim import Release, Settlement
 from flux_dispatch.domain.finding import BEGINNING, DueGroup, Finding, Found, NextDue, share_out
 from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId
-from flux_dispatch.domain.retry import RetryTable
+from flux_dispatch.domain.retry import RetryPolicy
 from flux_dispatch.engine.flow.settler import Settler
 from flux_dispatch.engine.plan import (
     BACKLOG_MESSAGES,
@@ -157,7 +157,7 @@ class NothingToSettle:
 
 async def planner(store: Due, bell: Quiet, *held: AccountId, backlog: Holding | None = None) -> Plan:
     settler = Settler(NothingToSettle(), bell, timedelta(seconds=30))
-    return Plan(store, bell, settler, RetryTable.from_seconds([0, 60]), Work(backlog or Holding(*held), store.fan_out))
+    return Plan(store, bell, settler, RetryPolicy.from_seconds([0, 60]), Work(backlog or Holding(*held), store.fan_out))
 
 
 @pytest.mark.parametrize(
