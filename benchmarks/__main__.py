@@ -3,7 +3,7 @@
     python -m benchmarks [--quick] [FIGURE …]
 
 Everything runs here: PostgreSQL (fsync on), Redis, the sink, the publisher. The exit status is 1 when an event was lost
-or doubled. A run of all figures is written to benchmarks/results/.
+or doubled. A run of all figures, or with --write of some, is written to benchmarks/results/.
 """
 
 import argparse
@@ -66,7 +66,7 @@ def main() -> int:
         figures["account"] = {"lost": bench.lost, "doubled": bench.doubled}
     show(rounds_of(figures))
     sys.stdout.write(f"{time.monotonic() - began:.0f} s\n")
-    if len(options.figures) == len(FIGURES):
+    if options.write or len(options.figures) == len(FIGURES):
         about = {"quick": options.quick, "sink": bench.sink.name, "seconds": round(time.monotonic() - began)}
         sys.stdout.write(f"{write(figures, about)}\n")
     return 1 if bench.lost or bench.doubled else 0
@@ -75,6 +75,7 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__ and __doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="smaller: about a quarter of the time")
+    parser.add_argument("--write", action="store_true", help="write the result also of a run of some figures only")
     parser.add_argument("figures", nargs="*", metavar="FIGURE", help=f"only these of {', '.join(FIGURES)}")
     options = parser.parse_args()
     unknown = set(options.figures) - set(FIGURES)

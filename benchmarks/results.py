@@ -32,10 +32,15 @@ def show(measured: Mapping[str, Rounds]) -> None:
             sys.stdout.write(f"{line}\n")
 
 
-def newest() -> Mapping[str, Any]:
-    """Return the newest result, a quick one only if there is no other."""
+SOME: Final = 4
+"""A result of no more figures than this names them."""
+
+
+def newest(figure: str = "end_to_end") -> Mapping[str, Any]:
+    """Return the newest result that has this figure, a quick one only if there is no other."""
     results = [json.loads(file.read_text()) for file in RESULTS.glob("*.json")]
-    return cast(Figures, max(results, key=lambda each: (not each["quick"], each["at"])))
+    having = [each for each in results if figure in each["figures"]]
+    return cast(Figures, max(having or results, key=lambda each: (not each["quick"], each["at"])))
 
 
 def as_markdown(result: Figures) -> str:
@@ -124,6 +129,7 @@ def write(figures: Figures, about: Mapping[str, Any]) -> Path:
         "figures": figures,
     }
     RESULTS.mkdir(exist_ok=True)
-    file = RESULTS / f"{datetime.now(UTC):%Y-%m-%d}-{commit}.json"
+    some = "" if len(figures) > SOME else "-" + "-".join(name for name in figures if name != "account")
+    file = RESULTS / f"{datetime.now(UTC):%Y-%m-%d}-{commit}{some}.json"
     file.write_text(json.dumps(result, indent=2) + "\n")
     return file

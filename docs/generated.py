@@ -60,7 +60,7 @@ PARTS: Final[Mapping[tuple[str, str], Callable[[], str]]] = {
     ("architecture.md", "ways out"): describe_states,
     ("configuration.md", "settings"): list_settings,
     ("performance.md", "results"): lambda: as_markdown(newest()),
-    ("performance.md", "adversary"): lambda: adversary_as_markdown(newest()),
+    ("performance.md", "adversary"): lambda: adversary_as_markdown(newest("adversary")),
     ("performance.md", "costs"): lambda: costs_as_markdown(newest()),
 }
 
