@@ -123,7 +123,7 @@ _UNPARK = DriverStatement("""
 # The ids stand beside the join, and the state inside coalesce, for the planner's sake. Its statistics say that hardly
 # any row is being sent (or was, when they were made): it would read all rows to find those few first, and compare each
 # of them with each result. So it goes by the ids, and does not know how rare the state is.
-_SETTLE = DriverStatement("""
+_SETTLE_THESE = """
     WITH result AS (
         SELECT * FROM unnest(
             CAST(:ids AS uuid[]), CAST(:tokens AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[]),
@@ -138,7 +138,7 @@ _SETTLE = DriverStatement("""
             wake_at = flux_second(flux_now() + result.wake),
             ended_at = CASE WHEN result.state = :delivered THEN flux_now() END
         FROM result
-        WHERE deliveries.id = ANY(CAST(:ids AS uuid[]))
+        WHERE deliveries.id = ANY(:these:)
           AND deliveries.id = result.id AND deliveries.token = result.token
           AND coalesce(deliveries.state = ANY(CAST(:from AS text[])), false)
         RETURNING deliveries.id
@@ -148,6 +148,17 @@ _SETTLE = DriverStatement("""
         ON CONFLICT DO NOTHING
     )
     SELECT id FROM moved
+"""
+_SETTLE = DriverStatement(_SETTLE_THESE.replace(":these:", "CAST(:ids AS uuid[])"))
+# The same for those rows only that nobody else has locked: it waits for none.
+_SETTLE_UNLOCKED = DriverStatement(
+    _SETTLE_THESE.replace(
+        ":these:",
+        "ARRAY(SELECT id FROM deliveries WHERE id = ANY(CAST(:ids AS uuid[])) FOR NO KEY UPDATE SKIP LOCKED)",
+    )
+)
+_STILL_LEASED = DriverStatement("""
+    SELECT id FROM deliveries WHERE id = ANY(CAST(:ids AS uuid[])) AND token = ANY(CAST(:tokens AS uuid[]))
 """)
 
 _RELEASE = DriverStatement("""
@@ -239,12 +250,22 @@ class DeliveryStore:
 
     async def settle(self, settlements: Sequence[Settlement]) -> set[DeliveryId]:
         """Write the ends of attempts; return those whose token still held. The others changed nothing."""
-        parameters = {
-            **self._columns(settlements),
-            "from": [State.SENDING],
-            "delivered": State.DELIVERED,
-        }
-        return _delivery_ids(await _SETTLE.rows(self._database, parameters))
+        return _delivery_ids(await _SETTLE.rows(self._database, self._settle_parameters(settlements)))
+
+    async def settle_unlocked(self, settlements: Sequence[Settlement]) -> tuple[set[DeliveryId], set[DeliveryId]]:
+        """Write the ends of those attempts whose rows nobody else has locked.
+
+        Returns:
+            Those whose token still held, and those that must be tried again, for theirs holds, too.
+        """
+        parameters = self._settle_parameters(settlements)
+        moved = _delivery_ids(await _SETTLE_UNLOCKED.rows(self._database, parameters))
+        if len(moved) == len(settlements):
+            return moved, set()
+        return moved, _delivery_ids(await _STILL_LEASED.rows(self._database, parameters))
+
+    def _settle_parameters(self, settlements: Sequence[Settlement]) -> dict[str, Any]:
+        return {**self._columns(settlements), "from": [State.SENDING], "delivered": State.DELIVERED}
 
     def _columns(self, settlements: Sequence[Settlement]) -> dict[str, list[Any]]:
         follows = [self._what_follows(each.decision) for each in settlements]

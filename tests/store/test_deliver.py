@@ -1,16 +1,22 @@
 """Claims are exclusive, settlements are fenced by their token, and the schedule is the database's."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
+import asyncpg
 import pytest
 
 from flux_dispatch.domain.claim import Claim, Release, Settlement
-from flux_dispatch.domain.ids import DeliveryId
+from flux_dispatch.domain.ids import DeliveryId, Prefix, parse_id
 from flux_dispatch.domain.outcome import Attempt, Rejected, Succeeded
 from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter, RetryPolicy, decide
+from flux_dispatch.engine.flow.message_progress import DeliveryResult
+from flux_dispatch.engine.flow.settler import Settler
+from flux_dispatch.store.connect import open_database
 from flux_dispatch.store.deliver import MAX_BYTES_IN_ONE_CLAIM, DeliveryStore
 from tests.store.world import SECRET, TIMING, World, event
+from tests.waiting import eventually_async
 
 DEFAULT_TABLE = RetryPolicy.from_seconds([0, 60, 300, 1800, 7200])
 
@@ -201,3 +207,41 @@ async def test_a_body_that_weighs_more_than_all_may_is_claimed_alone(world: Worl
     lease = await store.claim([each for one in stored for each in one.deliveries])
     assert lease is not None
     assert (len(lease.claims), len(lease.left_out)) == (1, 1)
+
+
+async def test_a_row_that_somebody_has_locked_keeps_no_other_from_being_settled(
+    world: World, store: DeliveryStore, database_url: str
+) -> None:
+    account = await world.account()
+    await world.webhook(account, "*")
+    deliveries = [await world.delivery(account) for _ in range(6)]
+    lease = await store.claim(deliveries)
+    assert lease is not None
+    hasty = open_database(database_url, statement_seconds=0.3)
+    settler = Settler(DeliveryStore(hasty, TIMING), Silent(), TIMING.horizon)
+    results: dict[DeliveryId, DeliveryResult] = {}
+    locked = await asyncpg.connect(database_url)
+    transaction = locked.transaction()
+    await transaction.start()
+    await locked.execute("SELECT FROM deliveries WHERE id = $1 FOR UPDATE", parse_id(Prefix.DELIVERY, deliveries[2]))
+    for each in lease.claims:
+        settlement = Settlement(each.account, each.delivery, each.token, Attempt(1, 0.1, Succeeded(200)), Done())
+        settler.settle(settlement, lambda result, of=each.delivery: results.__setitem__(of, result))
+
+    async def others_are_settled() -> bool:
+        return await world.scalar("SELECT count(*) FROM deliveries WHERE state = 'delivered'") == 5
+
+    await eventually_async(others_are_settled, "all but the locked one are settled")
+    await transaction.rollback()
+    await settler.drain()
+    assert results == dict.fromkeys(deliveries, DeliveryResult.DELIVERED)
+    await locked.close()
+    await hasty.dispose()
+
+
+class Silent:
+    """A bell that rings nobody."""
+
+    def deliver(self, *_: object, **__: object) -> None: ...
+
+    def fail(self, deliveries: Sequence[DeliveryId]) -> None: ...

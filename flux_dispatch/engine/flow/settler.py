@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Final, Protocol, TypeAlias, TypeVar, assert_never
+from typing import Any, Final, Protocol, TypeAlias, TypeVar, assert_never
 
 import structlog
 
@@ -33,6 +33,10 @@ class Deliveries(Protocol):
 
     async def settle(self, settlements: Sequence[Settlement]) -> set[DeliveryId]:
         """Write the ends of attempts; return those whose token still held."""
+        ...
+
+    async def settle_unlocked(self, settlements: Sequence[Settlement]) -> tuple[set[DeliveryId], set[DeliveryId]]:
+        """Write those whose rows nobody has locked; return those whose token held, and those to be tried again."""
         ...
 
     async def release(self, releases: Sequence[Release]) -> set[DeliveryId]:
@@ -87,20 +91,25 @@ class Settler:
         await asyncio.gather(self._settled.drain(), self._released.drain())
 
     async def _settle_group(self, group: list[tuple[Settlement, OnSettled]]) -> None:
-        held = await _written(self._settle, [settlement for settlement, _ in group])
+        held = await _written(self._settle, self._settle_unlocked, [settlement for settlement, _ in group])
         failpoint.reach("after_commit")
         self._ring([settlement for (settlement, _), is_held in zip(group, held, strict=True) if is_held])
         for (settlement, note), is_held in zip(group, held, strict=True):
             note(_word(settlement.decision) if is_held else DeliveryResult.LEASE_LOST)
 
     async def _release_group(self, group: list[tuple[Release, OnSettled]]) -> None:
-        await _written(self._release, [release for release, _ in group])
+        await _written(self._release, self._release, [release for release, _ in group])
         for _, note in group:
             note(DeliveryResult.RELEASED)
 
     async def _settle(self, settlements: list[Settlement]) -> list[bool]:
         held = await self._deliveries.settle(settlements)
         return [each.delivery in held for each in settlements]
+
+    async def _settle_unlocked(self, settlements: list[Settlement]) -> list[bool | Exception]:
+        held, locked = await self._deliveries.settle_unlocked(settlements)
+        again = Unavailable("The row is locked by somebody else.")
+        return [again if each.delivery in locked else each.delivery in held for each in settlements]
 
     async def _release(self, releases: list[Release]) -> list[bool]:
         held = await self._deliveries.release(releases)
@@ -121,12 +130,19 @@ class Settler:
             self._bell.deliver(deliveries, attempt=attempt, countdown_seconds=delay.total_seconds())
 
 
-async def _written(write: CommitMany[Ending, bool], endings: list[Ending]) -> list[bool]:
-    """Write, patiently; say of each whether its lease held, which none does if the database stays away for too long."""
+async def _written(
+    write: CommitMany[Ending, bool], rewrite: CommitMany[Ending, bool | Exception], endings: list[Ending]
+) -> list[bool]:
+    """Write, patiently; say of each whether its lease held, which none does if the database stays away for too long.
+
+    After the first failure `rewrite` is used, which waits for no row: one that is locked for long must not keep the
+    others until their leases have ended.
+    """
     held = [False] * len(endings)
     waiting = list(range(len(endings)))
-    for _ in range(WRITE_TRIES):
-        results = await commit_isolating(write, [endings[number] for number in waiting])
+    for number_of_try in range(WRITE_TRIES):
+        writing: CommitMany[Ending, Any] = rewrite if number_of_try else write
+        results = await commit_isolating(writing, [endings[number] for number in waiting])
         again = []
         for number, result in zip(waiting, results, strict=True):
             if isinstance(result, Unavailable):
