@@ -109,7 +109,9 @@ def _checked_target(text: str, position: int) -> str:
 
 def _checked_host(text: str, policy: AddressPolicy) -> str:
     if text.startswith("[") and text.endswith("]"):
-        return f"[{_checked_address(_ipv6(text[1:-1]), policy)}]"
+        address = _ipv6(text[1:-1])
+        _checked_address(address, policy)
+        return f"[{_written(address)}]"
     if text.startswith("["):
         raise _refused("The host begins with [ but its IPv6 address does not end with ].")
     if odd := _NOT_IN_HOST.search(text):
@@ -159,6 +161,12 @@ def _ipv6(text: str) -> IPv6Address:
     if address.scope_id is not None:
         raise _refused("An IPv6 address with a zone is not public.", code="blocked_address")
     return address
+
+
+def _written(address: IPv6Address) -> str:
+    """Return an address as the WHATWG's URL standard writes it: Python's own form of a mapped one changed with 3.13."""
+    mapped = address.ipv4_mapped
+    return str(address) if mapped is None else f"::ffff:{int(mapped) >> 16:x}:{int(mapped) & 0xFFFF:x}"
 
 
 def _checked_address(address: Address, policy: AddressPolicy) -> Address:
