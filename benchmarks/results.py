@@ -71,7 +71,9 @@ def adversary_as_markdown(result: Figures) -> str:
         judged = f"| {_middle(over)} | {_spread(over)} | {judge(over, at_most=1)} |"
         rows.append(_felt(name, [each["beside"][name] for each in rounds], judged))
     head = "| the adversary | p50, ms | p99, ms | p99 ÷ what it may be | rounds | verdict |"
-    return "\n".join([head, "| --- | --- | --- | --- | --- | --- |", *rows])
+    programme = "The quick programme, measured" if result["quick"] else "Measured"
+    where = f"{programme} at commit `{result['commit']}`, {result['at'][:10]}, {result['machine']['cores']} cores."
+    return "\n".join([where, "", head, "| --- | --- | --- | --- | --- | --- |", *rows])
 
 
 def costs_as_markdown(result: Figures) -> str:
