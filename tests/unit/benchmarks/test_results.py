@@ -37,10 +37,12 @@ def test_beside_an_adversary_twice_the_usual_is_allowed_or_what_is_good_enough_o
 def test_the_worst_pattern_is_the_figure_and_each_has_its_line() -> None:
     figures = {"adversary": {"rounds": [ROUND] * 3}}
     assert rounds_of(figures) == {"adversary_p99": [1.5] * 3}
-    lines = adversary_as_markdown({"figures": figures}).splitlines()
-    assert lines[2] == "| alone | 5 | 10 | | | |"
-    assert lines[3] == "| wide | 6 | 50 | 0.5 | 0.5 to 0.5 | reached |"
-    assert lines[4] == "| deep | 7 | 150 | 1.5 | 1.5 to 1.5 | missed |"
+    about = {"quick": True, "commit": "abc1234", "at": "2026-11-26T18:40:00Z", "machine": {"cores": 2}}
+    lines = adversary_as_markdown(about | {"figures": figures}).splitlines()
+    assert lines[0] == "The quick programme, measured at commit `abc1234`, 2026-11-26, 2 cores."
+    assert lines[4] == "| alone | 5 | 10 | | | |"
+    assert lines[5] == "| wide | 6 | 50 | 0.5 | 0.5 to 0.5 | reached |"
+    assert lines[6] == "| deep | 7 | 150 | 1.5 | 1.5 to 1.5 | missed |"
 
 
 def test_a_ratio_is_taken_within_each_round_and_judged_by_all_of_them() -> None:
