@@ -196,7 +196,7 @@ class Claimer:
         asked = time.monotonic()
         try:
             lease = await self._claim(list(wanted))
-        except Exception as error:  # noqa: BLE001 - whatever it was, it belongs to those who wait for these progresses
+        except Exception as error:  # noqa: BLE001 - whatever it was, it belongs to those who wait for these messages
             if isinstance(error, Unavailable) or len(wanted) == 1:
                 _fail([each for _, each in wanted.values()], error)
                 return
