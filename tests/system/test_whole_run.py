@@ -160,6 +160,8 @@ def test_a_worker_that_is_told_to_stop_gives_back_what_it_has_not_sent(
     for number in range(6):
         installation.publish(n=number)
     eventually(lambda: len(receiver.at("/dead")) == 2, "the endpoint's two places are taken")
+    pending = "SELECT id FROM deliveries WHERE state = 'pending'"
+    eventually(lambda: not installation.rows(pending), "the worker has claimed the others too")
     assert worker.stop() == 0
     states = installation.rows("SELECT state, attempts, token FROM deliveries ORDER BY attempts")
     assert [(row["state"], row["attempts"]) for row in states] == [("scheduled", 0)] * 4 + [("scheduled", 1)] * 2
