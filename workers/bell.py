@@ -4,7 +4,7 @@ import asyncio
 import math
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,8 +16,8 @@ from celery import Celery
 
 from config.celeryconfig import QUEUES
 from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId
-from flux_dispatch.engine.flow.batcher import Linger
 from workers.broker_clock import broker_clock
+from workers.outgoing import MAX_WAITING, Outgoing
 
 MESSAGE_SIZE: Final = 200
 BULK_MESSAGE_SIZE: Final = 1000
@@ -27,11 +27,6 @@ BULK_FROM: Final = 20
 """From so many deliveries at once on, an account's go in messages of their own, so that nobody's wait behind them in
 Redis; fewer share messages with others'."""
 
-LINGER: Final = Linger()
-"""After sending, the bell waits for more to send together: a message costs a worker as much as ten or twenty
-deliveries do. So the first of many, and each of a few, goes at once.
-"""
-
 REST_SECONDS: Final = 2.0
 """After a failed ring the bell rests this long: a broker that is away must not be asked once for each event."""
 
@@ -39,9 +34,6 @@ SLOW_SECONDS: Final = 0.5
 SLOW_IN_A_ROW: Final = 2
 """A broker that takes longer, and again, is as good as away: thousands of rings a second would wait behind it. Once may
 be the first connection of a process, or a busy machine."""
-
-MAX_WAITING: Final = 20_000
-"""Rings that wait for the thread; more are handed over, or dropped and found by the planner."""
 
 MAX_IN_CONTROL: Final = 50
 """Messages in the queue `control`. Where so many wait, nobody works on them, and the planner would add the same ids
@@ -100,9 +92,7 @@ class CeleryBell:
     def __init__(self, app: Celery, fallback: Callable[[Ring], None] | None = None) -> None:
         self._app = app
         self._fallback = fallback or (lambda _: None)
-        self._rings: deque[Ring] = deque()
-        self._wanted = threading.Condition()
-        self._is_closed = threading.Event()
+        self._rings = Outgoing[Ring]()
         self._rests_until = 0.0
         self._is_away = False
         self._is_overrun = False
@@ -163,20 +153,11 @@ class CeleryBell:
 
     def close(self) -> None:
         """Send what is waiting, and end."""
-        with self._wanted:
-            self._is_closed.set()
-            self._wanted.notify()
+        self._rings.close()
         self._thread.join()
 
     def _put(self, ring: Ring) -> None:
-        if not ring.ids:
-            return
-        with self._wanted:
-            self._rings.append(ring)
-            # the oldest has waited longest
-            left_over = self._rings.popleft() if len(self._rings) > MAX_WAITING else None
-            self._wanted.notify()
-        if left_over:
+        if ring.ids and (left_over := self._rings.put(ring)):
             self._hand_over(left_over)
 
     def _hand_over(self, left_over: Ring) -> None:
@@ -186,23 +167,14 @@ class CeleryBell:
         self._fallback(left_over)
 
     def _run(self) -> None:
-        while rings := self._take():
+        while rings := self._rings.take():
+            self._is_overrun = self._is_overrun and len(rings) >= MAX_WAITING / 2
             for ring in _messages([_in_step(each) for each in rings]):
                 try:
                     self._send(ring)
                 except Exception:
                     # the planner finds what was not rung, if this thread lives to ring for it
                     log.exception("bell.failed")
-            self._is_closed.wait(LINGER.seconds_after(sum(len(ring.ids) for ring in rings)))
-
-    def _take(self) -> list[Ring]:
-        with self._wanted:
-            self._wanted.wait_for(lambda: self._rings or self._is_closed.is_set())
-            rings = list(self._rings)
-            self._rings.clear()
-        if self._is_overrun and len(rings) < MAX_WAITING / 2:
-            self._is_overrun = False
-        return rings
 
     def _send(self, ring: Ring) -> None:
         """Send a ring, or hand it over; whatever goes wrong, this thread goes on."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final, TypeVar
 
 import structlog
@@ -11,6 +12,7 @@ from aiohttp.typedefs import Middleware
 from flux_dispatch.api.envelope import answer, from_http, new_request_id
 from flux_dispatch.api.parts import ApiParts
 from flux_dispatch.api.read_limit import ReadLimit
+from flux_dispatch.api.short_memory import ShortMemory
 from flux_dispatch.domain.api_key import ApiKey, Scope, is_well_formed
 from flux_dispatch.domain.errors import (
     FluxError,
@@ -23,14 +25,13 @@ from flux_dispatch.domain.errors import (
     Unavailable,
 )
 from flux_dispatch.domain.ids import AccountId
+from flux_dispatch.store.accounts import AccountStore
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 AnyHandler = TypeVar("AnyHandler", bound=Handler)
 
 CACHE_SECONDS: Final = 3.0
 """How long a key is trusted without asking the database: a revocation is felt within this."""
-
-MAX_CACHED: Final = 10_000
 
 ACCOUNT: Final = web.RequestKey("account", AccountId)
 """Where a handler finds the account that the request acts for: `request[ACCOUNT]`."""
@@ -52,9 +53,8 @@ class Gate:
     """Checks keys, against a short memory of those seen lately."""
 
     def __init__(self, parts: ApiParts) -> None:
-        self._parts = parts
-        self._keys: dict[str, tuple[float, ApiKey]] = {}
-        self._accounts: dict[str, float] = {}
+        self._keys = ShortMemory[str, ApiKey](parts.keys.find, CACHE_SECONDS)
+        self._accounts = ShortMemory[AccountId, AccountId](partial(_existing, parts.accounts), CACHE_SECONDS)
 
     async def account_of(self, request: web.Request, scope: Scope) -> AccountId:
         """Return the account that the request acts for.
@@ -76,38 +76,26 @@ class Gate:
         if named is None:
             message = "A platform key acts for an account: name it in the header Flux-Account."
             raise InvalidRequest(message, param="Flux-Account", code="account_missing")
-        return await self._existing(AccountId(named))
+        account = await self._accounts.get(AccountId(named))
+        if account is None:
+            raise NotFound(f"There is no account {named}.")
+        return account
 
     async def _key_of(self, request: web.Request) -> ApiKey:
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             raise Unauthenticated(_NO_KEY)
-        remembered = self._keys.get(text)
-        if remembered and remembered[0] > time.monotonic():
-            return remembered[1]
-        found = await self._parts.keys.find(text) if is_well_formed(text) else None
-        if found is None:
-            self._keys.pop(text, None)
+        key = await self._keys.get(text) if is_well_formed(text) else None
+        if key is None:
             raise Unauthenticated(_NO_KEY)
-        if len(self._keys) >= MAX_CACHED:
-            self._keys.clear()
-        self._keys[text] = (time.monotonic() + CACHE_SECONDS, found)
-        return found
+        return key
 
-    async def _existing(self, account: AccountId) -> AccountId:
-        if self._accounts.get(account, 0.0) < time.monotonic():
-            if not await self._exists(account):
-                raise NotFound(f"There is no account {account}.")
-            if len(self._accounts) >= MAX_CACHED:
-                self._accounts.clear()
-            self._accounts[account] = time.monotonic() + CACHE_SECONDS
-        return account
 
-    async def _exists(self, account: AccountId) -> bool:
-        try:
-            return await self._parts.accounts.exists(account)
-        except MalformedId:
-            return False
+async def _existing(accounts: AccountStore, account: AccountId) -> AccountId | None:
+    try:
+        return account if await accounts.exists(account) else None
+    except MalformedId:
+        return None
 
 
 class Troubles:

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from flux_dispatch.api import gate
+from flux_dispatch.api import gate, short_memory
 from flux_dispatch.domain.api_key import Scope, encode_api_key
 from flux_dispatch.domain.ids import Prefix
 from flux_dispatch.store.keys import KeyStore
@@ -57,7 +57,7 @@ async def test_a_revocation_is_felt_within_five_seconds(
     ours: Caller, database: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr(gate, "time", clock)
+    monkeypatch.setattr(short_memory, "time", clock)
     (key,) = await KeyStore(database).list_all(ours.account)
     assert (await ours.http.get("/v1/events")).status_code == 200
     assert await KeyStore(database).revoke(key.id)
@@ -69,16 +69,16 @@ async def test_a_key_is_remembered_for_a_while(
     ours: Caller, database: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr(gate, "time", clock)
+    monkeypatch.setattr(short_memory, "time", clock)
     await ours.http.get("/v1/events")
     (key,) = await KeyStore(database).list_all(ours.account)
     await KeyStore(database).revoke(key.id)
-    clock.now += gate.CACHE_SECONDS / 2
+    clock.now += gate.CACHE_SECONDS / 3
     assert (await ours.http.get("/v1/events")).status_code == 200
 
 
 async def test_the_memory_of_keys_is_bounded(ours: Caller, theirs: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "MAX_CACHED", 1)
+    monkeypatch.setattr(short_memory, "MAX_REMEMBERED", 1)
     for caller in (ours, theirs, ours):
         assert (await caller.http.get("/v1/events")).status_code == 200
 

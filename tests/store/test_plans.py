@@ -87,6 +87,23 @@ async def test_ends_of_attempts_are_written_by_id_whatever_the_statistics_say(da
         assert compared == 0, f"{name} compared {compared} pairs of rows in vain"
 
 
+async def test_a_claim_goes_by_ids_whatever_the_statistics_say(database_url: str) -> None:
+    hot = open_database(database_url, plans=Plans.GENERIC)
+    world = World(hot)
+    account = await world.account()
+    await world.webhook(account, "*")
+    await world.publish(*(event(account) for _ in range(3000)))
+    await world.do("UPDATE deliveries SET wake_at = NULL")
+    await world.do("ANALYZE deliveries")  # nothing is due, as far as the planner will know
+    await world.do("UPDATE deliveries SET wake_at = flux_second(now())")
+    some = [row.id.hex for row in await world.rows("SELECT id FROM deliveries LIMIT 100")]
+    nodes = await _explained(world, deliver._CLAIM.text, _claim(some), analyze=True)
+    assert nodes[0]["Actual Rows"] == 100
+    indexes = {name for node in nodes if (name := node.get("Index Name"))}
+    assert indexes == {"deliveries_pkey", "webhooks_pkey", "events_pkey"}
+    await hot.dispose()
+
+
 async def test_what_comes_due_all_at_once_is_found_by_id_whatever_the_statistics_say(database_url: str) -> None:
     hot = open_database(database_url, plans=Plans.GENERIC)
     world = World(hot)

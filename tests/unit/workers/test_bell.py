@@ -101,7 +101,7 @@ def test_rings_that_wait_share_messages_of_bounded_size() -> None:
 
 
 def test_rings_that_come_during_the_pause_share_a_message(broker: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.bell.LINGER", Linger(60, 0, 60))
+    monkeypatch.setattr("workers.outgoing.LINGER", Linger(60, 0, 60))
     bell = CeleryBell(app_on(broker))
     bell.deliver(of(OURS, 1), attempt=1, countdown_seconds=0)
     eventually(lambda: not bell._rings, "the bell has taken it, and then pauses until it is closed")
@@ -218,8 +218,8 @@ def test_a_broker_that_is_slow_is_as_good_as_away(
 
 
 def test_what_waits_for_the_thread_is_bounded(failing: Failing, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.bell.MAX_WAITING", 10)
-    monkeypatch.setattr("workers.bell.LINGER", Linger(60, 0, 60))
+    monkeypatch.setattr("workers.outgoing.MAX_WAITING", 10)
+    monkeypatch.setattr("workers.outgoing.LINGER", Linger(60, 0, 60))
     handed_over: list[Ring] = []
     bell = CeleryBell(failing, fallback=handed_over.append)
     bell.deliver(of(OURS, 1), attempt=1, countdown_seconds=0)
@@ -234,7 +234,7 @@ def test_what_waits_for_the_thread_is_bounded(failing: Failing, monkeypatch: pyt
 def test_retries_due_within_one_step_share_a_message_that_is_not_early(
     broker: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.bell.LINGER", Linger(60, 0, 60))
+    monkeypatch.setattr("workers.outgoing.LINGER", Linger(60, 0, 60))
     bell = CeleryBell(app_on(broker))
     bell.deliver(of(OURS, 1), attempt=1, countdown_seconds=0)
     eventually(lambda: not bell._rings, "the bell has taken it, and then pauses until it is closed")
