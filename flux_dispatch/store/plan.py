@@ -93,10 +93,11 @@ _FRONT_BY_GROUP = """
     ) AS due
 """
 
+# What is inside coalesce is hidden from the planner, as in a claim.
 _FRONT_BY_ID = f"""
     SELECT deliveries
     FROM deliveries
-    WHERE id = ANY(CAST(:ids AS uuid[])) AND wake_at <= flux_now()
+    WHERE id = ANY(CAST(:ids AS uuid[])) AND coalesce(wake_at <= flux_now(), false)
       AND coalesce(state IN ('{State.SENDING}', '{State.EXHAUSTED}'), false)
     FOR NO KEY UPDATE SKIP LOCKED
 """

@@ -87,7 +87,7 @@ async def test_ends_of_attempts_are_written_by_id_whatever_the_statistics_say(da
         assert compared == 0, f"{name} compared {compared} pairs of rows in vain"
 
 
-async def test_a_claim_goes_by_ids_whatever_the_statistics_say(database_url: str) -> None:
+async def test_what_names_ids_goes_by_them_whatever_the_statistics_say(database_url: str) -> None:
     hot = open_database(database_url, plans=Plans.GENERIC)
     world = World(hot)
     account = await world.account()
@@ -97,10 +97,11 @@ async def test_a_claim_goes_by_ids_whatever_the_statistics_say(database_url: str
     await world.do("ANALYZE deliveries")  # nothing is due, as far as the planner will know
     await world.do("UPDATE deliveries SET wake_at = flux_second(now())")
     some = [row.id.hex for row in await world.rows("SELECT id FROM deliveries LIMIT 100")]
-    nodes = await _explained(world, deliver._CLAIM.text, _claim(some), analyze=True)
-    assert nodes[0]["Actual Rows"] == 100
-    indexes = {name for node in nodes if (name := node.get("Index Name"))}
-    assert indexes == {"deliveries_pkey", "webhooks_pkey", "events_pkey"}
+    statements = {"claim": (deliver._CLAIM.text, _claim(some)), "wake stranded": _looks(some[0])["wake stranded"]}
+    for name, (sql, parameters) in statements.items():
+        nodes = await _explained(world, sql, parameters | {"ids": some}, analyze=True)
+        indexes = {index for node in nodes if (index := node.get("Index Name"))}
+        assert indexes <= {"deliveries_pkey", "webhooks_pkey", "events_pkey"}, name
     await hot.dispose()
 
 
