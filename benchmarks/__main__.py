@@ -3,7 +3,7 @@
     python -m benchmarks [--quick] [FIGURE …]
 
 Everything runs here: PostgreSQL (fsync on), Redis, the sink, the publisher. The exit status is 1 when an event was lost
-or doubled. A run of all figures, or with --write of some, is written to benchmarks/results/.
+or duplicate. A run of all figures, or with --write of some, is written to benchmarks/results/.
 """
 
 import argparse
@@ -29,8 +29,8 @@ from benchmarks.figures import (
     storage,
 )
 from benchmarks.goals import rounds_of
-from benchmarks.parts import servers
 from benchmarks.results import show, write
+from benchmarks.servers import servers
 from benchmarks.sinks import sink
 from benchmarks.sizes import FULL, QUICK
 
@@ -63,13 +63,13 @@ def main() -> int:
             _say(f"[{number}/{len(options.figures)}] {name} … {time.monotonic() - began:.0f} s")
             figures[name] = FIGURES[name](bench)
             _say(f"{name}: {figures[name]}", ends=True)
-        figures["account"] = {"lost": bench.lost, "doubled": bench.doubled}
+        figures["account"] = {"lost": bench.lost, "duplicate": bench.duplicate}
     show(rounds_of(figures))
     sys.stdout.write(f"{time.monotonic() - began:.0f} s\n")
     if options.write or len(options.figures) == len(FIGURES):
         about = {"quick": options.quick, "sink": bench.sink.name, "seconds": round(time.monotonic() - began)}
         sys.stdout.write(f"{write(figures, about)}\n")
-    return 1 if bench.lost or bench.doubled else 0
+    return 1 if bench.lost or bench.duplicate else 0
 
 
 def _options() -> argparse.Namespace:
@@ -86,7 +86,7 @@ def _options() -> argparse.Namespace:
 
 
 def _say(words: str, *, ends: bool = False) -> None:
-    """Show progress: on a terminal the line of a figure under way is replaced by its result."""
+    """Show progress: on a terminal the line of a figure that is measured is replaced by its result."""
     if ends:
         sys.stdout.write(f"\r\033[K{words}\n" if sys.stdout.isatty() else f"{words}\n")
     elif sys.stdout.isatty():

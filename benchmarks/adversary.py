@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-from benchmarks.load import request_of
-from benchmarks.preload import type_of
+from benchmarks.load_generator import request_of
+from benchmarks.seed import type_of
 
 AFTER_A_BROKEN_CONNECTION_SECONDS: Final = 0.05
 _END: Final = b"\r\n\r\n"

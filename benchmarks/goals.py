@@ -153,7 +153,7 @@ GOALS: Final = (
     ),
     Goal(
         "parked_plan_cost",
-        "the planner's cost of a due retry, the same two",
+        "the sweeper's cost of a due retry, the same two",
         "parked",
         _parked("plan_microseconds_per_retry"),
         at_most=1.3,
@@ -241,5 +241,5 @@ GOALS: Final = (
         at_least=0.9,
     ),
     Goal("lost", "events lost, in all of it", "account", _once("lost"), at_most=0, is_counted=True),
-    Goal("doubled", "events doubled, in all of it", "account", _once("doubled"), at_most=0, is_counted=True),
+    Goal("duplicate", "events duplicate, in all of it", "account", _once("duplicate"), at_most=0, is_counted=True),
 )

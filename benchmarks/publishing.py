@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from benchmarks.bench import Bench
-from benchmarks.preload import ENDPOINTS
-from benchmarks.sinks import Arrival
-from benchmarks.stage import Stage, percentile
+from benchmarks.environment import BenchEnvironment, percentile
+from benchmarks.seed import ENDPOINTS
+from benchmarks.sinks import ReceivedRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Published:
     sent_at: dict[str, float]
     endpoint: dict[str, int]
 
-    def latencies_ms(self, arrivals: list[Arrival]) -> list[float]:
+    def latencies_ms(self, arrivals: list[ReceivedRequest]) -> list[float]:
         """Return for each event that arrived, how many milliseconds after it was to leave the publisher."""
         first: dict[str, float] = {}
         for each in arrivals:
@@ -45,35 +45,44 @@ class Publisher:
     def report(self) -> Published:
         """Wait until it has ended, and return what it says."""
         output, _ = self._process.communicate()
-        said = cast(dict[str, Any], json.loads(output))
+        report = cast(dict[str, Any], json.loads(output))
         lines = [line.split() for line in self._log.read_text().splitlines()]
         sent_at = {event: float(at) for at, event, _ in lines}
         endpoint = {event: int(number) for _, event, number in lines}
-        return Published(said["published"], said["refused"], said["seconds"], said["cpu"], sent_at, endpoint)
+        return Published(report["published"], report["refused"], report["seconds"], report["cpu"], sent_at, endpoint)
 
 
 @contextmanager
-def publisher(stage: Stage, key: str, seconds: float, *options: str) -> Iterator[Publisher]:
-    """Start to publish; see benchmarks/load.py for the options."""
+def publisher(environment: BenchEnvironment, key: str, seconds: float, *options: str) -> Iterator[Publisher]:
+    """Start to publish; see benchmarks/load_generator.py for the options."""
     with tempfile.TemporaryDirectory(prefix="flux-load-") as directory:
         log = Path(directory) / "published"
-        command = [sys.executable, "-m", "benchmarks.load", stage.api_url, key, str(log), str(seconds), *options]
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.load_generator",
+            environment.api_url,
+            key,
+            str(log),
+            str(seconds),
+            *options,
+        ]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:  # noqa: S603 - our own script
             yield Publisher(process, log)
 
 
-def publish(stage: Stage, key: str, seconds: float, *options: str) -> Published:
+def publish(environment: BenchEnvironment, key: str, seconds: float, *options: str) -> Published:
     """Publish, and return when every event is answered."""
-    with publisher(stage, key, seconds, *options) as running:
+    with publisher(environment, key, seconds, *options) as running:
         return running.report()
 
 
-def warm_up(bench: Bench, stage: Stage, key: str, *, endpoints: int = ENDPOINTS) -> None:
+def warm_up(bench: Bench, environment: BenchEnvironment, key: str, *, endpoints: int = ENDPOINTS) -> None:
     """Publish for a second, so that every part has its connections and its plans before something is measured.
 
     Only the first so many endpoints answer.
     """
-    published = publish(stage, key, 1, "--rate", "100")
+    published = publish(environment, key, 1, "--rate", "100")
     bench.arrivals_of_events([event for event, number in published.endpoint.items() if number < endpoints])
 
 

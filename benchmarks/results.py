@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any, Final, cast
 
 from benchmarks.goals import GOALS, Goal, Rounds, excesses, rounds_of
-from benchmarks.parts import machine
+from benchmarks.servers import machine
 from benchmarks.sizes import FULL, QUICK
 from benchmarks.verdict import judge
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks.parts import process, wait_for_port
+from benchmarks.servers import process, wait_for_port
 from flux_dispatch.cli.embedded import free_port
 
 LAST_LINE_SECONDS: Final = 30
@@ -46,7 +46,7 @@ http {{
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class ReceivedRequest:
     """One POST that was answered 200; `at` is wall-clock seconds, to the millisecond."""
 
     at: float
@@ -64,7 +64,7 @@ class Sink:
         self.log = log
         self._read_until = 0
 
-    def arrivals(self, at_least: int) -> list[Arrival]:
+    def arrivals(self, at_least: int) -> list[ReceivedRequest]:
         """Return what came since the last call: so much, or what there is when nothing more comes."""
         lines: list[bytes] = []
         deadline = time.monotonic() + LAST_LINE_SECONDS
@@ -116,9 +116,9 @@ def _nginx(directory: Path, port: int) -> tuple[str, list[str]] | None:
 
 
 def _ours(log: Path, port: int) -> tuple[str, list[str]]:
-    return "built-in", [sys.executable, "-m", "benchmarks.sink", str(port), str(log), FAILING]
+    return "built-in", [sys.executable, "-m", "benchmarks.sink_server", str(port), str(log), FAILING]
 
 
-def _arrival(line: bytes) -> Arrival:
+def _arrival(line: bytes) -> ReceivedRequest:
     at, delivery, event, path = line.decode().split()
-    return Arrival(float(at), delivery, event, path)
+    return ReceivedRequest(float(at), delivery, event, path)

@@ -6,20 +6,18 @@ from typing import Any, Final
 from kombu import Exchange, Queue
 
 from config.redis_url import read_redis_url
+from config.task_table import TASKS
 
 VISIBILITY_TIMEOUT_SECONDS: Final = 300
 """After how long Redis gives a message that nobody acknowledged to another worker. Longer than any countdown (the
-planner's horizon), or countdown messages would run twice; short, because the planner is quicker anyway."""
-
-TASK_PREFIX: Final = "flux."
-"""All our tasks' names begin so."""
+sweeper's horizon), or countdown messages would run twice; short, because the sweeper is quicker anyway."""
 
 PRODUCERS_QUEUE: Final = "celery"
 
 QUEUES: Final = ("ingest", "deliver", "bulk", "retry", "control", PRODUCERS_QUEUE)
-"""Apart, so that pools scale apart and retries never stand before first attempts, nor the flood of an account (`bulk`)
-before anybody's event. `celery` is where a producer's
-`send_task("flux.publish")` goes when the producer names no queue; hence Flux wants a Redis database of its own."""
+"""Apart, so that pools scale apart and retries never stand before first attempts, nor the bulk of one account before
+anybody's event. `celery` is where a producer's `send_task("flux.publish")` goes when the producer names no queue; hence
+Flux wants a Redis database of its own."""
 
 TRANSPORT: Final = {
     # a frozen Redis must not hold a publisher for ever
@@ -27,13 +25,6 @@ TRANSPORT: Final = {
     "socket_connect_timeout": 2,
     "socket_keepalive": True,
     "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
-}
-
-ROUTES: Final = {
-    "flux.publish": {"queue": "ingest"},
-    "flux.deliver": {"queue": "deliver"},
-    "flux.fail": {"queue": "control"},
-    "flux.alert": {"queue": "control"},
 }
 
 
@@ -53,12 +44,12 @@ def celery_settings(redis_url: str) -> dict[str, Any]:
         "task_queues": [Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
         "task_default_queue": "control",
         "task_create_missing_queues": False,
-        "task_routes": ROUTES,
-        # a message is gone only when its work is done: doubled messages are harmless here, lost ones cost seconds
+        "task_routes": {name: {"queue": row.queue} for name, row in TASKS.items()},
+        # a message is gone only when its work is done: duplicate messages are harmless here, lost ones cost seconds
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         "worker_prefetch_multiplier": 1,
-        # sends task events a few at a time, and looks often for a broker that is away
+        # sends task events a few at a time, and looks often for a broker that is unavailable
         "worker_consumer": "workers.consumer:FluxConsumer",
         # PostgreSQL holds every result
         "task_ignore_result": True,

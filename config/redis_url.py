@@ -82,7 +82,7 @@ def _sentinel(parts: SplitResult, query: dict[str, str]) -> RedisUrl:
     database = _number(query.pop("db", "") or parts.path.strip("/") or "0")
     _nothing_else(query)
     url = ";".join(f"sentinel://{_credentials(parts)}{host}:{port}/{database}" for host, port in hosts)
-    # one that is away is left for the next at once, not asked ten times over seconds
+    # one that is unavailable is left for the next at once, not asked ten times over seconds
     limits = {"socket_timeout": 2, "socket_connect_timeout": 2, "retry": Retry(NoBackoff(), 0)}
     return RedisUrl(url, {"master_name": master, "sentinel_kwargs": limits | theirs})
 

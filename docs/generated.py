@@ -55,7 +55,7 @@ def list_settings() -> str:
     return "\n".join(["| variable | kind | default | meaning |", "| --- | --- | --- | --- |", *rows])
 
 
-PARTS: Final[Mapping[tuple[str, str], Callable[[], str]]] = {
+DEPENDENCIES: Final[Mapping[tuple[str, str], Callable[[], str]]] = {
     ("architecture.md", "states"): draw_states,
     ("architecture.md", "ways out"): describe_states,
     ("configuration.md", "settings"): list_settings,
@@ -82,7 +82,7 @@ def renewed(text: str, part: str, content: str) -> str:
 def main(arguments: list[str]) -> int:
     """Write, or check, every part; return the exit code."""
     outdated = []
-    for (name, part), draw in PARTS.items():
+    for (name, part), draw in DEPENDENCIES.items():
         path = DOCS / name
         before = path.read_text(encoding="utf-8")
         after = renewed(before, part, draw())

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from flux_dispatch.cli.embedded import EmbeddedPostgres, free_port, redis_command
 from flux_dispatch.store.connect import open_database
 from flux_dispatch.store.migrate import migrate
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +37,7 @@ def postgres() -> Iterator[str]:
 def template(postgres: str) -> str:
     """The name of a database with the newest schema, to copy from."""
     asyncio.run(_execute(postgres, "CREATE DATABASE flux_template"))
-    asyncio.run(_migrate(named(postgres, "flux_template")))
+    asyncio.run(_migrate(with_database(postgres, "flux_template")))
     return "flux_template"
 
 
@@ -46,7 +46,7 @@ def database_url(postgres: str, template: str) -> Iterator[str]:
     """The URL of an empty database with the newest schema, for one test."""
     name = f"flux_{uuid.uuid4().hex[:12]}"
     asyncio.run(_execute(postgres, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"))
-    yield named(postgres, name)
+    yield with_database(postgres, name)
     asyncio.run(_execute(postgres, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
@@ -80,7 +80,7 @@ def redis_url(redis_server: str) -> str:
     return redis_server
 
 
-def named(url: str, database: str) -> str:
+def with_database(url: str, database: str) -> str:
     """Return the URL of another database on the same server."""
     return url.replace("/postgres?", f"/{database}?")
 

@@ -1,7 +1,6 @@
 """The worker's own step: starts the engine beside Celery's pool, plans while it runs, and stops it without loss."""
 
 import asyncio
-import gc
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
@@ -12,16 +11,16 @@ from celery import Celery, bootsteps
 from celery.signals import worker_shutdown
 
 from config.settings import Settings
+from config.task_table import TASKS
 from flux_dispatch.domain.errors import Unavailable
-from flux_dispatch.domain.ids import AlertId, DeliveryId
-from workers.bell import CeleryBell, Ring
+from workers.celery_queue import CeleryQueue, QueueMessage
 from workers.loop import LoopThread
-from workers.process_limits import allow_many_sockets
+from workers.process_limits import raise_open_files_limit, tune_gc
 from workers.until_stored import UntilStored
-from workers.wiring import Verbs, open_verbs
+from workers.wiring.worker import Verbs, open_verbs
 
-AWAY_SECONDS = 1.0
-"""How long the planner waits before it asks a database again that was away."""
+UNAVAILABLE_SECONDS = 1.0
+"""How long the sweeper waits before it asks a database again that was unavailable."""
 
 SWITCH_SECONDS = 0.0005
 """How long the loop may keep the interpreter while another thread wants it. Python's 5 ms would be paid many times by
@@ -36,22 +35,22 @@ class RunningEngine:
     """The engine of this worker process: the verbs, and the loop that they run on."""
 
     verbs: Verbs
-    _planning: asyncio.Task[None]
+    _sweeping: asyncio.Task[None]
     until_stored: UntilStored
 
     def __init__(self, app: Celery, settings: Settings, threads: int) -> None:
         self._settings = settings
         self._threads = threads
         self._loop = LoopThread()
-        self._bell = CeleryBell(app, fallback=self._do_it_here)
+        self._queue = CeleryQueue(app, fallback=self._run_locally)
         self._open = AsyncExitStack()
         self._stopping = asyncio.Event()
         self._side_work: set[asyncio.Task[Any]] = set()
 
     def start(self) -> None:
         """Open the database pool and the HTTP session, and begin to plan."""
-        allow_many_sockets()
-        _collect_rarely()
+        raise_open_files_limit()
+        tune_gc()
         sys.setswitchinterval(SWITCH_SECONDS)
         self._loop.start()
         self._loop.run(self._start())
@@ -61,8 +60,8 @@ class RunningEngine:
         return self._loop.run(coroutine)
 
     def do_without_broker(self, seconds: float) -> None:
-        """Do here what would be rung for, for so long: the broker takes messages, and gives this worker none."""
-        self._bell.rest(seconds)
+        """Do here what would be enqueued for, for so long: the broker takes messages, and gives this worker none."""
+        self._queue.rest(seconds)
 
     def drain(self) -> None:
         """Give back what is not sent yet, and wait for the answers to what is; the tasks that come now do nothing."""
@@ -71,32 +70,32 @@ class RunningEngine:
     def close(self) -> None:
         """Close everything; no task may run any more, for it would wait for this loop for ever."""
         self._loop.run(self._open.aclose())
-        self._bell.close()
+        self._queue.close()
         self._loop.stop()
 
     async def _start(self) -> None:
-        self.verbs = await self._open.enter_async_context(open_verbs(self._settings, self._bell, self._threads))
-        self.until_stored = UntilStored(self.verbs.accept, self._sleep)
-        self._planning = self._loop.loop.create_task(self._repeat(self.verbs.plan.look))
-        self._beside(self._repeat(self.verbs.cancel.look))
+        self.verbs = await self._open.enter_async_context(open_verbs(self._settings, self._queue, self._threads))
+        self.until_stored = UntilStored(self.verbs.publish, self._sleep)
+        self._sweeping = self._loop.loop.create_task(self._repeat(self.verbs.sweep.run_once))
+        self._spawn(self._repeat(self.verbs.cancel.run_once))
 
     async def _drain(self) -> None:
         self._stopping.set()
-        await self._planning  # before delivering stops: it may be taking up what was parked
+        await self._sweeping  # before delivering stops: it may be taking up what was parked
         await self.verbs.deliver.stop()
         await asyncio.gather(*self._side_work)
 
-    async def _repeat(self, look: Callable[[], Awaitable[float]]) -> None:
+    async def _repeat(self, step: Callable[[], Awaitable[float]]) -> None:
         while not self._stopping.is_set():
             try:
-                pause = await look()
+                pause = await step()
             except Unavailable as error:
-                log.warning("database.away", cause=error.cause, consequence="the planner waits for it")
-                pause = AWAY_SECONDS
+                log.warning("sweeper.database_unavailable", cause=error.cause, consequence="the sweeper waits for it")
+                pause = UNAVAILABLE_SECONDS
             except Exception:
                 # whatever it was, everything that is ever lost is found by this loop: it must not end
-                log.exception("planner.failed")
-                pause = AWAY_SECONDS
+                log.exception("sweeper.failed")
+                pause = UNAVAILABLE_SECONDS
             await self._sleep(pause)
 
     async def _sleep(self, seconds: float) -> bool:
@@ -107,28 +106,25 @@ class RunningEngine:
             return True
         return False
 
-    def _do_it_here(self, ring: Ring) -> None:
-        """Do without the broker what a ring asks for: called by the bell's thread when the broker is away."""
-        self._loop.loop.call_soon_threadsafe(self._beside, self._do(ring))
+    def _run_locally(self, message: QueueMessage) -> None:
+        """Do without the broker what a message asks for: called by the queue's thread while there is none."""
+        self._loop.loop.call_soon_threadsafe(self._spawn, self._do(message))
 
-    async def _do(self, ring: Ring) -> None:
-        await self._sleep(ring.countdown_seconds)
+    async def _do(self, message: QueueMessage) -> None:
+        await self._sleep(message.countdown_seconds)
         try:
-            await self._run_verb(ring)
+            await self._run_verb(message)
         except Unavailable:
-            return  # the planner finds it
+            return  # the sweeper finds it
 
-    async def _run_verb(self, ring: Ring) -> None:
-        match ring.task:
-            case "flux.deliver":
-                deliveries = cast("tuple[DeliveryId, ...]", ring.ids)
-                await self.verbs.deliver(list(zip(ring.accounts, deliveries, strict=True)), attempt=ring.attempt)
-            case "flux.fail":
-                await self.verbs.fail(cast("tuple[DeliveryId, ...]", ring.ids))
-            case "flux.alert":
-                await self.verbs.alert(cast("tuple[AlertId, ...]", ring.ids))
+    async def _run_verb(self, message: QueueMessage) -> None:
+        verb = getattr(self.verbs, TASKS[message.task].verb)
+        if message.attempt:
+            await verb(list(zip(message.accounts, message.ids, strict=True)), attempt=message.attempt)
+        else:
+            await verb(message.ids)
 
-    def _beside(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = self._loop.loop.create_task(coroutine)
         self._side_work.add(task)
         task.add_done_callback(self._side_work.discard)
@@ -155,10 +151,3 @@ class EngineStep(bootsteps.StartStopStep):  # type: ignore[misc]
 def running_engine(app: Celery) -> RunningEngine:
     """Return the engine of this worker process."""
     return cast(RunningEngine, app.flux_engine)
-
-
-def _collect_rarely() -> None:
-    """Leave what start-up made out of garbage collection, and look for cycles a tenth as often: POSTs make few."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 20)

@@ -61,7 +61,7 @@ class OutageTolerantQoS(QoS):  # type: ignore[misc]
             try:
                 self._put_back(tag, client)
             except Exception as error:  # noqa: BLE001 - AttributeError above all; whatever it is, the worker must live on
-                log.info("messages.not_put_back", error=str(error), count=len(tags) - number)
+                log.info("broker.restore_skipped", error=str(error), count=len(tags) - number)
                 break
         self._delivered.clear()
         self._not_noted.clear()
@@ -80,9 +80,7 @@ class OutageTolerantQoS(QoS):  # type: ignore[misc]
             elif delivery_tag not in self._not_noted:
                 self._remove_from_indices(delivery_tag).execute()
         except Exception as error:  # noqa: BLE001 - as in restore_unacked
-            log.info(
-                "message.not_acknowledged", error=str(error), consequence="it may come again, and does nothing then"
-            )
+            log.info("broker.ack_skipped", error=str(error), consequence="it may come again, and does nothing then")
         finally:
             self._not_noted.discard(delivery_tag)
             super(QoS, self).ack(delivery_tag)

@@ -1,6 +1,6 @@
 """Celery's consumer as this engine wants it: it outlives whatever its broker answers, and destroys nobody's message.
 
-Task events go in company, a broker that came back is soon found, a consumer that stands still is begun anew, and what
+Task events go together, a broker that came back is soon found, a consumer that stands still is begun anew, and what
 is not ours goes back or is kept.
 """
 
@@ -14,7 +14,8 @@ from celery.worker import state
 from celery.worker.consumer import Consumer
 from redis.exceptions import RedisError
 
-from config.celeryconfig import PRODUCERS_QUEUE, TASK_PREFIX
+from config.celeryconfig import PRODUCERS_QUEUE
+from config.task_table import TASK_PREFIX
 from workers.broker_clock import broker_clock
 from workers.refused import keep
 
@@ -22,7 +23,7 @@ EVENT_SECONDS: Final = 0.1
 """How long events wait for others; Celery sends them earlier when there are 24, and otherwise one or two at a time."""
 
 MAX_PAUSE_SECONDS: Final = 4
-"""Between two tries to reach a broker that is away, or that refuses; kombu's would grow to 30."""
+"""Between two tries to reach a broker that is unavailable, or that refuses; kombu's would grow to 30."""
 
 FIRST_PAUSE_SECONDS: Final = 0.25
 CALM_SECONDS: Final = 10
@@ -83,7 +84,7 @@ class FluxConsumer(Consumer):  # type: ignore[misc]
         super().register_with_event_loop(hub)
         self._began_at = time.monotonic()
         self._taken, self._is_suspected = -1, False
-        hub.call_repeatedly(LOOK_SECONDS, self._look_for_messages)
+        hub.call_repeatedly(LOOK_SECONDS, self._check_for_messages)
 
     def update_strategies(self) -> None:
         """Know our own tasks only: Celery's built-in ones, like `celery.map`, are another application's here."""
@@ -94,11 +95,11 @@ class FluxConsumer(Consumer):  # type: ignore[misc]
     def create_task_handler(self) -> Callable[[Any], None]:
         """Return what takes a message in; whatever is wrong with one, the next ones are taken."""
         take = super().create_task_handler()
-        longest = self.app.flux_settings.max_body_bytes + ENVELOPE_BYTES
+        max_bytes = self.app.flux_settings.max_body_bytes + ENVELOPE_BYTES
 
         def take_or_refuse(message: Any) -> None:  # noqa: ANN401 - as above
-            if len(message.body or "") > longest and not _is_foreign(message):
-                self._refuse(message, f"The message is longer than {longest} bytes (FLUX_MAX_BODY_BYTES).")
+            if len(message.body or "") > max_bytes and not _is_foreign(message):
+                self._refuse(message, f"The message is longer than {max_bytes} bytes (FLUX_MAX_BODY_BYTES).")
                 return
             try:
                 _set_by_this_clock(message)
@@ -154,7 +155,7 @@ class FluxConsumer(Consumer):  # type: ignore[misc]
     def _return_to(self, queue: str) -> None:
         try:
             self.add_task_queue(queue)
-        except Exception as error:  # noqa: BLE001 - the broker is away or refuses: later, then
+        except Exception as error:  # noqa: BLE001 - the broker is unavailable or refuses: later, then
             log.debug("queue.not_taken_up", queue=queue, error=str(error))
             self.hub.call_later(FOREIGN_SECONDS, self._return_to, queue)
 
@@ -172,7 +173,7 @@ class FluxConsumer(Consumer):  # type: ignore[misc]
             time.sleep(0.1)
         self._began_at = time.monotonic()
 
-    def _look_for_messages(self) -> None:
+    def _check_for_messages(self) -> None:
         """Begin anew when messages wait that this consumer has room for and does not take.
 
         Raises:
@@ -195,7 +196,7 @@ class FluxConsumer(Consumer):  # type: ignore[misc]
             with channel.conn_or_acquire() as client:
                 return bool(keys) and client.exists(*keys) > 0
         except (RedisError, OSError):
-            return False  # it is away or refuses, which is found elsewhere
+            return False  # it is unavailable or refuses, which is found elsewhere
 
     def _flush_soon(self) -> None:
         self._is_flush_due = False
@@ -203,7 +204,7 @@ class FluxConsumer(Consumer):  # type: ignore[misc]
 
 
 def _set_by_this_clock(message: Any) -> None:  # noqa: ANN401 - as above
-    """Have our own bell's countdown end when it should, whatever this host's clock shows."""
+    """Have our own queue's countdown end when it should, whatever this host's clock shows."""
     headers = message.headers or {}
     if headers.get("task") == "flux.deliver" and headers.get("eta"):
         with message.channel.conn_or_acquire() as client:

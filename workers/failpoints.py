@@ -15,10 +15,10 @@ def arm_from_environment() -> None:
     if given:
         wanted, _, rest = given.partition(":")
         count, _, text = rest.partition(":")
-        failpoint.arm(_Strike(wanted, int(count or 1), text.encode()))
+        failpoint.arm(_KillSelf(wanted, int(count or 1), text.encode()))
 
 
-class _Strike:
+class _KillSelf:
     def __init__(self, wanted: str, count: int, text: bytes) -> None:
         self._wanted = wanted
         self._left = count

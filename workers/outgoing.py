@@ -1,4 +1,4 @@
-"""Outgoing: the rings that wait for the bell's thread, those of one account's bulk apart from those that share."""
+"""Outgoing: the messages that wait for the queue's thread, those of one account's bulk apart from those that share."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""A `flux.publish` message, read in one checked step: what a producer sent is an event to accept, or is refused."""
+"""A `flux.publish` message, read in one checked step: what a producer sent is an event to publish, or is refused."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -19,7 +19,7 @@ _NAMED: Final = "Send them by name: kwargs={'account': …, 'type': …, 'data':
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """An event that a producer asks to be accepted."""
+    """An event that a producer asks to be published."""
 
     account: AccountId
     type: str

@@ -24,7 +24,7 @@ _NOBODY: Final = AccountId("")
 
 @app.task(name="flux.publish", bind=True, throws=(CallerError, CannotBeStored))
 def publish(self: Task, *args: object, **fields: Any) -> str:  # noqa: ANN401 - what producers send
-    """Accept an event from a Celery producer; the message may come twice, its task id then makes it one event.
+    """Publish an event from a Celery producer; the message may come twice, its task id then makes it one event.
 
     It takes account, type, data and idempotency_key, by name. The message is the only copy until the database has the
     event, so it is tried until then, and goes back to its queue if the worker ends before. What can never be stored is
@@ -33,13 +33,13 @@ def publish(self: Task, *args: object, **fields: Any) -> str:  # noqa: ANN401 - 
     engine = running_engine(self.app)
     try:
         publication = read_publication(args, fields, self.request.id)
-        accepted = engine.run(engine.until_stored(publication))
+        published = engine.run(engine.until_stored(publication))
     except Stopped as error:
         raise Reject(error, requeue=True) from None
     except (CallerError, CannotBeStored) as error:
         _refuse(self, args, fields, error)
         raise
-    return f"{accepted.event.id}: {accepted.webhooks} webhooks" + (", already known" if accepted.is_replay else "")
+    return f"{published.event.id}: {published.webhooks} webhooks" + (", already known" if published.is_replay else "")
 
 
 @app.task(name="flux.deliver", bind=True, throws=(Unavailable,))
@@ -84,11 +84,11 @@ def _refuse(task: Task, args: tuple[object, ...], fields: dict[str, Any], error:
         "task_id": task.request.id,
         "producer": task.request.origin,
     }
-    shown = {name: str(value)[:80] for name, value in about.items() if value is not None}
+    fields_for_log = {name: str(value)[:80] for name, value in about.items() if value is not None}
     message = [*args, fields] if args else fields
     try:
         with task.app.pool.acquire(block=True) as connection, connection.default_channel.conn_or_acquire() as client:
-            is_kept = keep(client, why=str(error), message=message, task=task.name, **shown)
-    except Exception:  # noqa: BLE001 - kombu's for a broker that is away; the line in the log says what matters
+            is_kept = keep(client, why=str(error), message=message, task=task.name, **fields_for_log)
+    except Exception:  # noqa: BLE001 - kombu's for a broker that is unavailable; the line in the log says what matters
         is_kept = False
-    log.warning("publication.refused", reason=str(error), **shown, kept=is_kept)
+    log.warning("publication.refused", reason=str(error), **fields_for_log, kept=is_kept)

@@ -1,4 +1,4 @@
-"""Accepting from a message, which is the event's only copy: tried until the event is stored, or surely never can be."""
+"""Publishing from a message, the only copy of its event: tried until that is stored, or surely never can be."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -9,14 +9,14 @@ import structlog
 
 from flux_dispatch.domain.errors import CallerError, InternalError, Unavailable
 from flux_dispatch.domain.event import PublishResult
-from flux_dispatch.engine.accept import Accept
+from flux_dispatch.engine.publish import Publish
 from workers.publication import Publication
 
 FIRST_PAUSE_SECONDS: Final = 0.2
 MAX_PAUSE_SECONDS: Final = 5.0
 
 MAX_TRIES: Final = 12
-"""Of a message that fails for a reason that is not the database's being away, while others are stored: 40 seconds."""
+"""Of a message that fails though the database is available, while others are stored: 40 seconds."""
 
 MAX_SECONDS: Final = 900.0
 """The same, while no other is stored in this process: then the trouble may well be the database's."""
@@ -44,18 +44,18 @@ class _Failures:
 
 
 class UntilStored:
-    """Accepts publications, however long the database is away.
+    """Stores publications, however long the database is unavailable.
 
     Args:
-        accept: the verb.
+        publish: the verb.
         sleep: waits for so many seconds, or until the worker ends; says whether it goes on.
         now: monotonic seconds.
     """
 
     def __init__(
-        self, accept: Accept, sleep: Callable[[float], Awaitable[bool]], now: Callable[[], float] = time.monotonic
+        self, publish: Publish, sleep: Callable[[float], Awaitable[bool]], now: Callable[[], float] = time.monotonic
     ) -> None:
-        self._accept = accept
+        self._publish = publish
         self._sleep = sleep
         self._now = now
         self._stored = 0
@@ -95,14 +95,14 @@ class UntilStored:
         return self._now() - failures.since > MAX_SECONDS
 
     async def _try(self, publication: Publication) -> PublishResult:
-        accepted = await self._accept(
+        published = await self._publish(
             publication.account,
             publication.type,
             publication.data,
             idempotency_key=publication.idempotency_key,
         )
         self._stored += 1
-        return accepted
+        return published
 
     async def _wait(self, seconds: float, trouble: Exception) -> None:
         if not self._waiting:

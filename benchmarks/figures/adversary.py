@@ -10,11 +10,11 @@ from functools import partial
 from typing import Any, Final
 
 from benchmarks.bench import Bench
-from benchmarks.parts import process
-from benchmarks.preload import endpoints, subscribe, type_of
+from benchmarks.environment import BenchEnvironment
 from benchmarks.publishing import publish, spread_ms, warm_up
+from benchmarks.seed import endpoints, subscribe, type_of
+from benchmarks.servers import process
 from benchmarks.sinks import FAILING, tarpit
-from benchmarks.stage import Stage
 from flux_dispatch.domain.ids import AccountId, Prefix, parse_id
 
 RATE: Final = 20
@@ -24,7 +24,7 @@ HEAD_START: Final = timedelta(seconds=1)
 RETRIES: Final = "1,2,2,2"
 """Seconds: short, so that what fails comes back while one looks."""
 
-_IS_SERVED: Final = "SELECT NOT EXISTS (SELECT FROM deliveries WHERE account_id = $1::uuid AND wake_at IS NOT NULL)"
+_IS_SERVED: Final = "SELECT NOT EXISTS (SELECT FROM deliveries WHERE account_id = $1::uuid AND sweep_at IS NOT NULL)"
 _HOW_MANY: Final = "SELECT count(*) FROM deliveries WHERE account_id = $1::uuid"
 
 
@@ -65,22 +65,22 @@ def measure(bench: Bench) -> dict[str, Any]:
 
 
 def _beside(bench: Bench, places: dict[str, str], pattern: Pattern | None) -> dict[str, Any]:
-    """Measure the quiet account on a fresh stage, whose other account follows the pattern, if there is one."""
-    with bench.stage() as stage:
-        adversary = subscribe(stage, endpoints(places[pattern.at], pattern.webhooks) if pattern else [])
-        stage.ask("UPDATE webhooks SET events = ARRAY[$1]", type_of(0))
-        quiet = subscribe(stage, endpoints(bench.sink.url))
-        key = stage.key_of(quiet)
-        stage.start_api()
-        stage.start_workers(1, FLUX_RETRY_DELAYS=RETRIES)
-        warm_up(bench, stage, key)
-        with _at_it(stage, adversary, pattern):
-            before, began = stage.cpu(), time.monotonic()
-            published = publish(stage, key, bench.sizes.adversary_seconds, "--rate", str(RATE))
-            used, seconds = stage.cpu() - before, time.monotonic() - began
-        stage.wait(partial(stage.ask, _IS_SERVED, _uuid(quiet)), "the quiet account is served")
-        made = int(stage.ask(_HOW_MANY, _uuid(adversary)))
-        stage.kill_workers()
+    """Measure the quiet account on a fresh environment, whose other account follows the pattern, if there is one."""
+    with bench.environment() as environment:
+        adversary = subscribe(environment, endpoints(places[pattern.at], pattern.webhooks) if pattern else [])
+        environment.ask("UPDATE webhooks SET events = ARRAY[$1]", type_of(0))
+        quiet = subscribe(environment, endpoints(bench.sink.url))
+        key = environment.key_of(quiet)
+        environment.start_api()
+        environment.start_workers(1, FLUX_RETRY_DELAYS=RETRIES)
+        warm_up(bench, environment, key)
+        with _at_it(environment, adversary, pattern):
+            before, began = environment.cpu(), time.monotonic()
+            published = publish(environment, key, bench.sizes.adversary_seconds, "--rate", str(RATE))
+            used, seconds = environment.cpu() - before, time.monotonic() - began
+        environment.wait(partial(environment.ask, _IS_SERVED, _uuid(quiet)), "the quiet account is served")
+        made = int(environment.ask(_HOW_MANY, _uuid(adversary)))
+        environment.kill_workers()
     # the rest of what the adversary has made is not waited for: what it is owed is not what is measured
     arrivals = bench.arrivals_of_events_among_others(published.sent_at)
     return {
@@ -92,14 +92,14 @@ def _beside(bench: Bench, places: dict[str, str], pattern: Pattern | None) -> di
 
 
 @contextmanager
-def _at_it(stage: Stage, adversary: AccountId, pattern: Pattern | None) -> Iterator[None]:
+def _at_it(environment: BenchEnvironment, adversary: AccountId, pattern: Pattern | None) -> Iterator[None]:
     """Have the adversary publish for the time of the block."""
     with ExitStack() as running:
         if pattern:
-            command = [sys.executable, "-m", "benchmarks.adversary", stage.api_url, stage.key_of(adversary)]
-            running.enter_context(process([*command, *pattern.options], stage.servers.environment()))
+            command = [sys.executable, "-m", "benchmarks.adversary", environment.api_url, environment.key_of(adversary)]
+            running.enter_context(process([*command, *pattern.options], environment.servers.environment()))
             ends = time.monotonic() + HEAD_START.total_seconds()
-            stage.wait(lambda: time.monotonic() >= ends, "the adversary is at it")
+            environment.wait(lambda: time.monotonic() >= ends, "the adversary is at it")
         yield
 
 

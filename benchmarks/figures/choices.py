@@ -6,7 +6,7 @@ from celery import Celery
 
 from benchmarks.bench import Bench
 from benchmarks.figures.drain import settled_per_second
-from benchmarks.preload import endpoints, store_events, subscribe
+from benchmarks.seed import endpoints, store_events, subscribe
 from config.celeryconfig import celery_settings
 
 SIZES: Final = (1, 10, 200)
@@ -32,12 +32,12 @@ def measure(bench: Bench) -> dict[str, Any]:
 def _drain(bench: Bench, size: int) -> int:
     """Return how many deliveries a second one worker makes of messages of this size."""
     count = min(bench.sizes.drained, bench.sizes.textbook * size)
-    with bench.stage() as stage:
-        account = subscribe(stage, endpoints(bench.sink.url))
-        deliveries = store_events(stage, account, count)
+    with bench.environment() as environment:
+        account = subscribe(environment, endpoints(bench.sink.url))
+        deliveries = store_events(environment, account, count)
         with Celery("bench") as app:
-            app.config_from_object(celery_settings(stage.servers.redis_url))
+            app.config_from_object(celery_settings(environment.servers.redis_url))
             for start in range(0, count, size):
                 app.send_task("flux.deliver", args=[deliveries[start : start + size]])
-        stage.start_workers(1)
-        return settled_per_second(bench, stage, deliveries)
+        environment.start_workers(1)
+        return settled_per_second(bench, environment, deliveries)

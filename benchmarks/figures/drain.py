@@ -7,11 +7,11 @@ from typing import Any
 
 from celery import Celery
 
-from benchmarks import textbook
+from benchmarks import naive_celery
 from benchmarks.bench import Bench
-from benchmarks.parts import process
-from benchmarks.preload import endpoints, store_events, subscribe
-from benchmarks.stage import Stage, uuids
+from benchmarks.environment import BenchEnvironment, uuids
+from benchmarks.seed import endpoints, store_events, subscribe
+from benchmarks.servers import process
 
 _SPAN = """
     SELECT extract(epoch FROM max(ended_at) - min(ended_at - make_interval(secs => duration_seconds)))::float8
@@ -43,40 +43,40 @@ class Drained:
 
 def drain(bench: Bench, *, workers: int) -> Drained:
     """Measure so many worker processes with a backlog."""
-    with bench.stage() as stage:
-        return drain_stored(bench, stage, workers=workers)
+    with bench.environment() as environment:
+        return drain_stored(bench, environment, workers=workers)
 
 
-def drain_stored(bench: Bench, stage: Stage, *, workers: int) -> Drained:
-    """Store a backlog on a stage whose webhooks want nothing of it, and measure how it is worked off."""
+def drain_stored(bench: Bench, environment: BenchEnvironment, *, workers: int) -> Drained:
+    """Store a backlog on a environment whose webhooks want nothing of it, and measure how it is worked off."""
     count = bench.sizes.drained
-    account = subscribe(stage, endpoints(bench.sink.url))
-    deliveries = store_events(stage, account, count)
-    stage.ask("CHECKPOINT")
-    stage.ring(deliveries, account)
-    stage.start_workers(workers)
-    before = stage.cpu()
-    rate = settled_per_second(bench, stage, deliveries)
-    return Drained(rate, stage.cost_since(before, count))
+    account = subscribe(environment, endpoints(bench.sink.url))
+    deliveries = store_events(environment, account, count)
+    environment.ask("CHECKPOINT")
+    environment.enqueue(deliveries, account)
+    environment.start_workers(workers)
+    before = environment.cpu()
+    rate = settled_per_second(bench, environment, deliveries)
+    return Drained(rate, environment.cost_since(before, count))
 
 
-def settled_per_second(bench: Bench, stage: Stage, deliveries: Sequence[str]) -> int:
+def settled_per_second(bench: Bench, environment: BenchEnvironment, deliveries: Sequence[str]) -> int:
     """Wait until all have arrived and are settled, and return how many a second that was, from the first POST on."""
     bench.arrivals_of_deliveries(deliveries)
-    stage.wait_until_delivered(deliveries)
-    return round(len(deliveries) / float(stage.ask(_SPAN, uuids(deliveries))))
+    environment.wait_until_delivered(deliveries)
+    return round(len(deliveries) / float(environment.ask(_SPAN, uuids(deliveries))))
 
 
 def _textbook(bench: Bench) -> float:
-    with bench.stage() as stage:
-        account = subscribe(stage, endpoints(bench.sink.url))
-        deliveries = store_events(stage, account, bench.sizes.textbook)
-        with Celery("textbook", broker=stage.servers.redis_url) as app:
+    with bench.environment() as environment:
+        account = subscribe(environment, endpoints(bench.sink.url))
+        deliveries = store_events(environment, account, bench.sizes.textbook)
+        with Celery("textbook", broker=environment.servers.redis_url) as app:
             for each in deliveries:
                 app.send_task("textbook.deliver", args=[each])
-        options = ["--pool=prefork", f"--concurrency={textbook.PROCESSES}", "--without-gossip", "--without-mingle"]
-        command = [sys.executable, "-m", "celery", "-A", "benchmarks.textbook", "worker", "-l", "warning", *options]
-        with process(command, stage.servers.environment()):
-            stage.wait_until_drained()
+        options = ["--pool=prefork", f"--concurrency={naive_celery.PROCESSES}", "--without-gossip", "--without-mingle"]
+        command = [sys.executable, "-m", "celery", "-A", "benchmarks.naive_celery", "worker", "-l", "warning", *options]
+        with process(command, environment.servers.environment()):
+            environment.wait_until_drained()
         bench.arrivals_of_deliveries(deliveries)
-        return float(bench.sizes.textbook / stage.ask(_SPAN, uuids(deliveries)))
+        return float(bench.sizes.textbook / environment.ask(_SPAN, uuids(deliveries)))

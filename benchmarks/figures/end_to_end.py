@@ -3,8 +3,8 @@
 from typing import Any, Final
 
 from benchmarks.bench import Bench
-from benchmarks.preload import endpoints, subscribe
 from benchmarks.publishing import publish, spread_ms, warm_up
+from benchmarks.seed import endpoints, subscribe
 
 ON_THE_WAY_AT_MOST: Final = 1000
 _SPAN: Final = "SELECT extract(epoch FROM max(ended_at) - to_timestamp($1))::float8 FROM attempts"
@@ -20,18 +20,18 @@ def measure(bench: Bench) -> dict[str, Any]:
 
 
 def _round(bench: Bench) -> dict[str, Any]:
-    with bench.stage() as stage:
-        account = subscribe(stage, endpoints(bench.sink.url))
-        stage.start_api()
-        stage.start_workers(1)
-        key = stage.key_of(account)
+    with bench.environment() as environment:
+        account = subscribe(environment, endpoints(bench.sink.url))
+        environment.start_api()
+        environment.start_workers(1)
+        key = environment.key_of(account)
         options = ["--on-the-way-at-most", str(ON_THE_WAY_AT_MOST), "--arrivals", str(bench.sink.log)]
-        warm_up(bench, stage, key)
-        before = stage.cpu()
-        published = publish(stage, key, bench.sizes.end_to_end_seconds, *options)
-        stage.wait_until_drained()
-        cost = stage.cost_since(before, published.count)
-        seconds = stage.ask(_SPAN, min(published.sent_at.values()))
+        warm_up(bench, environment, key)
+        before = environment.cpu()
+        published = publish(environment, key, bench.sizes.end_to_end_seconds, *options)
+        environment.wait_until_drained()
+        cost = environment.cost_since(before, published.count)
+        seconds = environment.ask(_SPAN, min(published.sent_at.values()))
         arrivals = bench.arrivals_of_events(published.sent_at)
         return {
             "events_per_second": round(published.count / seconds),

@@ -3,8 +3,8 @@
 from typing import Any, Final
 
 from benchmarks.bench import Bench
-from benchmarks.preload import endpoints, store_events, subscribe
 from benchmarks.publishing import middle_round, publish, publisher, spread_ms, warm_up
+from benchmarks.seed import endpoints, store_events, subscribe
 
 RATE: Final = 20
 
@@ -21,20 +21,20 @@ def measure(bench: Bench) -> dict[str, Any]:
 
 def _round(bench: Bench) -> dict[str, Any]:
     seconds = bench.sizes.fairness_seconds
-    with bench.stage() as stage:
-        flooding = subscribe(stage, endpoints(f"{bench.sink.url}/flood"))
-        key = stage.key_of(subscribe(stage, endpoints(bench.sink.url)))
-        stage.start_api()
-        stage.start_workers(1)
-        warm_up(bench, stage, key)
-        alone = publish(stage, key, seconds, "--rate", str(RATE))
+    with bench.environment() as environment:
+        flooding = subscribe(environment, endpoints(f"{bench.sink.url}/flood"))
+        key = environment.key_of(subscribe(environment, endpoints(bench.sink.url)))
+        environment.start_api()
+        environment.start_workers(1)
+        warm_up(bench, environment, key)
+        alone = publish(environment, key, seconds, "--rate", str(RATE))
         alone_ms = spread_ms(alone.latencies_ms(bench.arrivals_of_events(alone.sent_at)))
-        with publisher(stage, key, seconds, "--rate", str(RATE)) as running:
-            flood = store_events(stage, flooding, bench.sizes.flood)
-            stage.ring(flood, flooding)
+        with publisher(environment, key, seconds, "--rate", str(RATE)) as running:
+            flood = store_events(environment, flooding, bench.sizes.flood)
+            environment.enqueue(flood, flooding)
             beside = running.report()
-        stage.wait_until_drained()
-        flooded = stage.ask(_EVENTS_OF, [each.removeprefix("dlv_") for each in flood])
+        environment.wait_until_drained()
+        flooded = environment.ask(_EVENTS_OF, [each.removeprefix("dlv_") for each in flood])
         arrivals = bench.arrivals_of_events([*flooded, *beside.sent_at])
     beside_ms = spread_ms(beside.latencies_ms(arrivals))
     floods = [each.at for each in arrivals if each.path.startswith("/flood")]

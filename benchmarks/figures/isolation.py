@@ -4,8 +4,8 @@ from statistics import median
 from typing import Any, Final
 
 from benchmarks.bench import Bench
-from benchmarks.preload import ENDPOINTS, endpoints, store_events, subscribe
 from benchmarks.publishing import middle_round, publish, spread_ms, warm_up
+from benchmarks.seed import ENDPOINTS, endpoints, store_events, subscribe
 from benchmarks.sinks import tarpit
 
 HANGING: Final = ENDPOINTS // 10
@@ -38,17 +38,17 @@ def measure(bench: Bench) -> dict[str, Any]:
 
 def _throughput(bench: Bench, urls: list[str], *, hang: bool) -> float:
     """Return how many deliveries a second the first nine tenths of the endpoints get out of a common backlog."""
-    with bench.stage() as stage:
-        account = subscribe(stage, urls)
-        deliveries = store_events(stage, account, bench.sizes.isolation)
-        stage.ring(deliveries, account)
+    with bench.environment() as environment:
+        account = subscribe(environment, urls)
+        deliveries = store_events(environment, account, bench.sizes.isolation)
+        environment.enqueue(deliveries, account)
         healthy = [each for number, each in enumerate(deliveries) if number % ENDPOINTS < ENDPOINTS - HANGING]
         others = [each for number, each in enumerate(deliveries) if number % ENDPOINTS >= ENDPOINTS - HANGING]
-        stage.start_workers(1)
-        stage.wait_until_delivered(healthy)
+        environment.start_workers(1)
+        environment.wait_until_delivered(healthy)
         if not hang:
-            stage.wait_until_drained()
-        stage.kill_workers()
+            environment.wait_until_drained()
+        environment.kill_workers()
         arrivals = bench.arrivals_of_deliveries(healthy + ([] if hang else others))
         ours = set(healthy)
         times = [each.at for each in arrivals if each.delivery in ours]
@@ -56,13 +56,13 @@ def _throughput(bench: Bench, urls: list[str], *, hang: bool) -> float:
 
 
 def _latency(bench: Bench, urls: list[str], *, hang: bool) -> dict[str, float]:
-    with bench.stage() as stage:
-        key = stage.key_of(subscribe(stage, urls))
-        stage.start_api()
-        stage.start_workers(1)
-        warm_up(bench, stage, key, endpoints=ENDPOINTS - HANGING if hang else ENDPOINTS)
-        published = publish(stage, key, bench.sizes.latency_seconds, "--rate", str(RATE))
-        stage.kill_workers()
+    with bench.environment() as environment:
+        key = environment.key_of(subscribe(environment, urls))
+        environment.start_api()
+        environment.start_workers(1)
+        warm_up(bench, environment, key, endpoints=ENDPOINTS - HANGING if hang else ENDPOINTS)
+        published = publish(environment, key, bench.sizes.latency_seconds, "--rate", str(RATE))
+        environment.kill_workers()
         healthy = [event for event, number in published.endpoint.items() if number < ENDPOINTS - HANGING]
         others = [event for event in published.endpoint if event not in set(healthy)]
         arrivals = bench.arrivals_of_events(healthy + ([] if hang else others))

@@ -4,21 +4,21 @@ from statistics import median
 from typing import Any
 
 from benchmarks.bench import Bench
-from benchmarks.preload import endpoints, subscribe
 from benchmarks.publishing import publish, spread_ms, warm_up
+from benchmarks.seed import endpoints, subscribe
 
 
 def measure(bench: Bench) -> dict[str, Any]:
     """Return the percentiles for each rate: the medians, and each of the rounds, in which the rates take turns."""
     rounds: dict[int, list[dict[str, float]]] = {rate: [] for rate in bench.sizes.latency_rates}
-    with bench.stage() as stage:
-        key = stage.key_of(subscribe(stage, endpoints(bench.sink.url)))
-        stage.start_api()
-        stage.start_workers(1)
-        warm_up(bench, stage, key)
+    with bench.environment() as environment:
+        key = environment.key_of(subscribe(environment, endpoints(bench.sink.url)))
+        environment.start_api()
+        environment.start_workers(1)
+        warm_up(bench, environment, key)
         for _ in range(bench.sizes.rounds):
             for rate, measured in rounds.items():
-                published = publish(stage, key, bench.sizes.latency_seconds, "--rate", str(rate))
+                published = publish(environment, key, bench.sizes.latency_seconds, "--rate", str(rate))
                 latencies = published.latencies_ms(bench.arrivals_of_events(published.sent_at))
                 measured.append({**spread_ms(latencies), "publisher_cpu": published.cpu})
     return {

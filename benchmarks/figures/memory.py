@@ -3,23 +3,23 @@
 from typing import Any, Final
 
 from benchmarks.bench import Bench
-from benchmarks.preload import endpoints, store_events, subscribe
+from benchmarks.seed import endpoints, store_events, subscribe
 
 WARM_UP: Final = 5_000
 
 
 def measure(bench: Bench) -> dict[str, Any]:
     """Return a worker's resident memory after its first deliveries, and at the end."""
-    with bench.stage() as stage:
-        account = subscribe(stage, endpoints(bench.sink.url))
-        stage.start_workers(1)
+    with bench.environment() as environment:
+        account = subscribe(environment, endpoints(bench.sink.url))
+        environment.start_workers(1)
         memory = []
         for count in (WARM_UP, bench.sizes.memory):
-            deliveries = store_events(stage, account, count)
-            stage.ring(deliveries, account)
-            stage.wait_until_drained()
+            deliveries = store_events(environment, account, count)
+            environment.enqueue(deliveries, account)
+            environment.wait_until_drained()
             bench.arrivals_of_deliveries(deliveries)
-            memory.append(stage.memory_mb())
+            memory.append(environment.memory_mb())
     return {
         "deliveries": bench.sizes.memory,
         "after_warm_up_mb": round(memory[0], 1),

@@ -1,4 +1,4 @@
-"""What retries that wait cost: the drain, the planner's look, and a worker's memory, with few and with very many."""
+"""What retries that wait cost: the drain, the sweeper's look, and a worker's memory, with few and with very many."""
 
 import asyncio
 import time
@@ -9,13 +9,13 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from benchmarks.bench import Bench
+from benchmarks.environment import BenchEnvironment
 from benchmarks.figures.drain import drain_stored
-from benchmarks.preload import endpoints, park, subscribe
-from benchmarks.stage import Stage
-from flux_dispatch.domain.finding import BEGINNING, share_out
-from flux_dispatch.engine.plan import LOOK_BATCH_SIZE, MAX_GROUPS
-from flux_dispatch.store.plan import PlanStore
-from flux_dispatch.store.timing import Timing
+from benchmarks.seed import endpoints, park, subscribe
+from flux_dispatch.domain.sweep import BEGINNING, share_out
+from flux_dispatch.domain.timing import Timing
+from flux_dispatch.engine.sweep import MAX_GROUPS, SWEEP_BATCH_SIZE
+from flux_dispatch.store.sweep import SweepStore
 
 FAR: Final = timedelta(hours=1)
 SPREAD: Final = timedelta(hours=24)
@@ -40,36 +40,38 @@ def _ratio(rounds: list[dict[str, Any]], figure: str) -> float:
 
 
 def _round(bench: Bench, parked: int) -> dict[str, float]:
-    with bench.stage() as stage:
-        subscribe(stage, endpoints(bench.sink.url))
-        park(stage, parked, after=FAR, spread=SPREAD)
-        cost = _plan_cost(bench, stage)
+    with bench.environment() as environment:
+        subscribe(environment, endpoints(bench.sink.url))
+        park(environment, parked, after=FAR, spread=SPREAD)
+        cost = _plan_cost(bench, environment)
         # the endpoints of what is parked want nothing of what is drained
-        stage.ask("UPDATE webhooks SET events = '{none}'")
+        environment.ask("UPDATE webhooks SET events = '{none}'")
         return {
-            "drain_per_second": drain_stored(bench, stage, workers=1).per_second,
+            "drain_per_second": drain_stored(bench, environment, workers=1).per_second,
             "plan_microseconds_per_retry": round(cost * 1e6, 1),
-            "memory_mb": round(stage.memory_mb()),
+            "memory_mb": round(environment.memory_mb()),
         }
 
 
-def _plan_cost(bench: Bench, stage: Stage) -> float:
+def _plan_cost(bench: Bench, environment: BenchEnvironment) -> float:
     """Return the seconds that peeking and waking take for each retry that is due, then put all of it away."""
     due = bench.sizes.due_retries
-    park(stage, due, after=timedelta(seconds=-1), spread=timedelta(0))
-    seconds = stage.with_store(_look_until_nothing_is_due)
-    stage.ask("UPDATE deliveries SET state = 'delivered', wake_at = NULL WHERE due_at < now() + interval '1 minute'")
-    stage.ask("VACUUM deliveries")
+    park(environment, due, after=timedelta(seconds=-1), spread=timedelta(0))
+    seconds = environment.with_store(_look_until_nothing_is_due)
+    environment.ask(
+        "UPDATE deliveries SET state = 'delivered', sweep_at = NULL WHERE due_at < now() + interval '1 minute'"
+    )
+    environment.ask("VACUUM deliveries")
     return float(seconds / due)
 
 
 async def _look_until_nothing_is_due(database: AsyncEngine) -> float:
-    plans = PlanStore(database, Timing(lease=timedelta(seconds=25)))
-    await plans.peek()
+    sweeps = SweepStore(database, Timing(lease=timedelta(seconds=25)))
+    await sweeps.next_due()
     began = time.perf_counter()
     while True:
-        await plans.peek()
-        groups = await plans.due_groups(retries=True, after=BEGINNING, limit=MAX_GROUPS)
-        if not await plans.wake(share_out(groups, LOOK_BATCH_SIZE), retries=True):
+        await sweeps.next_due()
+        groups = await sweeps.due_groups(retries=True, after=BEGINNING, limit=MAX_GROUPS)
+        if not await sweeps.sweep(share_out(groups, SWEEP_BATCH_SIZE), retries=True):
             return time.perf_counter() - began
         await asyncio.sleep(0)

@@ -8,7 +8,7 @@ import httpx
 
 from benchmarks.bench import Bench
 from benchmarks.figures.drain import drain, drain_stored
-from benchmarks.preload import endpoints, finish, subscribe, type_of
+from benchmarks.seed import endpoints, finish, subscribe, type_of
 
 
 def measure(bench: Bench) -> dict[str, Any]:
@@ -28,33 +28,33 @@ def measure(bench: Bench) -> dict[str, Any]:
 
 
 def _with_finished(bench: Bench) -> int:
-    with bench.stage() as stage:
-        subscribe(stage, endpoints(bench.sink.url))
-        finish(stage, bench.sizes.finished)
-        stage.ask("UPDATE webhooks SET events = '{none}'")
-        return drain_stored(bench, stage, workers=1).per_second
+    with bench.environment() as environment:
+        subscribe(environment, endpoints(bench.sink.url))
+        finish(environment, bench.sizes.finished)
+        environment.ask("UPDATE webhooks SET events = '{none}'")
+        return drain_stored(bench, environment, workers=1).per_second
 
 
 def _with_webhooks(bench: Bench) -> int:
-    with bench.stage() as stage:
-        subscribe(stage, endpoints(f"{bench.sink.url}/other", bench.sizes.webhooks))
-        return drain_stored(bench, stage, workers=1).per_second
+    with bench.environment() as environment:
+        subscribe(environment, endpoints(f"{bench.sink.url}/other", bench.sizes.webhooks))
+        return drain_stored(bench, environment, workers=1).per_second
 
 
 def _fan_out(bench: Bench) -> dict[str, Any]:
     """Publish one event that very many webhooks want."""
     count = bench.sizes.fan_out
-    with bench.stage() as stage:
-        account = subscribe(stage, [f"{bench.sink.url}/{number}" for number in range(count)])
-        stage.ask("UPDATE webhooks SET events = ARRAY[$1]", type_of(0))
-        stage.start_api()
-        stage.start_workers(1)
-        headers = {"Authorization": f"Bearer {stage.key_of(account)}"}
+    with bench.environment() as environment:
+        account = subscribe(environment, [f"{bench.sink.url}/{number}" for number in range(count)])
+        environment.ask("UPDATE webhooks SET events = ARRAY[$1]", type_of(0))
+        environment.start_api()
+        environment.start_workers(1)
+        headers = {"Authorization": f"Bearer {environment.key_of(account)}"}
         began = time.perf_counter()
-        answer = httpx.post(f"{stage.api_url}/v1/events", json={"type": type_of(0), "data": {}}, headers=headers)
+        answer = httpx.post(f"{environment.api_url}/v1/events", json={"type": type_of(0), "data": {}}, headers=headers)
         accepted = time.perf_counter() - began
-        stage.wait_until_drained()
-        deliveries = stage.ask("SELECT array_agg('dlv_' || replace(id::text, '-', '')) FROM deliveries")
+        environment.wait_until_drained()
+        deliveries = environment.ask("SELECT array_agg('dlv_' || replace(id::text, '-', '')) FROM deliveries")
         arrivals = bench.arrivals_of_deliveries(deliveries)
         return {
             "webhooks": answer.json()["webhooks"],
@@ -62,5 +62,5 @@ def _fan_out(bench: Bench) -> dict[str, Any]:
             "arrived_per_second": round(
                 count / (max(each.at for each in arrivals) - min(each.at for each in arrivals))
             ),
-            "memory_mb": round(stage.memory_mb()),
+            "memory_mb": round(environment.memory_mb()),
         }

@@ -2,15 +2,17 @@
 
 from aiohttp import web
 
-from flux_dispatch.api import endpoints, health
-from flux_dispatch.api.gate import make_gate
-from flux_dispatch.api.parts import PARTS, ApiParts
+from flux_dispatch.api import health
+from flux_dispatch.api.dependencies import DEPENDENCIES, Dependencies
+from flux_dispatch.api.middleware import make_middleware
+from flux_dispatch.api.routes import ROUTES
 
 
-def make_app(parts: ApiParts) -> web.Application:
-    """Return the application; whoever runs it owns the parts."""
-    app = web.Application(middlewares=[make_gate(parts)], client_max_size=parts.max_body_bytes)
-    app[PARTS] = parts
+def make_app(dependencies: Dependencies) -> web.Application:
+    """Return the application; whoever runs it owns the dependencies."""
+    app = web.Application(middlewares=[make_middleware(dependencies)], client_max_size=dependencies.max_body_bytes)
+    app[DEPENDENCIES] = dependencies
     app.add_routes(health.routes)
-    app.add_routes(endpoints.routes)
+    for routes in ROUTES:
+        app.add_routes(routes)
     return app

@@ -5,8 +5,8 @@ from http import HTTPStatus
 from aiohttp import web
 
 from flux_dispatch import __version__
-from flux_dispatch.api.envelope import DOCUMENTATION
-from flux_dispatch.api.parts import PARTS
+from flux_dispatch.api.dependencies import DEPENDENCIES
+from flux_dispatch.api.errors import DOCUMENTATION
 
 routes = web.RouteTableDef()
 
@@ -19,20 +19,20 @@ async def is_alive(_: web.Request) -> web.Response:
 
 @routes.get("/readyz")
 async def is_ready(request: web.Request) -> web.Response:
-    """Say whether events can be accepted: that takes the database; without Redis they are found a little later.
+    """Say whether events can be stored: that takes the database; without Redis they are found a little later.
 
     Without a key: what is wrong is named, but no host, no user and no word of a server.
     """
-    troubles = await request.app[PARTS].check_parts()
+    troubles = await request.app[DEPENDENCIES].check_readiness()
     ready = troubles["database"] is None
-    shown: dict[str, object] = {
+    body: dict[str, object] = {
         "status": "ready" if ready else "not ready",
-        "parts": {name: "away" if trouble else "ok" for name, trouble in troubles.items()},
+        "checks": {name: "unavailable" if trouble else "ok" for name, trouble in troubles.items()},
     }
     reasons = {name: trouble for name, trouble in troubles.items() if trouble}
     if reasons:
-        shown["reasons"] = reasons
-    return web.json_response(shown, status=HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE)
+        body["reasons"] = reasons
+    return web.json_response(body, status=HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 @routes.get("/")

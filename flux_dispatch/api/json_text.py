@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from json.decoder import scanstring  # type: ignore[attr-defined]
@@ -10,6 +10,7 @@ from math import isinf
 from typing import Any, Final, NoReturn
 
 from flux_dispatch.domain.errors import InvalidRequest
+from flux_dispatch.domain.event import EventData
 
 MAX_NESTED: Final = 100
 """How deep a body may be nested: Python's own bound moves with the call stack, so what it took in it might not give
@@ -50,6 +51,15 @@ def members(body: bytes) -> dict[str, tuple[Any, str]] | None:
 def not_json(message: str, param: str | None = None) -> InvalidRequest:
     """Return the error for a body that is not JSON that can be kept."""
     return InvalidRequest(message, param=param, code="invalid_json", status=HTTPStatus.BAD_REQUEST)
+
+
+def to_json(values: Mapping[str, Any]) -> str:
+    """Write an object; the data of an event stands in it as its publisher wrote it."""
+    members = (
+        f"{json.dumps(name)}: {value.text if isinstance(value, EventData) else json.dumps(value)}"
+        for name, value in values.items()
+    )
+    return f"{{{', '.join(members)}}}"
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""How many reads one account has under way: its lists take time that everybody shares."""
+"""How many reads one account has in flight: its lists take time that everybody shares."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -61,5 +61,5 @@ async def _take(places: asyncio.Semaphore) -> None:
 
 
 _TOO_MANY: Final = (
-    f"This account has {MAX_READING} reads under way, and more waiting. Try again in a second, with fewer at a time."
+    f"This account has {MAX_READING} reads in flight, and more waiting. Try again in a second, with fewer at a time."
 )

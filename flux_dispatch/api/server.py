@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import ContentEncodingError, LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
-from flux_dispatch.api.envelope import answer, bad_request, from_http, new_request_id
+from flux_dispatch.api.errors import bad_request, error_response, from_http, new_request_id
 from flux_dispatch.domain.errors import FluxError, InternalError
 
 HEAD_SECONDS: Final = 10
@@ -30,7 +30,7 @@ class ApiRunner(web.AppRunner):
 
     Args:
         application: what answers; its owner closes its parts.
-        shutdown_timeout: how many seconds requests under way get when the server stops.
+        shutdown_timeout: how many seconds requests in flight get when the server stops.
     """
 
     def __init__(self, application: web.Application, *, shutdown_timeout: float = 60) -> None:
@@ -93,7 +93,7 @@ class _Connection(RequestHandler):
         else:
             log.error("request.failed", request_id=request_id, exc_info=exc)
             error = InternalError(f"Something broke on our side; it is logged as {request_id}.")
-        response = _named(answer(error, request_id), request_id)
+        response = _named(error_response(error, request_id), request_id)
         response.force_close()
         return response
 
@@ -117,7 +117,7 @@ def _with_our_errors(handler: Callable[[Any], Awaitable[web.StreamResponse]]) ->
             return await handler(request)
         except web.HTTPException as error:  # what aiohttp answers before the application's own gate
             request_id = new_request_id()
-            return _named(answer(from_http(error), request_id), request_id)
+            return _named(error_response(from_http(error), request_id), request_id)
 
     return handle
 

@@ -1,4 +1,4 @@
-"""The broker as a command asks it: once, as the parts understand FLUX_REDIS_URL, and without kombu's patience."""
+"""The broker as a command asks it: once, as the processes understand FLUX_REDIS_URL, and without kombu's patience."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ def broker_client(url: str) -> Iterator[Any]:
     """Yield a Redis client that has been answered.
 
     Raises:
-        Exception: it is away or refuses; kombu's and redis-py's errors have no common root.
+        Exception: it is unavailable or refuses; kombu's and redis-py's errors have no common root.
     """
     from celery import Celery
 

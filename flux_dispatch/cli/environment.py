@@ -1,4 +1,4 @@
-"""Which variables of the shell reach our parts: ours, and what says nothing to the libraries that we stand on."""
+"""Which variables of the shell reach our processes: ours, and what says nothing to the libraries that we stand on."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -20,7 +20,7 @@ _FIXED: Final = {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
 
 
 def part_environment(shell: Mapping[str, str], *, brings_database: bool) -> dict[str, str]:
-    """Return the environment for parts that we start, from that of the shell."""
+    """Return the environment for processes that we start, from that of the shell."""
     foreign = (*_OTHERS, *(LIBPQ if brings_database else ()))
     kept = {
         name: value for name, value in shell.items() if not name.startswith(foreign) and name.lower() not in _PROXIES

@@ -8,7 +8,7 @@ from config.settings import Settings, load_settings, service_links
 
 
 def given_settings() -> Settings:
-    """Return the settings of this process; what Kubernetes wrote is told, and kept from the parts that we start.
+    """Return the settings of this process; what Kubernetes wrote is told, and kept from the processes that we start.
 
     Raises:
         SettingsError: a variable with our prefix is unknown, or a value is wrong.

@@ -7,10 +7,10 @@ from typing import Annotated, NoReturn
 import typer
 
 from flux_dispatch import __version__
-from flux_dispatch.cli import keys, refused
+from flux_dispatch.cli import api_keys, refused
+from flux_dispatch.cli.errors import CliError
 from flux_dispatch.cli.open_files import raise_open_files
 from flux_dispatch.cli.own_packages import put_own_packages_first
-from flux_dispatch.cli.refusal import Refusal
 
 app = typer.Typer(
     help="Flux Dispatch: webhook delivery on Celery, Redis and PostgreSQL.",
@@ -19,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.add_typer(keys.app, name="keys")
+app.add_typer(api_keys.app, name="keys")
 app.add_typer(refused.app, name="refused")
 
 
@@ -28,14 +28,14 @@ def run() -> None:
     put_own_packages_first()
     from config.output import finish_output, make_output_safe
     from config.settings import SettingsError
-    from flux_dispatch.cli.embedded import ServerMissing
+    from flux_dispatch.cli.embedded import ServerUnavailable
     from flux_dispatch.domain.errors import FluxError
 
     make_output_safe()
     raise_open_files()
     try:
         app()
-    except (Refusal, SettingsError, ServerMissing, FluxError) as error:
+    except (CliError, SettingsError, ServerUnavailable, FluxError) as error:
         _give_up(str(error))
     except OSError as error:
         _give_up(f"{error.strerror or error}{f' ({error.filename})' if error.filename else ''}.")
@@ -77,9 +77,9 @@ def up(
 ) -> None:
     """Run everything on this machine in one terminal; Ctrl-C stops it all."""
     from flux_dispatch.cli.given import given_settings
-    from flux_dispatch.cli.up.command import Wishes, run_up
+    from flux_dispatch.cli.up.command import UpOptions, run_up
 
-    run_up(given_settings(), Wishes(port, flower_port, workers, demo=not no_demo))
+    run_up(given_settings(), UpOptions(port, flower_port, workers, demo=not no_demo))
 
 
 @app.command()

@@ -4,13 +4,13 @@ import errno
 import socket
 from collections.abc import Callable
 
-from flux_dispatch.cli.refusal import Refusal
+from flux_dispatch.cli.errors import CliError
 
 _NEXT = 20
 """How many ports after a taken one are tried before any free one will do."""
 
 
-def port_to_use(host: str, port: int, how: str) -> int:
+def resolve_port(host: str, port: int, how: str) -> int:
     """Return this port, or a free one for 0.
 
     Args:
@@ -19,19 +19,19 @@ def port_to_use(host: str, port: int, how: str) -> int:
         how: what to set for another one.
 
     Raises:
-        Refusal: it is taken, or the address is none of this machine's.
+        CliError: it is taken, or the address is none of this machine's.
     """
     try:
         return _bindable(host, port)
     except OSError as error:
-        raise Refusal(f"{host}:{port} cannot be used ({error.strerror}). Choose another with {how}.") from None
+        raise CliError(f"{host}:{port} cannot be used ({error.strerror}). Choose another with {how}.") from None
 
 
 def port_or_next(host: str, port: int, how: str, say: Callable[[str], None]) -> int:
     """Return this port, which nobody asked for, or one of those after it; tell where it is another.
 
     Raises:
-        Refusal: the address is none of this machine's.
+        CliError: the address is none of this machine's.
     """
     for each in range(port, min(port + _NEXT, 65536)):
         try:
@@ -39,11 +39,11 @@ def port_or_next(host: str, port: int, how: str, say: Callable[[str], None]) -> 
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 continue
-            return port_to_use(host, port, how)
+            return resolve_port(host, port, how)
         if found != port:
             say(f"Port {port} is taken on {host}, so it is {found} this time. {how} chooses one.")
         return found
-    return port_to_use(host, 0, how)
+    return resolve_port(host, 0, how)
 
 
 def _bindable(host: str, port: int) -> int:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flux_dispatch.cli.refusal import Refusal
+from flux_dispatch.cli.errors import CliError
 
 app = typer.Typer(help="Messages that were refused, and why.", no_args_is_help=True)
 
@@ -29,7 +29,7 @@ def list_refused(
         with broker_client(url) as client:
             entries = list(kept(client))
     except Exception as error:  # noqa: BLE001 - kombu's errors have no common root
-        raise Refusal(f"Redis cannot be asked (check FLUX_REDIS_URL): {error}") from None
+        raise CliError(f"Redis cannot be asked (check FLUX_REDIS_URL): {error}") from None
     for entry in entries:
         if as_json:
             typer.echo(json.dumps(entry))

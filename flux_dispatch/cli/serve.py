@@ -1,4 +1,4 @@
-"""The commands that run one part each, as production does."""
+"""The commands that run one process each, as production does."""
 
 import asyncio
 import os
@@ -15,8 +15,8 @@ from config.celeryconfig import QUEUES
 from config.logs import set_up_logs
 from config.settings import Settings
 from flux_dispatch.cli.environment import FLOWER, names_with
-from flux_dispatch.cli.port import port_to_use
-from flux_dispatch.cli.refusal import Refusal
+from flux_dispatch.cli.errors import CliError
+from flux_dispatch.cli.port import resolve_port
 from flux_dispatch.cli.signals import keep_ignored, signals_to_heed
 from flux_dispatch.store.connect import check_database, open_database
 from flux_dispatch.store.migrate import Schema, check_current, migrate
@@ -25,7 +25,7 @@ log = structlog.get_logger("flux")
 
 
 def run_api(settings: Settings) -> None:
-    """Serve the API until SIGTERM or SIGINT; requests under way are finished."""
+    """Serve the API until SIGTERM or SIGINT; requests in flight are finished."""
     set_up_logs(settings.log_format, settings.log_level)
     settings.need_redis_url()
     uvloop.run(_serve_api(settings))
@@ -39,7 +39,7 @@ def run_worker(settings: Settings, concurrency: int, queues: str | None) -> None
     wanted = queues.split(",") if queues else list(QUEUES)
     unknown = [name for name in wanted if name not in QUEUES]
     if unknown:
-        raise Refusal(f"{unknown[0]} is not a queue. There are: {', '.join(QUEUES)}.")
+        raise CliError(f"{unknown[0]} is not a queue. There are: {', '.join(QUEUES)}.")
     uvloop.run(_check_database(settings))
     # Celery warns root of pickled messages; this app takes JSON only
     warnings.simplefilter("ignore", SecurityWarning)
@@ -54,10 +54,10 @@ def run_worker(settings: Settings, concurrency: int, queues: str | None) -> None
 def run_flower(settings: Settings, *, without_auth: bool) -> None:
     """Run Flower on the same broker."""
     if not without_auth and not settings.flower_basic_auth:
-        raise Refusal(
+        raise CliError(
             "Flower shows account and event ids, so it needs a password: set FLUX_FLOWER_BASIC_AUTH=user:password."
         )
-    port = port_to_use(settings.flower_host, settings.flower_port, "FLUX_FLOWER_PORT")
+    port = resolve_port(settings.flower_host, settings.flower_port, "FLUX_FLOWER_PORT")
     for name in names_with(os.environ, FLOWER):
         del os.environ[name]
     from workers.app import app
@@ -83,12 +83,12 @@ async def _serve_api(settings: Settings) -> None:
     from aiohttp import web
 
     from flux_dispatch.api.server import ApiRunner
-    from workers.process_limits import allow_many_sockets
-    from workers.wiring import api_application
+    from workers.process_limits import raise_open_files_limit
+    from workers.wiring.api import api_application
 
-    allow_many_sockets()
+    raise_open_files_limit()
     await _check_database(settings)
-    port_to_use(settings.api_host, settings.api_port, "FLUX_API_PORT")
+    resolve_port(settings.api_host, settings.api_port, "FLUX_API_PORT")
     async with api_application(settings) as application:
         runner = ApiRunner(application)
         await runner.setup()

@@ -27,12 +27,12 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key as it is stored; `account` is None for a platform key, which acts for any account. `hint` is its end."""
+    """A key as it is stored; `account` is None for a platform key, which acts for any account. `last4` is its end."""
 
     id: str
     account: AccountId | None
     scopes: tuple[str, ...]
-    hint: str
+    last4: str
     created_at: datetime
     revoked_at: datetime | None
 

@@ -13,8 +13,8 @@ from flux_dispatch.domain.retry import Decision
 class Claim:
     """One delivery that this worker, and no other, may POST now.
 
-    `token` fences its settlement: who lost the lease settles nothing. `attempt` is the 1-based number of this try.
-    `wait_seconds` is how long it is still to wait until the delivery is due: a message may come a little early.
+    `lease_token` fences its settlement: who lost the lease settles nothing. `attempt` is the 1-based number of this
+    try. `wait_seconds` is how long it is still to wait until the delivery is due: a message may come a little early.
     `secrets` are those to sign with, newest first. `body` is one object for all claims of an event that were made
     together, and `bytes_held` is this one's part of it.
     """
@@ -23,7 +23,7 @@ class Claim:
     event: EventId
     webhook: WebhookId
     account: AccountId
-    token: str
+    lease_token: str
     attempt: int
     wait_seconds: float
     url: str
@@ -34,7 +34,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
+class ClaimedBatch:
     """What one claim statement returned; `at` is the database's clock when it ran, and it holds for `seconds`.
 
     `left_out` are those that could have been claimed, had the bodies of the others not weighed enough already.
@@ -48,11 +48,11 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """The end of one attempt and what follows it, to be written by whoever still holds the token."""
+    """The end of one attempt and what follows it, to be written by whoever still holds the lease_token."""
 
     account: AccountId
     delivery: DeliveryId
-    token: str
+    lease_token: str
     attempt: Attempt
     decision: Decision
 
@@ -65,13 +65,13 @@ class Release:
     """
 
     delivery: DeliveryId
-    token: str
+    lease_token: str
     pause: timedelta | None
 
 
 @dataclass(frozen=True, slots=True)
 class ParkedWebhook:
-    """A webhook for which deliveries are parked: they are due, and wait for a place among those that are under way."""
+    """A webhook for which deliveries are parked: they are due, and wait for a place among those that are in flight."""
 
     webhook: WebhookId
     account: AccountId

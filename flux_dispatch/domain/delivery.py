@@ -1,6 +1,6 @@
 """The life of a delivery as one literal table: which move leads from which state to which.
 
-Rules
+DeliverLimits
   * A delivery is in exactly one state, and leaves it only by a move that stands in the table.
   * A move that does not stand there raises and changes nothing.
   * Statements that move rows take their `WHERE state IN (…)` from this table, so SQL cannot disagree with it.
@@ -19,20 +19,20 @@ class State(StrEnum):
     """Where a delivery stands."""
 
     PENDING = "pending"
-    """Stored with its event and never tried. Accept puts it here, a claim takes it out: milliseconds, or as long as
+    """Stored with its event and never tried. Publishing puts it here, a claim takes it out: milliseconds, or as long as
     the queue before it."""
 
     SENDING = "sending"
     """Leased by one worker, which is about to POST or waits for the answer. A claim puts it here, its settlement takes
-    it out; if the worker dies the planner does, when the lease has run out."""
+    it out; if the worker dies the sweeper does, when the lease has run out."""
 
     SCHEDULED = "scheduled"
     """Waits for its due time: after a failed attempt (the retry table says how long), or given back unsent (moments).
-    A settlement or the planner puts it here, a claim takes it out."""
+    A settlement or the sweeper puts it here, a claim takes it out."""
 
     EXHAUSTED = "exhausted"
     """Its last attempt failed and the final-failure task has not run yet. A settlement puts it here, fail takes it out:
-    milliseconds, or until the planner rings again."""
+    milliseconds, or until the sweeper enqueues it again."""
 
     DELIVERED = "delivered"
     """The receiver answered 2xx. Final."""
@@ -44,7 +44,7 @@ class State(StrEnum):
     """Its webhook was deleted or disabled before it could be delivered. Final, but for an explicit recovery."""
 
 
-class Move(StrEnum):
+class Transition(StrEnum):
     """What can happen to a delivery."""
 
     CLAIM = "claim"
@@ -57,19 +57,19 @@ class Move(StrEnum):
     RECOVER = "recover"
 
 
-TRANSITIONS: Final[Mapping[tuple[State, Move], State]] = MappingProxyType(
+TRANSITIONS: Final[Mapping[tuple[State, Transition], State]] = MappingProxyType(
     {
-        (State.PENDING, Move.CLAIM): State.SENDING,
-        (State.PENDING, Move.CANCEL): State.CANCELED,
-        (State.SENDING, Move.SUCCEED): State.DELIVERED,
-        (State.SENDING, Move.RETRY): State.SCHEDULED,
-        (State.SENDING, Move.EXHAUST): State.EXHAUSTED,
-        (State.SENDING, Move.RELEASE): State.SCHEDULED,
-        (State.SCHEDULED, Move.CLAIM): State.SENDING,
-        (State.SCHEDULED, Move.CANCEL): State.CANCELED,
-        (State.EXHAUSTED, Move.FAIL): State.FAILED,
-        (State.FAILED, Move.RECOVER): State.SCHEDULED,
-        (State.CANCELED, Move.RECOVER): State.SCHEDULED,
+        (State.PENDING, Transition.CLAIM): State.SENDING,
+        (State.PENDING, Transition.CANCEL): State.CANCELED,
+        (State.SENDING, Transition.SUCCEED): State.DELIVERED,
+        (State.SENDING, Transition.RETRY): State.SCHEDULED,
+        (State.SENDING, Transition.EXHAUST): State.EXHAUSTED,
+        (State.SENDING, Transition.RELEASE): State.SCHEDULED,
+        (State.SCHEDULED, Transition.CLAIM): State.SENDING,
+        (State.SCHEDULED, Transition.CANCEL): State.CANCELED,
+        (State.EXHAUSTED, Transition.FAIL): State.FAILED,
+        (State.FAILED, Transition.RECOVER): State.SCHEDULED,
+        (State.CANCELED, Transition.RECOVER): State.SCHEDULED,
     }
 )
 
@@ -77,7 +77,7 @@ OPEN: Final = frozenset({State.PENDING, State.SENDING, State.SCHEDULED, State.EX
 """The states in which something is still owed."""
 
 
-def move(state: State, by: Move) -> State:
+def move(state: State, by: Transition) -> State:
     """Return the state that the move leads to.
 
     Raises:
@@ -90,12 +90,12 @@ def move(state: State, by: Move) -> State:
         raise IllegalTransition(message) from None
 
 
-def sources(by: Move) -> list[str]:
+def sources(by: Transition) -> list[str]:
     """Return the states that a move may start from, in the order of the table."""
     return [state.value for state, each in TRANSITIONS if each is by]
 
 
-def target(by: Move) -> State:
+def target(by: Transition) -> State:
     """Return where a move leads; every move leads to one state, whichever it starts from."""
     (only,) = {state for (_, each), state in TRANSITIONS.items() if each is by}
     return only

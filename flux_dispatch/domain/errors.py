@@ -12,7 +12,7 @@
     │   └── TooManyRequests        too much at once; less, or later, will do
     └── InternalError               the fault is on our side
         ├── IllegalTransition            a delivery was asked to do what its state does not allow
-        └── Unavailable            a part we need is away for the moment
+        └── Unavailable            a part we need is unavailable for the moment
 
 What a customer's server answers is never an error of this tree: it is an Outcome.
 """
@@ -123,7 +123,7 @@ class IllegalTransition(InternalError):
 
 
 class Unavailable(InternalError):
-    """A part we need (the database) is away for the moment; the same request may be sent again."""
+    """A part we need (the database) is unavailable for the moment; the same request may be sent again."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "unavailable"

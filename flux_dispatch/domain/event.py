@@ -48,7 +48,7 @@ class PublishResult:
     is_replay: bool
 
 
-def check_type(text: str, *, param: str = "type") -> str:
+def validate_event_type(text: str, *, param: str = "type") -> str:
     """Return an event type as it was given: words of letters, digits, `_` and `-`, joined by single dots.
 
     Raises:

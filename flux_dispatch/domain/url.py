@@ -38,7 +38,7 @@ _PRIVATE_SUFFIXES: Final = (
 )
 
 
-def check_url(text: str, *, require_https: bool, policy: AddressPolicy) -> str:
+def normalize_url(text: str, *, require_https: bool, policy: AddressPolicy) -> str:
     """Return the canonical form of a webhook's URL: lower case host in ASCII, no default port, no fragment.
 
     Raises:

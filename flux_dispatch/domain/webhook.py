@@ -53,13 +53,13 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """What one look did for a webhook that was deleted or disabled: how many of its deliveries it canceled."""
+    """What one call did for a webhook that was deleted or disabled: how many of its deliveries it canceled."""
 
     webhook: WebhookId
     canceled: int
 
 
-def check_patterns(patterns: Sequence[str]) -> tuple[str, ...]:
+def validate_patterns(patterns: Sequence[str]) -> tuple[str, ...]:
     """Return the event patterns without repeats, in the order given: exact types, `order.*`, or `*`.
 
     Raises:
@@ -75,7 +75,7 @@ def check_patterns(patterns: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(patterns))
 
 
-def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
+def validate_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the custom headers that each POST shall carry.
 
     Raises:
@@ -92,7 +92,7 @@ def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return dict(headers)
 
 
-def check_description(text: str) -> str:
+def validate_description(text: str) -> str:
     """Return the description.
 
     Raises:

@@ -29,7 +29,7 @@ class SendAlerts:
         """Return how many were sent.
 
         Raises:
-            Unavailable: the database is away; nothing was sent.
+            Unavailable: the database is unavailable; nothing was sent.
         """
         taken = await self._alerts.take_unsent(alerts)
         for alert in taken:

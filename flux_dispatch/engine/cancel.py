@@ -6,7 +6,7 @@ import structlog
 
 from flux_dispatch.domain.webhook import Cleared
 
-LOOK_BATCH_SIZE: Final = 500
+SWEEP_BATCH_SIZE: Final = 500
 """A few tens of milliseconds of PostgreSQL's time, in one transaction."""
 
 IDLE_SECONDS: Final = 5.0
@@ -27,19 +27,19 @@ class Webhooks(Protocol):
 class Cancel:
     """Looks for webhooks that were deleted or disabled.
 
-    What is still to be done stands with the webhook, so a look may be lost, and any worker may go on.
+    What is still to be done stands with the webhook, so a call may be lost, and any worker may go on.
     """
 
     def __init__(self, webhooks: Webhooks) -> None:
         self._webhooks = webhooks
 
-    async def look(self) -> float:
-        """Look once, and return after how many seconds to look again.
+    async def run_once(self) -> float:
+        """Cancel one page, and return after how many seconds to come again.
 
         Raises:
-            Unavailable: the database is away.
+            Unavailable: the database is unavailable.
         """
-        cleared = await self._webhooks.clear_one(limit=LOOK_BATCH_SIZE)
+        cleared = await self._webhooks.clear_one(limit=SWEEP_BATCH_SIZE)
         if cleared is None:
             return IDLE_SECONDS
         if cleared.canceled:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Protocol
 
-from flux_dispatch.domain.claim import Claim, Lease, Release, Settlement
+from flux_dispatch.domain.claim import Claim, ClaimedBatch, Release, Settlement
 from flux_dispatch.domain.ids import AccountId, DeliveryId, WebhookId
 from flux_dispatch.domain.outcome import Attempt, Outcome, Unsent
 from flux_dispatch.domain.retry import RetryPolicy, decide
@@ -34,7 +34,7 @@ UNSENT_REST_SECONDS: Final = 1.0
 class Deliveries(parked.Deliveries, Protocol):
     """What delivering needs of the store, beside settling."""
 
-    async def claim(self, deliveries: Sequence[DeliveryId], saturated: Sequence[WebhookId]) -> Lease | None:
+    async def claim(self, deliveries: Sequence[DeliveryId], saturated: Sequence[WebhookId]) -> ClaimedBatch | None:
         """Lease those that are due, unleased and of an enabled webhook; None when none of them is.
 
         What is due for a saturated webhook is parked instead.
@@ -42,10 +42,10 @@ class Deliveries(parked.Deliveries, Protocol):
         ...
 
 
-class Bell(Protocol):
+class Queue(Protocol):
     """What delivering needs of the broker: never waits, never fails."""
 
-    def deliver(
+    def enqueue_deliveries(
         self, deliveries: Sequence[tuple[AccountId, DeliveryId]], *, attempt: int, countdown_seconds: float
     ) -> None:
         """Have these deliveries tried when the countdown is over."""
@@ -61,17 +61,17 @@ class Sender(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class DeliverLimits:
     """What an operator decides about delivering.
 
-    `longest_post` bounds one POST; `most_waiting` is how many messages may wait for their answers at once, and
-    `max_in_flight` how many POSTs this process has sockets for.
+    `delivery_timeout` bounds one POST; `max_waiting_messages` is how many messages may wait for their answers at once,
+    and `max_in_flight` how many POSTs this process has sockets for.
     """
 
-    table: RetryPolicy
-    longest_post: timedelta
+    retry_policy: RetryPolicy
+    delivery_timeout: timedelta
     endpoint_concurrency: int
-    most_waiting: int
+    max_waiting_messages: int
     max_in_flight: int
 
 
@@ -91,22 +91,24 @@ class Deliver:
         deliveries: the store.
         sender: POSTs.
         settler: takes what came of each.
-        bell: rung for what this worker was told of and leaves to others.
-        rules: the operator's decisions.
+        queue: enqueued for what this worker was told of and leaves to others.
+        limits: the operator's decisions.
     """
 
-    def __init__(self, deliveries: Deliveries, sender: Sender, settler: Settler, bell: Bell, rules: Rules) -> None:
+    def __init__(
+        self, deliveries: Deliveries, sender: Sender, settler: Settler, queue: Queue, limits: DeliverLimits
+    ) -> None:
         self._deliveries = deliveries
         self._sender = sender
         self._settler = settler
-        self._rules = rules
-        self._bell = bell
-        self._bulkhead = Bulkhead(rules.endpoint_concurrency)
-        self._executor = AttemptExecutor[_Work](self._attempt, rules.max_in_flight)
+        self._rules = limits
+        self._queue = queue
+        self._bulkhead = Bulkhead(limits.endpoint_concurrency)
+        self._executor = AttemptExecutor[_Work](self._attempt, limits.max_in_flight)
         self._claimer = Claimer(self._claim, self._begin, self._executor.capacity)
         self._parked = parked.Parked(deliveries, self._bulkhead, self._executor.capacity, self._begin)
         self._executor.on_capacity = self._on_capacity
-        self._waiter_limit = WaiterLimit(rules.most_waiting)
+        self._waiter_limit = WaiterLimit(limits.max_waiting_messages)
         self._log = AttemptLog()
         self._stopping = asyncio.Event()
 
@@ -122,7 +124,7 @@ class Deliver:
         """Begin as many parked deliveries as their webhooks have places for in this worker.
 
         Raises:
-            Unavailable: the database is away.
+            Unavailable: the database is unavailable.
         """
         if not self._stopping.is_set():
             await self._parked.take_up()
@@ -138,10 +140,10 @@ class Deliver:
 
         Args:
             deliveries: whose next attempt it is, each with its account.
-            attempt: the number of that attempt, as far as the ringer knew it.
+            attempt: the number of that attempt, as far as the producer knew it.
 
         Raises:
-            Unavailable: the database is away; nothing was sent.
+            Unavailable: the database is unavailable; nothing was sent.
         """
         if self._stopping.is_set():
             return Counter({DeliveryResult.SKIPPED: len(deliveries)})
@@ -154,11 +156,11 @@ class Deliver:
         self._stopping.set()
         self._bulkhead.close()
         for attempt, deliveries in (await self._claimer.close()).items():
-            self._bell.deliver(deliveries, attempt=attempt, countdown_seconds=0)
+            self._queue.enqueue_deliveries(deliveries, attempt=attempt, countdown_seconds=0)
         await self._executor.drain()
         await self._settler.drain()
 
-    async def _claim(self, deliveries: Sequence[DeliveryId]) -> Lease | None:
+    async def _claim(self, deliveries: Sequence[DeliveryId]) -> ClaimedBatch | None:
         return await self._deliveries.claim(deliveries, self._bulkhead.saturated)
 
     def _begin(self, claim: Claim, clock: LeaseClock, progress: MessageProgress, *, is_heavy: bool) -> None:
@@ -173,7 +175,7 @@ class Deliver:
     def _on_capacity(self, accounts: Collection[AccountId] | None) -> None:
         for account in (None,) if accounts is None else accounts:
             self._claimer.resume(account)
-        self._claimer.look()
+        self._claimer.claim_next()
 
     async def _attempt(self, work: _Work) -> None:
         claim = work.claim
@@ -182,7 +184,7 @@ class Deliver:
         if self._stopping.is_set() or not await self._bulkhead.enter(claim.webhook):
             return self._put_back(work, timedelta(0) if self._stopping.is_set() else None)
         started = time.monotonic()
-        if work.clock.seconds_left(started) < (self._rules.longest_post + SETTLE_TIME).total_seconds():
+        if work.clock.seconds_left(started) < (self._rules.delivery_timeout + SETTLE_TIME).total_seconds():
             self._bulkhead.leave(claim.webhook, 0)
             return self._put_back(work, timedelta(0))
         failpoint.reach("before_send", claim.body)
@@ -196,13 +198,13 @@ class Deliver:
             return self._put_back(work, UNSENT_PAUSE)
         attempt = Attempt(claim.attempt, took_seconds, outcome)
         self._log.note(claim, attempt)
-        decision = decide(outcome, claim.attempt, self._rules.table)
+        decision = decide(outcome, claim.attempt, self._rules.retry_policy)
         return self._settler.settle(
-            Settlement(claim.account, claim.delivery, claim.token, attempt, decision), work.progress.note
+            Settlement(claim.account, claim.delivery, claim.lease_token, attempt, decision), work.progress.note
         )
 
     def _put_back(self, work: _Work, pause: timedelta | None) -> None:
-        self._settler.release(Release(work.claim.delivery, work.claim.token, pause), work.progress.note)
+        self._settler.release(Release(work.claim.delivery, work.claim.lease_token, pause), work.progress.note)
 
     async def _wait(self, seconds: float) -> None:
         try:

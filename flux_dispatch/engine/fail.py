@@ -14,27 +14,27 @@ class Failures(Protocol):
         ...
 
 
-class Bell(Protocol):
+class Queue(Protocol):
     """What failing needs of the broker: never waits, never fails."""
 
-    def alert(self, alerts: Sequence[AlertId]) -> None:
+    def enqueue_alerts(self, alerts: Sequence[AlertId]) -> None:
         """Have these alerts sent."""
         ...
 
 
 class Fail:
-    """Fails exhausted deliveries; those that are not (any more) are left as they are, so a doubled task is harmless."""
+    """Fails exhausted deliveries; those that are not (any more) are left as they are, so duplicates are harmless."""
 
-    def __init__(self, failures: Failures, bell: Bell) -> None:
+    def __init__(self, failures: Failures, queue: Queue) -> None:
         self._failures = failures
-        self._bell = bell
+        self._queue = queue
 
     async def __call__(self, deliveries: Sequence[DeliveryId]) -> int:
         """Return how many were failed.
 
         Raises:
-            Unavailable: the database is away; nothing was changed.
+            Unavailable: the database is unavailable; nothing was changed.
         """
         alerts = await self._failures.fail(deliveries)
-        self._bell.alert(alerts)
+        self._queue.enqueue_alerts(alerts)
         return len(alerts)

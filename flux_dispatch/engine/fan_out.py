@@ -1,4 +1,4 @@
-"""Fan out: an event that very many webhooks want gets its deliveries in steps, after the first ones were accepted."""
+"""Fan out: an event that very many webhooks want gets its deliveries in steps, after the first ones."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -20,10 +20,10 @@ class Events(Protocol):
         ...
 
 
-class Bell(Protocol):
+class Queue(Protocol):
     """What fanning out needs of the broker: never waits, never fails."""
 
-    def deliver(
+    def enqueue_deliveries(
         self, deliveries: Sequence[tuple[AccountId, DeliveryId]], *, attempt: int, countdown_seconds: float
     ) -> None:
         """Have these deliveries tried when the countdown is over."""
@@ -35,23 +35,23 @@ class FanOut:
 
     Args:
         events: the store.
-        bell: rung after each step.
+        queue: enqueued after each step.
         first_delay: the retry table's delay before the first attempt.
-        horizon: what is due later than this is left to the planner.
+        horizon: what is due later than this is left to the sweeper.
     """
 
-    def __init__(self, events: Events, bell: Bell, *, first_delay: timedelta, horizon: timedelta) -> None:
+    def __init__(self, events: Events, queue: Queue, *, first_delay: timedelta, horizon: timedelta) -> None:
         self._events = events
-        self._bell = bell
+        self._queue = queue
         self._first_delay = first_delay
-        self._is_rung_at_once = first_delay <= horizon
+        self._is_enqueued_at_once = first_delay <= horizon
         self._after = _FIRST
 
     async def __call__(self) -> int:
         """Take a few steps; return how many deliveries they made.
 
         Raises:
-            Unavailable: the database is away.
+            Unavailable: the database is unavailable.
         """
         return sum([await self._step() for _ in range(STEPS)])
 
@@ -61,7 +61,7 @@ class FanOut:
             self._after = _FIRST
             return 0
         self._after, deliveries = made
-        if self._is_rung_at_once:
+        if self._is_enqueued_at_once:
             pairs = [(self._after, each) for each in deliveries]
-            self._bell.deliver(pairs, attempt=1, countdown_seconds=self._first_delay.total_seconds())
+            self._queue.enqueue_deliveries(pairs, attempt=1, countdown_seconds=self._first_delay.total_seconds())
         return len(deliveries)

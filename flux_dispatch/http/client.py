@@ -9,9 +9,9 @@ from aiohttp.connector import TCPConnector
 from multidict import CIMultiDict
 from yarl import URL
 
-from flux_dispatch.http.answer import Answer
 from flux_dispatch.http.connection import PostConnection
 from flux_dispatch.http.idle import IdleConnections
+from flux_dispatch.http.response import Answer
 from flux_dispatch.http.target import Target
 
 MAX_IDLE: Final = 4096

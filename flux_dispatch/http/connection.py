@@ -6,9 +6,9 @@ import ssl
 from contextlib import suppress
 from typing import Any, Final, cast
 
-from aiohttp.connector import Connection as Lease
+from aiohttp.connector import Connection as ClaimedBatch
 
-from flux_dispatch.http.answer import MAX_BYTES_READ, Answer, NotHttp
+from flux_dispatch.http.response import MAX_BYTES_READ, Answer, NotHttp
 
 MAX_COPIED_LENGTH: Final = 16_384
 """A longer body is not copied to stand behind its head."""
@@ -38,7 +38,7 @@ class PostConnection(asyncio.Protocol):
         self._early = b""
         self._is_paused = self._is_lost = self._was_used = False
         self.transport: asyncio.Transport | None = None
-        self.lease: Lease | None = None
+        self.lease: ClaimedBatch | None = None
 
     async def post(self, head: bytes, body: bytes, answer: Answer) -> None:
         """Write a POST and read until its answer is over.
@@ -124,7 +124,7 @@ class PostConnection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Go on writing."""
         self._is_paused = False
-        self._wake()
+        self._resume()
 
     # what the connector calls
 
@@ -190,9 +190,9 @@ class PostConnection(asyncio.Protocol):
         self._error = error
         if self._done is not None and not self._done.done():
             self._done.set_result(None)
-        self._wake()
+        self._resume()
 
-    def _wake(self) -> None:
+    def _resume(self) -> None:
         if self._resumed is not None and not self._resumed.done():
             self._resumed.set_result(None)
 

@@ -13,7 +13,7 @@ be lost, and must not be repeated by itself."""
 SURELY_READ_BYTES: Final = 16_384
 REST_SECONDS: Final = 0.1
 """A longer POST may have been answered before it was read; its receiver often hangs up then without having said so. So
-its connection rests until that would have shown."""
+its connection pauses until that would have shown."""
 
 
 class _Kept:
@@ -25,7 +25,7 @@ class _Kept:
         self.ready: list[tuple[float, PostConnection]] = []
         self.resting: deque[tuple[float, PostConnection]] = deque()
 
-    def wake(self, now: float) -> None:
+    def renew(self, now: float) -> None:
         """Make those ready that have rested."""
         while self.resting and self.resting[0][0] <= now:
             self.ready.append(self.resting.popleft())
@@ -52,7 +52,7 @@ class IdleConnections:
             return None
         now = self._loop.time()
         if kept.resting:
-            kept.wake(now)
+            kept.renew(now)
         while kept.ready:
             since, connection = kept.ready.pop()
             self._count -= 1
@@ -88,7 +88,7 @@ class IdleConnections:
     def _sweep(self) -> None:
         now = self._loop.time()
         for origin, kept in list(self._kept.items()):
-            kept.wake(now)
+            kept.renew(now)
             young = []
             for since, connection in kept.ready:
                 if now - since < KEEP_ALIVE_SECONDS and connection.is_idle:

@@ -1,4 +1,4 @@
-"""How many sockets there may be: what the operating system grants a process bounds what it may have under way."""
+"""How many sockets there may be: what the operating system grants a process bounds what it may have in flight."""
 
 import resource
 from typing import Final
@@ -10,7 +10,7 @@ UNLIMITED: Final = 1_048_576
 
 
 def max_open_posts() -> int:
-    """Return how many POSTs may be under way at once with the open files that this process may have now.
+    """Return how many POSTs may be in flight at once with the open files that this process may have now.
 
     An eighth of them, at most 256, is left for everything else; of the rest, a quarter is for connections that are
     kept between POSTs. Call it after the limit was raised.

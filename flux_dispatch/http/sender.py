@@ -16,14 +16,14 @@ from flux_dispatch.domain.address import AddressPolicy
 from flux_dispatch.domain.claim import Claim
 from flux_dispatch.domain.outcome import Outcome, Rejected, Succeeded, Unsent
 from flux_dispatch.domain.signing import sign_flux, sign_standard
-from flux_dispatch.http.answer import Answer
+from flux_dispatch.http.address_guard import AddressGuard
 from flux_dispatch.http.client import PostClient, PostConnector
-from flux_dispatch.http.faults import fault
-from flux_dispatch.http.guard import Guard
+from flux_dispatch.http.deadline import SharedDeadline
+from flux_dispatch.http.errors import fault
 from flux_dispatch.http.limits import max_idle_connections
+from flux_dispatch.http.response import Answer
 from flux_dispatch.http.shortage import ShortageLog
 from flux_dispatch.http.target import target_of
-from flux_dispatch.http.time_limit import TimeLimit
 
 USER_AGENT: Final = f"Flux-Dispatch/{__version__}"
 
@@ -53,13 +53,13 @@ class AiohttpSender:
         self._resolver = resolver
 
     async def __aenter__(self) -> Self:
-        self._limit = TimeLimit(self._limits.timeout_seconds)
+        self._limit = SharedDeadline(self._limits.timeout_seconds)
         self._shortage = ShortageLog()
         connector = PostConnector(
             limit=0,  # the bulkhead above limits
             ttl_dns_cache=DNS_CACHE_SECONDS,
             resolver=self._resolver or AsyncResolver(timeout=DNS_TRY_SECONDS, tries=DNS_TRIES),
-            socket_factory=Guard(self._policy),
+            socket_factory=AddressGuard(self._policy),
         )
         self._client = PostClient(connector, max_idle_connections())
         return self

@@ -7,7 +7,7 @@ from sqlalchemy import exists, insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.ids import AccountId, Prefix, format_id, parse_id
-from flux_dispatch.store.connect import statement
+from flux_dispatch.store.connect import connect
 from flux_dispatch.store.tables import accounts
 
 
@@ -19,7 +19,7 @@ class AccountStore:
 
     async def create(self, name: str) -> AccountId:
         """Make an account and return its id."""
-        async with statement(self._database) as connection:
+        async with connect(self._database) as connection:
             made = await connection.execute(insert(accounts).values(name=name).returning(accounts.c.id))
             return _account_id(made.scalar_one())
 
@@ -30,13 +30,13 @@ class AccountStore:
             MalformedId: the text cannot be an account's id.
         """
         query = select(exists().where(accounts.c.id == UUID(parse_id(Prefix.ACCOUNT, account))))
-        async with statement(self._database) as connection:
+        async with connect(self._database) as connection:
             return bool((await connection.execute(query)).scalar())
 
     async def first(self) -> AccountId | None:
         """Return the oldest account, if there is any."""
         query = select(accounts.c.id).order_by(accounts.c.id).limit(1)
-        async with statement(self._database) as connection:
+        async with connect(self._database) as connection:
             found = (await connection.execute(query)).scalar()
         return _account_id(found) if found else None
 

@@ -5,20 +5,20 @@ from typing import Final, cast
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from flux_dispatch.domain.delivery import Move, State, sources, target
+from flux_dispatch.domain.delivery import State, Transition, sources, target
 from flux_dispatch.domain.ids import Prefix, WebhookId, format_id
 from flux_dispatch.domain.webhook import Cleared
 from flux_dispatch.store.connect import DriverStatement
 
 PAUSE: Final = timedelta(seconds=5)
-"""When to look again at a webhook with attempts under way: what they leave behind is canceled, too."""
+"""When to look again at a webhook with attempts in flight: what they leave behind is canceled, too."""
 
 LINGER: Final = timedelta(minutes=1)
-"""When to look for the last time: an event may have been accepted while the webhook was being ended, by a statement
+"""When to look for the last time: an event may have been published while the webhook was being ended, by a statement
 that saw it as it was before. Longer than any statement takes."""
 
 # The webhook is locked: who enables it again waits for this page, and no page follows. Its deliveries are never waited
-# for; those that somebody else holds are found by the next look. As nothing is canceled, nothing changes what the last
+# for; those that somebody else holds are found by the next call. As nothing is canceled, nothing changes what the last
 # EXISTS sees.
 _CLEAR = DriverStatement("""
     WITH ended AS (
@@ -39,7 +39,7 @@ _CLEAR = DriverStatement("""
     ), canceled AS (
         UPDATE deliveries
         SET state = :to, reason = (SELECT reason FROM ended), ended_at = flux_now(),
-            token = NULL, leased_until = NULL, due_at = NULL, wake_at = NULL
+            lease_token = NULL, leased_until = NULL, due_at = NULL, sweep_at = NULL
         WHERE id = ANY(ARRAY(SELECT id FROM page))
         RETURNING id
     ), counted AS (
@@ -69,9 +69,9 @@ class CancelStore:
     async def clear_one(self, *, limit: int) -> Cleared | None:
         """Cancel up to `limit` deliveries of one such webhook, the newest first; None when none is to be looked at."""
         parameters = {
-            "from": sources(Move.CANCEL),
-            "to": target(Move.CANCEL),
-            "unfinished": [*sources(Move.CANCEL), State.SENDING],
+            "from": sources(Transition.CANCEL),
+            "to": target(Transition.CANCEL),
+            "unfinished": [*sources(Transition.CANCEL), State.SENDING],
             "limit": limit,
             "pause": PAUSE,
             "linger": LINGER,

@@ -14,7 +14,7 @@ async def database_now(database: AsyncEngine) -> datetime:
     """Return the time as the database has it.
 
     Raises:
-        Unavailable: it is away.
+        Unavailable: it is unavailable.
     """
     (row,) = await _NOW.rows(database, {})
     return cast(datetime, row["now"])

@@ -21,7 +21,7 @@ from flux_dispatch.store.session import Generation, Opener, Session, Way
 from flux_dispatch.store.trouble import BROKEN, driver_error, ends_connection, is_passing, reason, sqlstate
 
 STATEMENT_SECONDS = 10
-HOT_STATEMENT_SECONDS = 5
+ENGINE_STATEMENT_SECONDS = 5
 """How long PostgreSQL works on one statement before it gives up; well below the shortest lease."""
 
 SILENCE_SECONDS = 1
@@ -72,7 +72,7 @@ def open_database(
     """Return the engine of a `postgresql://` URL; nothing is connected before the first statement.
 
     Whatever libpq's form allows (sockets, sslmode, several hosts) works, as far as the driver can. Each statement
-    commits by itself unless a verb opens a transaction: the hot verbs are one statement each.
+    commits by itself unless a verb opens a transaction: the verbs of the engine are one statement each.
 
     Args:
         url: where it is.
@@ -84,13 +84,13 @@ def open_database(
     Raises:
         Unavailable: the URL cannot be used; the message says what to mend.
     """
-    seconds = statement_seconds or (HOT_STATEMENT_SECONDS if plans is Plans.GENERIC else STATEMENT_SECONDS)
+    seconds = statement_seconds or (ENGINE_STATEMENT_SECONDS if plans is Plans.GENERIC else STATEMENT_SECONDS)
     settings = _SETTINGS[plans] | {"statement_timeout": f"{seconds * 1000:.0f}"}
     return _engine(url, settings, pool_size, generation or Generation(), patience=seconds + SILENCE_SECONDS)
 
 
 @asynccontextmanager
-async def statement(database: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+async def connect(database: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """Lend a connection for one verb; behind a pooler what is done with it is one transaction.
 
     Raises:
@@ -120,7 +120,7 @@ async def _place(database: AsyncEngine) -> AsyncIterator[None]:
         else:
             await places.acquire()
     except TimeoutError as error:
-        raise Unavailable(_AWAY) from error
+        raise Unavailable(_UNAVAILABLE) from error
     try:
         yield
     finally:
@@ -133,7 +133,7 @@ async def _connected(database: AsyncEngine, opening: str) -> AsyncIterator[Async
         connection = await database.connect()
     except (*_NO_CONNECTION, asyncpg.PostgresError) as error:
         # whatever it is, there is no connection: refused, shutting down, too many clients, a changed password
-        raise Unavailable(_AWAY) from error
+        raise Unavailable(_UNAVAILABLE) from error
     try:
         session = _session_of(connection)
         async with _bounded(session, session.opening or opening):
@@ -155,11 +155,11 @@ async def _bounded(session: Session, opening: str) -> AsyncIterator[None]:
     except (*BROKEN, asyncpg.PostgresError, DBAPIError) as error:
         if session.is_closed() or ends_connection(error):
             session.give_up()
-            raise Unavailable(_AWAY) from error
+            raise Unavailable(_UNAVAILABLE) from error
         if opening:
             await _roll_back(session)
         if is_passing(error):
-            raise Unavailable(_AWAY) from error
+            raise Unavailable(_UNAVAILABLE) from error
         raise
     except BaseException:
         if opening:
@@ -179,7 +179,7 @@ async def _roll_back(session: Session) -> None:
 class DriverStatement:
     """A statement with named parameters that goes straight to the driver.
 
-    On the hot path SQLAlchemy's rows and parameters would cost as much as PostgreSQL's work on them.
+    On the way of every delivery SQLAlchemy's rows and parameters would cost as much as PostgreSQL's work on them.
     """
 
     def __init__(self, sql: str) -> None:
@@ -195,7 +195,7 @@ class DriverStatement:
             Unavailable: the database could not be reached, or went away; the verb may be tried again.
             DBAPIError: PostgreSQL refused the statement or its parameters.
         """
-        async with statement(database) as connection:
+        async with connect(database) as connection:
             session = _session_of(connection)
             try:
                 rows: list[asyncpg.Record] = await session.fetch(self._sql, *(parameters[name] for name in self._names))
@@ -207,7 +207,7 @@ class DriverStatement:
 async def trouble_of(database: AsyncEngine) -> str | None:
     """Return why nothing can be stored now, in a few words that tell strangers nothing; None when all is well."""
     try:
-        async with statement(database) as connection:
+        async with connect(database) as connection:
             if (await connection.execute(_IS_READ_ONLY)).scalar():
                 # a session that began while the server was read-only stays so when it is not any more
                 raise asyncpg.ReadOnlySQLTransactionError
@@ -327,14 +327,14 @@ _NO_CONNECTION = (*BROKEN, DBAPIError, InvalidRequestError)
 """How the pool says that it has none; InvalidRequestError when a new one was dead as well."""
 
 _PLACES: WeakKeyDictionary[Engine, asyncio.Semaphore] = WeakKeyDictionary()
-"""For how many each pool has connections. Who waits for one waits here: SQLAlchemy's pool wakes nobody when connecting
+"""For how many each pool has connections. Who waits for one waits here: SQLAlchemy's pool sweeps nobody when connecting
 has failed, and all who wait there would wait out the whole time limit."""
 
 _UNKNOWN_SETTING = "42704"
 
 _IS_READ_ONLY = text("SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean")
 
-_AWAY = "The database is not available at the moment. Try again in a second."
+_UNAVAILABLE = "The database is not available at the moment. Try again in a second."
 _NOT_UNDERSTOOD = (
     "FLUX_DATABASE_URL is not understood. Write it as postgresql://user:password@host/db, "
     "special characters of a user name or password as %XX."

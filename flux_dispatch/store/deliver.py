@@ -1,4 +1,4 @@
-"""The statements behind deliver: claim, settle, release; one each, fenced by the token."""
+"""The statements behind deliver: claim, settle, release; one each, fenced by the lease token."""
 
 import json
 from collections import Counter
@@ -11,20 +11,21 @@ from uuid import UUID, uuid4
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from flux_dispatch.domain.claim import Claim, Lease, ParkedWebhook, Release, Settlement
-from flux_dispatch.domain.delivery import Move, State, sources, target
+from flux_dispatch.domain.claim import Claim, ClaimedBatch, ParkedWebhook, Release, Settlement
+from flux_dispatch.domain.delivery import State, Transition, sources, target
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, WebhookId, format_id, parse_id
 from flux_dispatch.domain.outcome import to_record
 from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter
+from flux_dispatch.domain.timing import Timing
 from flux_dispatch.store.connect import DriverStatement
-from flux_dispatch.store.timing import Timing
 
 MAX_BYTES_IN_ONE_CLAIM: Final = 16 * 2**20
 """Of bodies, each counted once, however many webhooks its event goes to; the first one is claimed whatever it weighs.
 """
 
-# The conditions inside coalesce are hidden from the planner: they are those of indexes that hold a part of their tables.
-# Made while it knew of few such rows, its plan would read such an index from end to end for each delivery.
+# The conditions inside coalesce are hidden from PostgreSQL's planner: they are those of indexes that hold a part of
+# their tables. Made while it knew of few such rows, its plan would read such an index from end to end for each
+# delivery.
 _DUE = """
         SELECT deliveries.id, deliveries.event_id, webhooks.url, webhooks.secrets, webhooks.headers, events.body,
                deliveries.webhook_id = ANY(CAST(:saturated AS uuid[])) AS is_parked
@@ -34,7 +35,7 @@ _DUE = """
         WHERE deliveries.id = ANY(CAST(:ids AS uuid[]))
           AND deliveries.state = ANY(CAST(:from AS text[]))
           AND deliveries.due_at <= flux_now() + :slack
-          AND coalesce(deliveries.wake_at < 'infinity', false)
+          AND coalesce(deliveries.sweep_at < 'infinity', false)
           AND webhooks.status = 'enabled' AND coalesce(webhooks.deleted_at IS NULL, false)
         FOR NO KEY UPDATE OF deliveries SKIP LOCKED
 """
@@ -46,7 +47,7 @@ _PARKED = """
         JOIN webhooks ON webhooks.id = wanted.webhook
         CROSS JOIN LATERAL (
             SELECT id, event_id FROM deliveries
-            WHERE wake_at = 'infinity' AND webhook_id = wanted.webhook
+            WHERE sweep_at = 'infinity' AND webhook_id = wanted.webhook
               AND coalesce(state = ANY(CAST(:from AS text[])), false)
             ORDER BY due_at, id
             LIMIT wanted.places
@@ -72,13 +73,13 @@ _TAKE = """
     ), taken AS (
         UPDATE deliveries
         SET state = CASE WHEN is_taken THEN :to ELSE deliveries.state END,
-            token = CASE WHEN is_taken THEN CAST(:token AS uuid) END,
+            lease_token = CASE WHEN is_taken THEN CAST(:lease_token AS uuid) END,
             leased_until = CASE WHEN is_taken THEN flux_now() + :lease END,
-            wake_at = CASE
+            sweep_at = CASE
                 WHEN is_parked THEN 'infinity'
-                WHEN is_taken AND deliveries.wake_at = 'infinity'
+                WHEN is_taken AND deliveries.sweep_at = 'infinity'
                     THEN flux_second(flux_now() + :lease + interval '0.999999 seconds')
-                ELSE deliveries.wake_at
+                ELSE deliveries.sweep_at
             END
         FROM weighed
         WHERE deliveries.id = weighed.id
@@ -96,14 +97,14 @@ _PARKED_WEBHOOKS = DriverStatement("""
     WITH RECURSIVE parked AS (
         (
             SELECT webhook_id, 1 AS number FROM deliveries
-            WHERE wake_at = 'infinity' AND webhook_id > CAST(:after AS uuid)
+            WHERE sweep_at = 'infinity' AND webhook_id > CAST(:after AS uuid)
             ORDER BY webhook_id LIMIT 1
         )
         UNION ALL
         SELECT following.webhook_id, parked.number + 1
         FROM parked CROSS JOIN LATERAL (
             SELECT webhook_id FROM deliveries
-            WHERE wake_at = 'infinity' AND webhook_id > parked.webhook_id
+            WHERE sweep_at = 'infinity' AND webhook_id > parked.webhook_id
             ORDER BY webhook_id LIMIT 1
         ) AS following
         WHERE parked.number < :most
@@ -113,35 +114,35 @@ _PARKED_WEBHOOKS = DriverStatement("""
     ORDER BY webhooks.id
 """)
 
-# For the planner to cancel.
+# For the sweeper to cancel.
 _UNPARK = DriverStatement("""
-    UPDATE deliveries SET wake_at = flux_second(flux_now())
+    UPDATE deliveries SET sweep_at = flux_second(flux_now())
     WHERE id IN (
-        SELECT id FROM deliveries WHERE wake_at = 'infinity' AND webhook_id = ANY(CAST(:webhooks AS uuid[]))
+        SELECT id FROM deliveries WHERE sweep_at = 'infinity' AND webhook_id = ANY(CAST(:webhooks AS uuid[]))
         LIMIT :most FOR NO KEY UPDATE SKIP LOCKED
     )
 """)
 
-# The ids stand beside the join, and the state inside coalesce, for the planner's sake. Its statistics say that hardly
-# any row is being sent (or was, when they were made): it would read all rows to find those few first, and compare each
-# of them with each result. So it goes by the ids, and does not know how rare the state is.
+# The ids stand beside the join, and the state inside coalesce, for the sake of PostgreSQL's planner. Its statistics say
+# that hardly any row is being sent (or was, when they were made): it would read all rows to find those few first, and
+# compare each of them with each result. So it goes by the ids, and does not know how rare the state is.
 _SETTLE_THESE = """
     WITH result AS (
         SELECT * FROM unnest(
-            CAST(:ids AS uuid[]), CAST(:tokens AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[]),
-            CAST(:delays AS interval[]), CAST(:wakes AS interval[]), CAST(:numbers AS smallint[]),
+            CAST(:ids AS uuid[]), CAST(:lease_tokens AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[]),
+            CAST(:delays AS interval[]), CAST(:sweeps AS interval[]), CAST(:numbers AS smallint[]),
             CAST(:durations AS real[]), CAST(:statuses AS smallint[]), CAST(:errors AS text[]), CAST(:details AS text[])
-        ) AS r (id, token, state, reason, delay, wake, number, duration_seconds, status, error, detail)
+        ) AS r (id, lease_token, state, reason, delay, sweep, number, duration_seconds, status, error, detail)
     ), moved AS (
         UPDATE deliveries
         SET state = result.state, reason = result.reason, attempts = result.number, rescues = 0,
-            token = NULL, leased_until = NULL,
+            lease_token = NULL, leased_until = NULL,
             due_at = flux_now() + result.delay,
-            wake_at = flux_second(flux_now() + result.wake),
+            sweep_at = flux_second(flux_now() + result.sweep),
             ended_at = CASE WHEN result.state = :delivered THEN flux_now() END
         FROM result
         WHERE deliveries.id = ANY(:these:)
-          AND deliveries.id = result.id AND deliveries.token = result.token
+          AND deliveries.id = result.id AND deliveries.lease_token = result.lease_token
           AND coalesce(deliveries.state = ANY(CAST(:from AS text[])), false)
         RETURNING deliveries.id
     ), noted AS (
@@ -160,18 +161,18 @@ _SETTLE_UNLOCKED = DriverStatement(
     )
 )
 _STILL_LEASED = DriverStatement("""
-    SELECT id FROM deliveries WHERE id = ANY(CAST(:ids AS uuid[])) AND token = ANY(CAST(:tokens AS uuid[]))
+    SELECT id FROM deliveries WHERE id = ANY(CAST(:ids AS uuid[])) AND lease_token = ANY(CAST(:lease_tokens AS uuid[]))
 """)
 
 _RELEASE = DriverStatement("""
     UPDATE deliveries
-    SET state = :to, token = NULL, leased_until = NULL,
+    SET state = :to, lease_token = NULL, leased_until = NULL,
         due_at = coalesce(flux_now() + released.pause, deliveries.due_at),
-        wake_at = coalesce(flux_second(flux_now() + released.pause), 'infinity')
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:tokens AS uuid[]), CAST(:pauses AS interval[]))
-        AS released (id, token, pause)
+        sweep_at = coalesce(flux_second(flux_now() + released.pause), 'infinity')
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:lease_tokens AS uuid[]), CAST(:pauses AS interval[]))
+        AS released (id, lease_token, pause)
     WHERE deliveries.id = ANY(CAST(:ids AS uuid[]))
-      AND deliveries.id = released.id AND deliveries.token = released.token
+      AND deliveries.id = released.id AND deliveries.lease_token = released.lease_token
       AND coalesce(deliveries.state = ANY(CAST(:from AS text[])), false)
     RETURNING deliveries.id
 """)
@@ -179,12 +180,12 @@ _RELEASE = DriverStatement("""
 
 @dataclass(frozen=True, slots=True)
 class _Next:
-    """What a settlement writes: when the next attempt is due, and when the planner must look, counted from now."""
+    """What a settlement writes: when the next attempt is due, and when the sweeper must come, counted from now."""
 
     state: State
     reason: str | None = None
     delay: timedelta | None = None
-    wake: timedelta | None = None
+    sweep: timedelta | None = None
 
 
 class DeliveryStore:
@@ -194,71 +195,71 @@ class DeliveryStore:
         self._database = database
         self._timing = timing
 
-    async def claim(self, deliveries: Sequence[DeliveryId], saturated: Sequence[WebhookId] = ()) -> Lease | None:
+    async def claim(self, deliveries: Sequence[DeliveryId], saturated: Sequence[WebhookId] = ()) -> ClaimedBatch | None:
         """Lease those that are due, unleased and of an enabled webhook; None when none of them is.
 
         What another claims at the same moment is skipped, never waited for. What is due for a saturated webhook is
         parked.
         """
-        token = uuid4().hex
+        lease_token = uuid4().hex
         parameters = {
             "ids": [parse_id(Prefix.DELIVERY, each) for each in deliveries],
             "saturated": [parse_id(Prefix.WEBHOOK, each) for each in saturated],
-            "from": sources(Move.CLAIM),
-            "to": target(Move.CLAIM),
-            "token": token,
+            "from": sources(Transition.CLAIM),
+            "to": target(Transition.CLAIM),
+            "lease_token": lease_token,
             "slack": self._timing.slack,
             "lease": self._timing.lease,
             "most_bytes": MAX_BYTES_IN_ONE_CLAIM,
         }
-        return self._leased(await _CLAIM.rows(self._database, parameters), token)
+        return self._leased(await _CLAIM.rows(self._database, parameters), lease_token)
 
     async def parked_webhooks(self, after: WebhookId, limit: int) -> list[ParkedWebhook]:
         """Return up to `limit` webhooks for which deliveries are parked, in the order of their ids."""
         parameters = {"after": parse_id(Prefix.WEBHOOK, after), "most": limit}
         return [_parked_webhook(row) for row in await _PARKED_WEBHOOKS.rows(self._database, parameters)]
 
-    async def claim_parked(self, places: Mapping[WebhookId, int]) -> Lease | None:
+    async def claim_parked(self, places: Mapping[WebhookId, int]) -> ClaimedBatch | None:
         """Lease up to so many of the deliveries that are parked for each webhook, the longest due first."""
-        token = uuid4().hex
+        lease_token = uuid4().hex
         parameters = {
             "webhooks": [parse_id(Prefix.WEBHOOK, each) for each in places],
             "places": list(places.values()),
-            "from": sources(Move.CLAIM),
-            "to": target(Move.CLAIM),
-            "token": token,
+            "from": sources(Transition.CLAIM),
+            "to": target(Transition.CLAIM),
+            "lease_token": lease_token,
             "lease": self._timing.lease,
             "most_bytes": MAX_BYTES_IN_ONE_CLAIM,
         }
-        return self._leased(await _CLAIM_PARKED.rows(self._database, parameters), token)
+        return self._leased(await _CLAIM_PARKED.rows(self._database, parameters), lease_token)
 
     async def unpark(self, webhooks: Sequence[WebhookId], limit: int) -> None:
-        """Have the planner look at up to `limit` of the deliveries that are parked for these webhooks."""
+        """Have the sweeper take up to `limit` of the deliveries that are parked for these webhooks."""
         parameters = {"webhooks": [parse_id(Prefix.WEBHOOK, each) for each in webhooks], "most": limit}
         await _UNPARK.rows(self._database, parameters)
 
-    def _leased(self, rows: list[asyncpg.Record], token: str) -> Lease | None:
+    def _leased(self, rows: list[asyncpg.Record], lease_token: str) -> ClaimedBatch | None:
         if not rows:
             return None
         taken = [row for row in rows if row["is_taken"]]
         copies = Counter(row["event_id"] for row in taken)
         bodies = {row["event_id"]: row["body"] for row in taken if row["body"] is not None}
-        return Lease(
+        return ClaimedBatch(
             rows[0]["at"],
             self._timing.lease.total_seconds(),
-            tuple(_claim(row, token, bodies[row["event_id"]], copies[row["event_id"]]) for row in taken),
+            tuple(_claim_from_row(row, lease_token, bodies[row["event_id"]], copies[row["event_id"]]) for row in taken),
             tuple(_delivery_id(row["id"]) for row in rows if not row["is_taken"]),
         )
 
     async def settle(self, settlements: Sequence[Settlement]) -> set[DeliveryId]:
-        """Write the ends of attempts; return those whose token still held. The others changed nothing."""
+        """Write the ends of attempts; return those whose lease still held. The others changed nothing."""
         return _delivery_ids(await _SETTLE.rows(self._database, self._settle_parameters(settlements)))
 
     async def settle_unlocked(self, settlements: Sequence[Settlement]) -> tuple[set[DeliveryId], set[DeliveryId]]:
         """Write the ends of those attempts whose rows nobody else has locked.
 
         Returns:
-            Those whose token still held, and those that must be tried again, for theirs holds, too.
+            Those whose lease still held, and those that must be tried again, for theirs holds, too.
         """
         parameters = self._settle_parameters(settlements)
         moved = _delivery_ids(await _SETTLE_UNLOCKED.rows(self._database, parameters))
@@ -274,11 +275,11 @@ class DeliveryStore:
         records = [to_record(each.attempt.outcome) for each in settlements]
         return {
             "ids": [parse_id(Prefix.DELIVERY, each.delivery) for each in settlements],
-            "tokens": [each.token for each in settlements],
+            "lease_tokens": [each.lease_token for each in settlements],
             "states": [each.state for each in follows],
             "reasons": [each.reason for each in follows],
             "delays": [each.delay for each in follows],
-            "wakes": [each.wake for each in follows],
+            "sweeps": [each.sweep for each in follows],
             "numbers": [each.attempt.number for each in settlements],
             "durations": [each.attempt.duration_seconds for each in settlements],
             "statuses": [record.status for record in records],
@@ -289,34 +290,34 @@ class DeliveryStore:
     def _what_follows(self, decision: Decision) -> "_Next":
         match decision:
             case Done():
-                return _Next(target(Move.SUCCEED))
+                return _Next(target(Transition.SUCCEED))
             case RetryAfter(delay):
-                return _Next(target(Move.RETRY), delay=delay, wake=self._timing.wake_after(delay))
+                return _Next(target(Transition.RETRY), delay=delay, sweep=self._timing.sweep_after(delay))
             case GiveUp(reason):
-                return _Next(target(Move.EXHAUST), reason=reason, wake=self._timing.grace)
+                return _Next(target(Transition.EXHAUST), reason=reason, sweep=self._timing.enqueue_grace)
             case _:
                 assert_never(decision)
 
     async def release(self, releases: Sequence[Release]) -> set[DeliveryId]:
-        """Give leases back; return those whose token still held. The others are left alone."""
+        """Give leases back; return those whose lease still held. The others are left alone."""
         parameters = {
             "ids": [parse_id(Prefix.DELIVERY, each.delivery) for each in releases],
-            "tokens": [each.token for each in releases],
+            "lease_tokens": [each.lease_token for each in releases],
             "pauses": [each.pause for each in releases],
-            "from": sources(Move.RELEASE),
-            "to": target(Move.RELEASE),
+            "from": sources(Transition.RELEASE),
+            "to": target(Transition.RELEASE),
         }
         return _delivery_ids(await _RELEASE.rows(self._database, parameters))
 
 
-def _claim(row: asyncpg.Record, token: str, body: bytes, copies: int) -> Claim:
+def _claim_from_row(row: asyncpg.Record, lease_token: str, body: bytes, copies: int) -> Claim:
     delivery, event, webhook, account, attempts, wait_seconds, url, secrets, headers, *_ = row
     return Claim(
         delivery=_delivery_id(delivery),
         event=cast(EventId, format_id(Prefix.EVENT, event.hex)),
         webhook=cast(WebhookId, format_id(Prefix.WEBHOOK, webhook.hex)),
         account=cast(AccountId, format_id(Prefix.ACCOUNT, account.hex)),
-        token=token,
+        lease_token=lease_token,
         attempt=attempts + 1,
         wait_seconds=wait_seconds,
         url=url,

@@ -7,38 +7,38 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.alert import Alert
-from flux_dispatch.domain.delivery import Move, sources, target
+from flux_dispatch.domain.delivery import Transition, sources, target
 from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId, EventId, Prefix, WebhookId, format_id, parse_id
-from flux_dispatch.store.connect import statement
+from flux_dispatch.store.connect import connect
 
 # Rows are locked in the order of their ids, deliveries before events before webhooks, so that two of these never wait
 # for each other crosswise.
 _FAIL = text("""
-    WITH spent AS (
+    WITH exhausted AS (
         SELECT id, event_id, webhook_id, account_id, reason FROM deliveries
         WHERE id = ANY(CAST(:ids AS uuid[])) AND state = ANY(CAST(:from AS text[]))
         ORDER BY id FOR NO KEY UPDATE
     ), moved AS (
-        UPDATE deliveries SET state = :to, ended_at = flux_now(), due_at = NULL, wake_at = NULL
-        FROM spent WHERE deliveries.id = spent.id
+        UPDATE deliveries SET state = :to, ended_at = flux_now(), due_at = NULL, sweep_at = NULL
+        FROM exhausted WHERE deliveries.id = exhausted.id
         RETURNING deliveries.id
     ), theirs AS (
         SELECT id FROM events
-        WHERE id IN (SELECT event_id FROM spent) AND failed_at IS NULL
+        WHERE id IN (SELECT event_id FROM exhausted) AND failed_at IS NULL
         ORDER BY id FOR NO KEY UPDATE
     ), marked AS (
         UPDATE events SET failed_at = flux_now() FROM theirs WHERE events.id = theirs.id
     ), gone AS (
         SELECT id FROM webhooks
-        WHERE id IN (SELECT webhook_id FROM spent WHERE reason = 'gone') AND status = 'enabled'
+        WHERE id IN (SELECT webhook_id FROM exhausted WHERE reason = 'gone') AND status = 'enabled'
         ORDER BY id FOR NO KEY UPDATE
     ), disabled AS (
         UPDATE webhooks SET status = 'disabled', disabled_reason = 'gone', updated_at = flux_now()
         FROM gone WHERE webhooks.id = gone.id
     )
     INSERT INTO alerts (account_id, webhook_id, event_id, delivery_id, reason)
-    SELECT account_id, webhook_id, event_id, spent.id, coalesce(reason, 'attempts_exhausted')
-    FROM spent JOIN moved USING (id)
+    SELECT account_id, webhook_id, event_id, exhausted.id, coalesce(reason, 'attempts_exhausted')
+    FROM exhausted JOIN moved USING (id)
     RETURNING id
 """)
 
@@ -71,21 +71,21 @@ class FailureStore:
         """
         parameters = {
             "ids": [parse_id(Prefix.DELIVERY, each) for each in deliveries],
-            "from": sources(Move.FAIL),
-            "to": target(Move.FAIL),
+            "from": sources(Transition.FAIL),
+            "to": target(Transition.FAIL),
         }
-        async with statement(self._database) as connection:
+        async with connect(self._database) as connection:
             rows = (await connection.execute(_FAIL, parameters)).scalars().all()
         return [cast(AlertId, format_id(Prefix.ALERT, each.hex)) for each in rows]
 
     async def take_unsent(self, alerts: Sequence[AlertId]) -> list[Alert]:
         """Mark those that were not sent yet as sent, and return them with what they are about."""
-        async with statement(self._database) as connection:
+        async with connect(self._database) as connection:
             rows = await connection.execute(_TAKE_UNSENT, {"ids": [parse_id(Prefix.ALERT, each) for each in alerts]})
-            return [_alert(row) for row in rows]
+            return [_alert_from_row(row) for row in rows]
 
 
-def _alert(row: Row[Any]) -> Alert:
+def _alert_from_row(row: Row[Any]) -> Alert:
     return Alert(
         id=cast(AlertId, format_id(Prefix.ALERT, row.id.hex)),
         account=cast(AccountId, format_id(Prefix.ACCOUNT, row.account_id.hex)),

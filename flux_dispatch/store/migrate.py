@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.errors import Unavailable
-from flux_dispatch.store.connect import statement
+from flux_dispatch.store.connect import connect
 from flux_dispatch.store.trouble import driver_error, is_passing, sqlstate
 
 _LOCK = 0x666C7578  # "flux" in ASCII, as the key of the advisory lock
@@ -84,7 +84,7 @@ async def check_current(database: AsyncEngine) -> None:
 
 async def _look(database: AsyncEngine) -> Schema:
     try:
-        async with statement(database) as connection:
+        async with connect(database) as connection:
             return await connection.run_sync(_found)
     except DBAPIError as error:
         raise Unavailable(await _mend(database, driver_error(error))) from error
@@ -130,7 +130,7 @@ async def _mend(database: AsyncEngine, error: BaseException) -> str:
 
 async def _who_and_where(database: AsyncEngine) -> tuple[str, str]:
     names = text("SELECT quote_ident(current_user), quote_ident(coalesce(current_schema(), 'public'))")
-    async with statement(database) as connection:
+    async with connect(database) as connection:
         role, schema = (await connection.execute(names)).one()
     return role, schema
 

@@ -8,8 +8,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.ids import AccountId, Prefix, WebhookId, format_id, parse_id
 from flux_dispatch.domain.webhook import NewWebhook, Status, Webhook
-from flux_dispatch.store.connect import statement, transaction
+from flux_dispatch.store.connect import connect, transaction
+from flux_dispatch.store.pages import Page, Queries
 from flux_dispatch.store.tables import accounts, webhooks
+
+_WEBHOOKS = """
+    SELECT id, account_id, url, events, description, headers, status, disabled_reason, secrets, created_at, updated_at
+    FROM webhooks
+    WHERE account_id = :account AND deleted_at IS NULL AND {where}
+"""
 
 
 class WebhookStore:
@@ -18,7 +25,7 @@ class WebhookStore:
     def __init__(self, database: AsyncEngine) -> None:
         self._database = database
 
-    async def add(self, account: AccountId, draft: NewWebhook, secret: str, *, most: int) -> Webhook | None:
+    async def create(self, account: AccountId, draft: NewWebhook, secret: str, *, most: int) -> Webhook | None:
         """Store a new webhook, enabled from now on; None when the account has as many as it may have."""
         values = {
             "account_id": UUID(parse_id(Prefix.ACCOUNT, account)),
@@ -37,7 +44,7 @@ class WebhookStore:
             if (await connection.execute(select(func.count()).where(theirs))).scalar_one() >= most:
                 return None
             made = await connection.execute(insert(webhooks).values(values).returning(webhooks))
-            return webhook_of(made.one())
+            return _webhook_from_row(made.one())
 
     async def delete(self, account: AccountId, webhook: WebhookId) -> bool:
         """Delete a webhook; False when the account has no such one. No event reaches it from this commit on."""
@@ -50,11 +57,11 @@ class WebhookStore:
             )
             .values(deleted_at=func.flux_now(), updated_at=func.flux_now())
         )
-        async with statement(self._database) as connection:
+        async with connect(self._database) as connection:
             return bool((await connection.execute(change)).rowcount)
 
 
-def webhook_of(row: Row[Any]) -> Webhook:
+def _webhook_from_row(row: Row[Any]) -> Webhook:
     """Return the webhook that a row of the table holds."""
     return Webhook(
         id=cast(WebhookId, format_id(Prefix.WEBHOOK, row.id.hex)),
@@ -69,3 +76,17 @@ def webhook_of(row: Row[Any]) -> Webhook:
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
+
+
+class WebhookQueries(Queries):
+    """Reads webhooks."""
+
+    async def page(self, account: AccountId, page: Page) -> list[Webhook]:
+        """Return webhooks that were not deleted."""
+        return [_webhook_from_row(row) for row in await self._page(_WEBHOOKS, "webhooks.id", account, page)]
+
+    async def get(self, account: AccountId, webhook: WebhookId) -> Webhook | None:
+        """Return a webhook that was not deleted."""
+        query = _WEBHOOKS.format(where="webhooks.id = CAST(:id AS uuid)")
+        row = await self._one(query, account, parse_id(Prefix.WEBHOOK, webhook))
+        return _webhook_from_row(row) if row else None

@@ -3,13 +3,13 @@
 from typing import Any
 
 from flux_dispatch.domain.ids import Prefix, format_id, parse_id
-from tests.api.running import URL, Caller, check_error
-from tests.store.world import World
+from tests.support.api import URL, Caller, check_error
+from tests.support.store_harness import StoreHarness
 
 
-async def test_a_delivery_shows_every_attempt_in_order(ours: Caller, world: World) -> None:
-    webhook, event = await ours.webhook("*"), await ours.event()
-    (listed,) = (await ours.http.get("/v1/deliveries")).json()["data"]
+async def test_a_delivery_shows_every_attempt_in_order(tenant: Caller, world: StoreHarness) -> None:
+    webhook, event = await tenant.webhook("*"), await tenant.event()
+    (listed,) = (await tenant.http.get("/v1/deliveries")).json()["data"]
     for number, status, error in [(2, None, "timeout"), (1, 500, "http_status")]:
         await world.do(
             """INSERT INTO attempts (delivery_id, number, duration_seconds, ended_at, status, error, detail)
@@ -20,7 +20,7 @@ async def test_a_delivery_shows_every_attempt_in_order(ours: Caller, world: Worl
             error=error,
         )
     await world.do("UPDATE deliveries SET state = 'scheduled', attempts = 2, due_at = '2026-01-15T10:35:00.25Z'")
-    shown = (await ours.http.get(f"/v1/deliveries/{listed['id']}")).json()
+    shown = (await tenant.http.get(f"/v1/deliveries/{listed['id']}")).json()
     assert [each["number"] for each in shown["attempts"]] == [1, 2]
     assert shown.pop("attempts")[0] == {
         "number": 1,
@@ -47,9 +47,9 @@ async def test_a_delivery_shows_every_attempt_in_order(ours: Caller, world: Worl
     }
 
 
-async def test_deliveries_are_narrowed_by_status_webhook_and_event(ours: Caller, world: World) -> None:
-    first, second = await ours.webhook("*"), await ours.webhook("invoice.*")
-    event, invoice = await ours.event(), await ours.event("invoice.paid")
+async def test_deliveries_are_narrowed_by_status_webhook_and_event(tenant: Caller, world: StoreHarness) -> None:
+    first, second = await tenant.webhook("*"), await tenant.webhook("invoice.*")
+    event, invoice = await tenant.event(), await tenant.event("invoice.paid")
     await world.do(
         "UPDATE deliveries SET state = 'delivered', ended_at = flux_now() WHERE event_id = CAST(:event AS uuid)",
         event=parse_id(Prefix.EVENT, event["id"]),
@@ -65,22 +65,22 @@ async def test_deliveries_are_narrowed_by_status_webhook_and_event(ours: Caller,
         ({"event": invoice["id"], "webhook": second["id"], "status": "pending"}, 1),
         ({"event": event["id"], "webhook": second["id"]}, 0),
     ]:
-        assert len(await _listed(ours, "/v1/deliveries", **filters)) == expected, filters
+        assert len(await _listed(tenant, "/v1/deliveries", **filters)) == expected, filters
     of_event = f"/v1/events/{invoice['id']}/deliveries"
-    assert len(await _listed(ours, of_event)) == 2
-    assert len(await _listed(ours, of_event, status="delivered")) == 0
+    assert len(await _listed(tenant, of_event)) == 2
+    assert len(await _listed(tenant, of_event, status="delivered")) == 0
 
 
-async def test_a_delivery_to_a_deleted_webhook_still_shows_where_it_went(ours: Caller) -> None:
-    webhook, event = await ours.webhook("*"), await ours.event()
-    await ours.http.delete(f"/v1/webhooks/{webhook['id']}")
-    (delivery,) = await _listed(ours, f"/v1/events/{event['id']}/deliveries")
+async def test_a_delivery_to_a_deleted_webhook_still_shows_where_it_went(tenant: Caller) -> None:
+    webhook, event = await tenant.webhook("*"), await tenant.event()
+    await tenant.http.delete(f"/v1/webhooks/{webhook['id']}")
+    (delivery,) = await _listed(tenant, f"/v1/events/{event['id']}/deliveries")
     assert (delivery["webhook"], delivery["url"]) == (webhook["id"], URL)
 
 
-async def test_an_alert_shows_what_it_is_about(ours: Caller, world: World) -> None:
-    webhook, event = await ours.webhook("*"), await ours.event()
-    (delivery,) = await _listed(ours, "/v1/deliveries")
+async def test_an_alert_shows_what_it_is_about(tenant: Caller, world: StoreHarness) -> None:
+    webhook, event = await tenant.webhook("*"), await tenant.event()
+    (delivery,) = await _listed(tenant, "/v1/deliveries")
     for number, status, error in [(1, 500, "http_status"), (2, None, "timeout")]:
         await world.do(
             """INSERT INTO attempts (delivery_id, number, duration_seconds, ended_at, status, error)
@@ -94,7 +94,7 @@ async def test_an_alert_shows_what_it_is_about(ours: Caller, world: World) -> No
         """INSERT INTO alerts (account_id, webhook_id, event_id, delivery_id, reason)
            SELECT account_id, webhook_id, event_id, id, 'attempts_exhausted' FROM deliveries RETURNING id"""
     )
-    (alert,) = await _listed(ours, "/v1/alerts")
+    (alert,) = await _listed(tenant, "/v1/alerts")
     assert alert.pop("created").endswith("Z")
     assert alert == {
         "id": format_id(Prefix.ALERT, made.hex),
@@ -110,11 +110,11 @@ async def test_an_alert_shows_what_it_is_about(ours: Caller, world: World) -> No
     }
 
 
-async def test_an_id_that_is_none_is_not_found(ours: Caller) -> None:
+async def test_an_id_that_is_none_is_not_found(tenant: Caller) -> None:
     texts = ("x", "%00", "%ff", "%ED%A0%80", "..%2f..", "evt_0", "wh_" + "A" * 32, "😀", "dlv_" + "0" * 32)
     for path in ("webhooks", "events", "deliveries"):
         for text in texts:
-            check_error(await ours.http.get(f"/v1/{path}/{text}"), 404, "not_found")
+            check_error(await tenant.http.get(f"/v1/{path}/{text}"), 404, "not_found")
 
 
 async def _listed(caller: Caller, path: str, **filters: str) -> list[dict[str, Any]]:

@@ -9,8 +9,8 @@ from pathlib import Path
 from aiohttp import web
 
 import flux_dispatch
-from flux_dispatch.api.envelope import DOCUMENTATION, from_http
-from tests.api.running import ERRORS, documented_errors
+from flux_dispatch.api.errors import DOCUMENTATION, from_http
+from tests.support.api import ERRORS, documented_errors
 
 SOURCE = Path(flux_dispatch.__file__).parent
 NEVER_ANSWERED = {
@@ -37,9 +37,9 @@ def test_the_documentation_is_where_errors_say() -> None:
 
 def test_an_error_of_the_http_library_keeps_its_status() -> None:
     for error in (web.HTTPBadRequest(), web.HTTPExpectationFailed()):
-        ours = from_http(error)
-        assert (ours.code, ours.status) == ("bad_request", HTTPStatus(error.status))
-        assert ours.status in documented_errors()[ours.code]
+        tenant = from_http(error)
+        assert (tenant.code, tenant.status) == ("bad_request", HTTPStatus(error.status))
+        assert tenant.status in documented_errors()[tenant.code]
 
 
 def _codes_below(folder: Path) -> Iterator[str]:

@@ -7,14 +7,14 @@ import re
 import pytest
 
 from flux_dispatch.domain.ids import Prefix, parse_id
-from tests.api.running import EVENT, Caller, check_error
-from tests.store.world import World
+from tests.support.api import EVENT, Caller, check_error
+from tests.support.store_harness import StoreHarness
 
 
-async def test_an_event_is_stored_when_it_is_answered(ours: Caller, world: World) -> None:
-    webhook = await ours.webhook("order.*")
+async def test_an_event_is_stored_when_it_is_answered(tenant: Caller, world: StoreHarness) -> None:
+    webhook = await tenant.webhook("order.*")
     data = {"z": 1, "a": [10**30, 1.5, None, True], "ä": "\x7f\u2028😀"}
-    answer = await ours.http.post("/v1/events", json={"type": "order.completed", "data": data})
+    answer = await tenant.http.post("/v1/events", json={"type": "order.completed", "data": data})
     assert answer.status_code == 202, answer.text
     event = answer.json()
     assert re.fullmatch(r"evt_[0-9a-f]{32}", event["id"])
@@ -26,13 +26,13 @@ async def test_an_event_is_stored_when_it_is_answered(ours: Caller, world: World
     assert body.isascii()
     payload = {name: event[name] for name in ("id", "type", "created", "data")}
     assert bytes(body) == json.dumps(payload, separators=(",", ":")).replace("\\u007f", "\x7f").encode()
-    (delivery,) = (await ours.http.get(f"/v1/events/{event['id']}/deliveries")).json()["data"]
+    (delivery,) = (await tenant.http.get(f"/v1/events/{event['id']}/deliveries")).json()["data"]
     assert (delivery["event"], delivery["webhook"]) == (event["id"], webhook["id"])
 
 
-async def test_an_event_is_made_by_the_database_s_clock(ours: Caller, world: World) -> None:
-    await world.pass_time(3600)  # as for an API whose own clock is an hour late
-    event = await ours.event()
+async def test_an_event_is_made_by_the_database_s_clock(tenant: Caller, world: StoreHarness) -> None:
+    await world.advance_clock(3600)  # as for an API whose own clock is an hour late
+    event = await tenant.event()
     (row,) = await world.rows("SELECT created_at, extract(epoch FROM created_at - flux_now()) AS off FROM events")
     assert abs(row.off) < 5
     assert event["created"] == row.created_at.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -50,23 +50,25 @@ WRITTEN = [
 
 
 @pytest.mark.parametrize("written", WRITTEN)
-async def test_data_is_carried_as_it_was_written(ours: Caller, world: World, written: str) -> None:
+async def test_data_is_carried_as_it_was_written(tenant: Caller, world: StoreHarness, written: str) -> None:
     for sent in (f'{{"type":"a","data":{written}}}', f' {{ "data" : {written} , "type":"a" }}\n'):
-        answer = await ours.http.post("/v1/events", content=sent, headers={"Content-Type": "application/json"})
+        answer = await tenant.http.post("/v1/events", content=sent, headers={"Content-Type": "application/json"})
         assert answer.status_code == 202, answer.text
         event = answer.json()
         body = await world.scalar("SELECT body FROM events WHERE id = CAST(:id AS uuid)", id=_hex(event))
         head = f'{{"id":"{event["id"]}","type":"a","created":"{event["created"]}","data":'
         assert bytes(body).decode() == f"{head}{written}}}"
-        shown = await ours.http.get(f"/v1/events/{event['id']}")
-        for seen in (answer, shown, await ours.http.get("/v1/events")):
+        shown = await tenant.http.get(f"/v1/events/{event['id']}")
+        for seen in (answer, shown, await tenant.http.get("/v1/events")):
             assert written in seen.text
             assert seen.headers["Content-Type"].startswith("application/json")
 
 
-async def test_what_is_beyond_ascii_becomes_escapes_and_nothing_else_changes(ours: Caller, world: World) -> None:
+async def test_what_is_beyond_ascii_becomes_escapes_and_nothing_else_changes(
+    tenant: Caller, world: StoreHarness
+) -> None:
     sent = '{"type":"a","data":{"é":"\\"№ \U0001f600\\\\","n":1.50}}'
-    answer = await ours.http.post("/v1/events", content=sent.encode(), headers={"Content-Type": "application/json"})
+    answer = await tenant.http.post("/v1/events", content=sent.encode(), headers={"Content-Type": "application/json"})
     body = await world.scalar("SELECT body FROM events")
     assert bytes(body).endswith(rb',"data":{"\u00e9":"\"\u2116 \ud83d\ude00\\","n":1.50}}')
     assert answer.json()["data"] == json.loads(sent)["data"]
@@ -86,33 +88,35 @@ async def test_what_is_beyond_ascii_becomes_escapes_and_nothing_else_changes(our
         ('{"a":{"y":[1,2],"x":"é"},"n":1e-9999999999999999999}', 409),
     ],
 )
-async def test_the_same_key_is_for_what_means_the_same(ours: Caller, world: World, again: str, status: int) -> None:
+async def test_the_same_key_is_for_what_means_the_same(
+    tenant: Caller, world: StoreHarness, again: str, status: int
+) -> None:
     headers = {"Content-Type": "application/json", "Idempotency-Key": "order-7"}
     for data, expected in [('{"a":{"y":[1,2],"x":"é"},"n":1}', 202), (again, status)]:
-        answer = await ours.http.post("/v1/events", content=f'{{"type":"a","data":{data}}}'.encode(), headers=headers)
+        answer = await tenant.http.post("/v1/events", content=f'{{"type":"a","data":{data}}}'.encode(), headers=headers)
         assert answer.status_code == expected, answer.text
     assert await world.scalar("SELECT count(*) FROM events") == 1
 
 
-async def test_an_event_that_nobody_wants_says_so(ours: Caller) -> None:
-    await ours.webhook("invoice.*")
-    event = await ours.event()
+async def test_an_event_that_nobody_wants_says_so(tenant: Caller) -> None:
+    await tenant.webhook("invoice.*")
+    event = await tenant.event()
     assert (event["status"], event["webhooks"]) == ("unmatched", 0)
     assert "order.completed" in event["note"]
 
 
-async def test_a_type_that_is_none_is_refused(ours: Caller, world: World) -> None:
+async def test_a_type_that_is_none_is_refused(tenant: Caller, world: StoreHarness) -> None:
     for event_type in ("a..b", "../x", "x" * 129, "x" * 300, "😀", "*", "order.*", "", "a b", "a\n"):
-        answer = await ours.http.post("/v1/events", json={"type": event_type, "data": {}})
+        answer = await tenant.http.post("/v1/events", json={"type": event_type, "data": {}})
         check_error(answer, 422, "invalid_event_type", "type")
     assert await world.scalar("SELECT count(*) FROM events") == 0
 
 
-async def test_the_same_key_and_body_is_the_same_event(ours: Caller, world: World) -> None:
-    await ours.webhook("*")
+async def test_the_same_key_and_body_is_the_same_event(tenant: Caller, world: StoreHarness) -> None:
+    await tenant.webhook("*")
     headers = {"Idempotency-Key": "k" * 255}
-    first = await ours.http.post("/v1/events", json=EVENT, headers=headers)
-    again = await ours.http.post("/v1/events", json=EVENT, headers=headers)
+    first = await tenant.http.post("/v1/events", json=EVENT, headers=headers)
+    again = await tenant.http.post("/v1/events", json=EVENT, headers=headers)
     assert (first.status_code, again.status_code) == (202, 202)
     assert "Idempotent-Replayed" not in first.headers
     assert again.headers["Idempotent-Replayed"] == "true"
@@ -120,10 +124,10 @@ async def test_the_same_key_and_body_is_the_same_event(ours: Caller, world: Worl
     assert await world.scalar("SELECT count(*) FROM deliveries") == 1
 
 
-async def test_fifty_at_once_with_one_key_are_one_event(ours: Caller, world: World) -> None:
-    await ours.webhook("*")
+async def test_fifty_at_once_with_one_key_are_one_event(tenant: Caller, world: StoreHarness) -> None:
+    await tenant.webhook("*")
     headers = {"Idempotency-Key": "order-7"}
-    answers = await asyncio.gather(*(ours.http.post("/v1/events", json=EVENT, headers=headers) for _ in range(50)))
+    answers = await asyncio.gather(*(tenant.http.post("/v1/events", json=EVENT, headers=headers) for _ in range(50)))
     assert {each.status_code for each in answers} == {202}
     assert len({each.text for each in answers}) == 1
     assert sum("Idempotent-Replayed" not in each.headers for each in answers) == 1
@@ -133,26 +137,28 @@ async def test_fifty_at_once_with_one_key_are_one_event(ours: Caller, world: Wor
 
 @pytest.mark.parametrize("other", [{"data": {"order": 8}}, {"type": "order.created"}])
 async def test_the_same_key_with_another_body_is_a_conflict(
-    ours: Caller, world: World, other: dict[str, object]
+    tenant: Caller, world: StoreHarness, other: dict[str, object]
 ) -> None:
     headers = {"Idempotency-Key": "order-7"}
-    await ours.http.post("/v1/events", json=EVENT, headers=headers)
-    answer = await ours.http.post("/v1/events", json={**EVENT, **other}, headers=headers)
+    await tenant.http.post("/v1/events", json=EVENT, headers=headers)
+    answer = await tenant.http.post("/v1/events", json={**EVENT, **other}, headers=headers)
     error = check_error(answer, 409, "idempotency_key_reused")
     assert error["type"] == "idempotency_error"
     assert await world.scalar("SELECT count(*) FROM events") == 1
 
 
-async def test_the_same_key_of_two_accounts_is_two_events(ours: Caller, theirs: Caller, world: World) -> None:
-    for caller in (ours, theirs):
+async def test_the_same_key_of_two_accounts_is_two_events(
+    tenant: Caller, other_tenant: Caller, world: StoreHarness
+) -> None:
+    for caller in (tenant, other_tenant):
         answer = await caller.http.post("/v1/events", json=EVENT, headers={"Idempotency-Key": "order-7"})
         assert "Idempotent-Replayed" not in answer.headers
     assert await world.scalar("SELECT count(*) FROM events") == 2
 
 
-async def test_an_idempotency_key_that_is_none_is_refused(ours: Caller, world: World) -> None:
+async def test_an_idempotency_key_that_is_none_is_refused(tenant: Caller, world: StoreHarness) -> None:
     for key in (b"", b"k" * 256, b"a\tb", "ä".encode(), b"\xff"):
-        answer = await ours.http.post("/v1/events", json=EVENT, headers=[(b"Idempotency-Key", key)])
+        answer = await tenant.http.post("/v1/events", json=EVENT, headers=[(b"Idempotency-Key", key)])
         check_error(answer, 422, "invalid_idempotency_key", "Idempotency-Key")
     assert await world.scalar("SELECT count(*) FROM events") == 0
 
@@ -174,17 +180,17 @@ async def test_an_idempotency_key_that_is_none_is_refused(ours: Caller, world: W
     ],
 )
 async def test_the_status_of_an_event_follows_from_its_deliveries(
-    ours: Caller, world: World, states: list[str], status: str
+    tenant: Caller, world: StoreHarness, states: list[str], status: str
 ) -> None:
     for _ in states:
-        await ours.webhook("*")
-    event = await ours.event()
+        await tenant.webhook("*")
+    event = await tenant.event()
     rows = await world.rows("SELECT id FROM deliveries ORDER BY id")
     for row, state in zip(rows, states, strict=True):
         await world.put(row.id, state)
     if "failed" in states:
         await world.do("UPDATE events SET failed_at = flux_now()")
-    shown = (await ours.http.get(f"/v1/events/{event['id']}")).json()
+    shown = (await tenant.http.get(f"/v1/events/{event['id']}")).json()
     assert shown["status"] == status
     counts = shown["deliveries"]
     assert counts["total"] == len(states)
@@ -193,9 +199,9 @@ async def test_the_status_of_an_event_follows_from_its_deliveries(
     }
     assert sum(counts.values()) == 2 * len(states)
     assert ("note" in shown) == (status == "unmatched")
-    assert (await ours.http.get("/v1/events", params={"status": status})).json()["data"] == [shown]
+    assert (await tenant.http.get("/v1/events", params={"status": status})).json()["data"] == [shown]
     other = "failed" if status != "failed" else "delivered"
-    assert (await ours.http.get("/v1/events", params={"status": other})).json()["data"] == []
+    assert (await tenant.http.get("/v1/events", params={"status": other})).json()["data"] == []
 
 
 def _hex(event: dict[str, str]) -> str:

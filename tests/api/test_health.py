@@ -1,4 +1,4 @@
-"""Health, the start page, and the API while its database or its broker is away."""
+"""Health, the start page, and the API while its database or its broker is unavailable."""
 
 import asyncio
 import time
@@ -12,15 +12,15 @@ import pytest
 from flux_dispatch import __version__
 from flux_dispatch.cli.embedded import free_port
 from flux_dispatch.domain.api_key import encode_api_key
-from tests.api.running import EVENT, Caller, check_error, client, running
-from tests.waiting import eventually_async
+from tests.support.api import EVENT, Caller, check_error, client, running_api
+from tests.support.waiting import eventually_async
 
 
 @pytest.fixture
-async def away() -> AsyncIterator[str]:
+async def unreachable() -> AsyncIterator[str]:
     """The URL of an API for whose database and broker nothing listens."""
     port = free_port()
-    async with running(f"postgresql://flux:hunter2@127.0.0.1:{port}/flux", f"redis://127.0.0.1:{port}/0") as url:
+    async with running_api(f"postgresql://flux:hunter2@127.0.0.1:{port}/flux", f"redis://127.0.0.1:{port}/0") as url:
         yield url
 
 
@@ -30,7 +30,7 @@ async def test_health_is_answered_without_a_key(api: str) -> None:
     assert (alive.status_code, alive.json()) == (200, {"status": "ok", "version": __version__})
     assert (ready.status_code, ready.json()) == (
         200,
-        {"status": "ready", "parts": {"database": "ok", "redis": "ok"}},
+        {"status": "ready", "checks": {"database": "ok", "redis": "ok"}},
     )
 
 
@@ -47,9 +47,9 @@ async def test_the_start_page_says_where_things_are(api: str) -> None:
 
 
 async def test_without_its_database_the_api_says_when_to_come_again(
-    away: str, capsys: pytest.CaptureFixture[str]
+    unreachable: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with client(away, encode_api_key(bytes(24))) as caller:
+    async with client(unreachable, encode_api_key(bytes(24))) as caller:
         calls = [
             caller.post("/v1/events", json=EVENT),
             caller.get("/v1/events"),
@@ -65,27 +65,27 @@ async def test_without_its_database_the_api_says_when_to_come_again(
     assert ready.status_code == 503
     assert ready.json() == {
         "status": "not ready",
-        "parts": {"database": "away", "redis": "away"},
+        "checks": {"database": "unavailable", "redis": "unavailable"},
         "reasons": {"database": "ConnectionRefusedError", "redis": "does not answer"},
     }
     written = capsys.readouterr()
     assert "Traceback" not in written.out + written.err
 
 
-async def test_without_its_broker_the_api_goes_on(ours: Caller, database_url: str) -> None:
-    async with running(database_url, f"redis://127.0.0.1:{free_port()}/0") as url:
-        async with client(url, ours.key) as caller:
+async def test_without_its_broker_the_api_goes_on(tenant: Caller, database_url: str) -> None:
+    async with running_api(database_url, f"redis://127.0.0.1:{free_port()}/0") as url:
+        async with client(url, tenant.key) as caller:
             assert (await caller.post("/v1/events", json=EVENT)).status_code == 202
             ready = await caller.get("/readyz")
-        assert (ready.status_code, ready.json()["parts"]) == (200, {"database": "ok", "redis": "away"})
+        assert (ready.status_code, ready.json()["checks"]) == (200, {"database": "ok", "redis": "unavailable"})
 
 
 async def test_why_requests_cannot_be_served_is_logged_once_a_second(
-    away: str, capsys: pytest.CaptureFixture[str]
+    unreachable: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     capsys.readouterr()
     began = time.monotonic()
-    async with client(away, encode_api_key(bytes(24))) as caller:
+    async with client(unreachable, encode_api_key(bytes(24))) as caller:
         answers = await asyncio.gather(*(caller.get("/v1/webhooks") for _ in range(10)))
         assert {answer.status_code for answer in answers} == {503}
         assert all("Connect" not in answer.text for answer in answers), "the cause is not the caller's to know"
@@ -94,32 +94,32 @@ async def test_why_requests_cannot_be_served_is_logged_once_a_second(
     assert "Connect call failed" in lines[0] or "ConnectionRefusedError" in lines[0]
 
 
-async def test_whether_it_is_ready_says_why_not_and_nothing_private(away: str) -> None:
-    async with httpx.AsyncClient(base_url=away) as stranger:
+async def test_whether_it_is_ready_says_why_not_and_nothing_private(unreachable: str) -> None:
+    async with httpx.AsyncClient(base_url=unreachable) as stranger:
         answer = await stranger.get("/readyz")
     assert answer.status_code == 503
-    assert answer.json()["parts"] == {"database": "away", "redis": "away"}
+    assert answer.json()["checks"] == {"database": "unavailable", "redis": "unavailable"}
     assert "ConnectionRefusedError" in answer.json()["reasons"]["database"]
     assert not [word for word in ("127.0.0.1", "hunter2", "flux") if word in answer.text]
 
 
-async def test_a_database_that_only_reads_is_not_ready_until_it_writes_again(ours: Caller, database_url: str) -> None:
+async def test_a_database_that_only_reads_is_not_ready_until_it_writes_again(tenant: Caller, database_url: str) -> None:
     name = urlsplit(database_url).path.removeprefix("/")
     admin = await asyncpg.connect(database_url)
-    assert (await ours.http.post("/v1/events", json=EVENT)).status_code == 202
+    assert (await tenant.http.post("/v1/events", json=EVENT)).status_code == 202
     await admin.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     await admin.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()", name
     )
 
     async def is_refused() -> bool:
-        answer = await ours.http.post("/v1/events", json=EVENT)
+        answer = await tenant.http.post("/v1/events", json=EVENT)
         check_error(answer, 503, "unavailable")
-        ready = await ours.http.get("/readyz")
+        ready = await tenant.http.get("/readyz")
         return ready.status_code == 503 and "25006" in ready.json()["reasons"]["database"]
 
     await eventually_async(is_refused, "it says that it is not ready")
     await admin.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
     await admin.close()
-    assert (await ours.http.get("/readyz")).status_code == 200
-    assert (await ours.http.post("/v1/events", json=EVENT)).status_code == 202
+    assert (await tenant.http.get("/readyz")).status_code == 200
+    assert (await tenant.http.post("/v1/events", json=EVENT)).status_code == 202

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from flux_dispatch.domain.ids import Prefix, new_id, parse_id
-from tests.api.running import Caller, check_error
-from tests.store.world import World
+from tests.support.api import Caller, check_error
+from tests.support.store_harness import StoreHarness
 
 EVERY_LIST = ["/v1/webhooks", "/v1/events", "/v1/deliveries", "/v1/alerts"]
 
@@ -27,63 +27,67 @@ MEANINGLESS = [
 
 
 @pytest.mark.parametrize("path", EVERY_LIST)
-async def test_pages_hold_everything_once_newest_first(ours: Caller, theirs: Caller, world: World, path: str) -> None:
-    for caller in (ours, theirs):
+async def test_pages_hold_everything_once_newest_first(
+    tenant: Caller, other_tenant: Caller, world: StoreHarness, path: str
+) -> None:
+    for caller in (tenant, other_tenant):
         await _fill(caller, world)
-    whole = (await ours.http.get(path, params={"limit": 100})).json()
+    whole = (await tenant.http.get(path, params={"limit": 100})).json()
     assert whole.items() >= {"object": "list", "has_more": False, "next_cursor": None}.items()
     ids = [each["id"] for each in whole["data"]]
     assert len(ids) == 7
     assert ids == sorted(ids, reverse=True)
-    pages = await _pages(ours, path, limit="3")
+    pages = await _pages(tenant, path, limit="3")
     assert [len(page) for page in pages] == [3, 3, 1]
     assert [each for page in pages for each in page] == whole["data"]
-    assert [len(page) for page in await _pages(ours, path, limit="7")] == [7]
+    assert [len(page) for page in await _pages(tenant, path, limit="7")] == [7]
 
 
-async def test_a_filter_holds_through_all_pages(ours: Caller) -> None:
+async def test_a_filter_holds_through_all_pages(tenant: Caller) -> None:
     for n in range(6):
-        await ours.event("even" if n % 2 == 0 else "odd")
-    pages = await _pages(ours, "/v1/events", limit="2", type="even")
+        await tenant.event("even" if n % 2 == 0 else "odd")
+    pages = await _pages(tenant, "/v1/events", limit="2", type="even")
     assert [[each["type"] for each in page] for page in pages] == [["even", "even"], ["even"]]
 
 
-async def test_a_page_stays_what_it_is_when_newer_things_come(ours: Caller) -> None:
-    made = [(await ours.event())["id"] for _ in range(3)]
-    first = (await ours.http.get("/v1/events", params={"limit": 2})).json()
-    await ours.event()
-    rest = (await ours.http.get("/v1/events", params={"cursor": first["next_cursor"]})).json()
+async def test_a_page_stays_what_it_is_when_newer_things_come(tenant: Caller) -> None:
+    made = [(await tenant.event())["id"] for _ in range(3)]
+    first = (await tenant.http.get("/v1/events", params={"limit": 2})).json()
+    await tenant.event()
+    rest = (await tenant.http.get("/v1/events", params={"cursor": first["next_cursor"]})).json()
     assert [each["id"] for each in rest["data"]] == made[:1]
 
 
-async def test_a_page_has_25_things_unless_told(ours: Caller, world: World) -> None:
+async def test_a_page_has_25_things_unless_told(tenant: Caller, world: StoreHarness) -> None:
     for _ in range(26):
-        await world.webhook(ours.account, "*")
-    answer = (await ours.http.get("/v1/webhooks")).json()
+        await world.webhook(tenant.account, "*")
+    answer = (await tenant.http.get("/v1/webhooks")).json()
     assert (len(answer["data"]), answer["has_more"]) == (25, True)
 
 
-async def test_a_limit_that_is_none_is_refused(ours: Caller) -> None:
+async def test_a_limit_that_is_none_is_refused(tenant: Caller) -> None:
     for path in EVERY_LIST:
         for limit in ("0", "-1", "101", "1000000000", "1" * 5000, "", "x", "1.0", "1_0", "+1", " 1", "\uff11"):
-            check_error(await ours.http.get(path, params={"limit": limit}), 400, "invalid_parameter", "limit")
+            check_error(await tenant.http.get(path, params={"limit": limit}), 400, "invalid_parameter", "limit")
 
 
-async def test_a_cursor_of_another_list_or_account_is_refused(ours: Caller, theirs: Caller, world: World) -> None:
-    for caller in (ours, theirs):
+async def test_a_cursor_of_another_list_or_account_is_refused(
+    tenant: Caller, other_tenant: Caller, world: StoreHarness
+) -> None:
+    for caller in (tenant, other_tenant):
         await _fill(caller, world)
-    cursors = {path: await _cursor(ours, path) for path in EVERY_LIST}
+    cursors = {path: await _cursor(tenant, path) for path in EVERY_LIST}
     for path in EVERY_LIST:
         foreign = [cursor for other, cursor in cursors.items() if other != path]
-        for cursor in [await _cursor(theirs, path), *foreign]:
-            check_error(await ours.http.get(path, params={"cursor": cursor}), 400, "invalid_parameter", "cursor")
-    event = (await ours.http.get("/v1/events")).json()["data"][0]["id"]
-    nested = await ours.http.get(f"/v1/events/{event}/deliveries", params={"cursor": cursors["/v1/deliveries"]})
+        for cursor in [await _cursor(other_tenant, path), *foreign]:
+            check_error(await tenant.http.get(path, params={"cursor": cursor}), 400, "invalid_parameter", "cursor")
+    event = (await tenant.http.get("/v1/events")).json()["data"][0]["id"]
+    nested = await tenant.http.get(f"/v1/events/{event}/deliveries", params={"cursor": cursors["/v1/deliveries"]})
     check_error(nested, 400, "invalid_parameter", "cursor")
 
 
-async def test_a_cursor_of_rubbish_is_refused(ours: Caller) -> None:
-    own = f"/v1/events {ours.account}"
+async def test_a_cursor_of_rubbish_is_refused(tenant: Caller) -> None:
+    own = f"/v1/events {tenant.account}"
     forged = [
         *(_encoded(f"{own} {last}") for last in ("", "0", "ab", "0" * 31, "zz" * 16, "00 " * 16, "0" * 64, "A" * 32)),
         *(_encoded(each) for each in ("", "0" * 32, own, f"{own}{'0' * 32}", f"x {'0' * 32}", "[" * 5000)),
@@ -91,13 +95,13 @@ async def test_a_cursor_of_rubbish_is_refused(ours: Caller) -> None:
         *("", "x", "=", "%", "ä", "\0", "😀", "' OR 1=1 --"),
     ]
     for cursor in forged:
-        answer = await ours.http.get("/v1/events", params={"cursor": cursor})
+        answer = await tenant.http.get("/v1/events", params={"cursor": cursor})
         assert answer.status_code == 400, cursor
         check_error(answer, 400, "invalid_parameter", "cursor")
 
 
-async def test_events_are_narrowed_by_type_and_time(ours: Caller, world: World) -> None:
-    early, late = await ours.event("a"), await ours.event("b")
+async def test_events_are_narrowed_by_type_and_time(tenant: Caller, world: StoreHarness) -> None:
+    early, late = await tenant.event("a"), await tenant.event("b")
     for event, at in [(early, "2026-01-15T10:00:00Z"), (late, "2026-01-15T12:00:00Z")]:
         made_at = datetime.fromisoformat(at)
         await world.do(
@@ -117,19 +121,19 @@ async def test_events_are_narrowed_by_type_and_time(ours: Caller, world: World) 
         ({"created_before": "2026-01-16"}, ["b", "a"]),
         ({"created_after": "2026-01-15T09:00:00Z", "created_before": "2026-01-15T11:00:00Z"}, ["a"]),
     ]:
-        answer = await ours.http.get("/v1/events", params=filters)
+        answer = await tenant.http.get("/v1/events", params=filters)
         assert [each["type"] for each in answer.json()["data"]] == expected, filters
 
 
-async def test_a_filter_that_means_nothing_is_refused(ours: Caller) -> None:
+async def test_a_filter_that_means_nothing_is_refused(tenant: Caller) -> None:
     for path, name, values in MEANINGLESS:
         for value in values:
-            answer = await ours.http.get(path, params={name: value})
+            answer = await tenant.http.get(path, params={name: value})
             assert answer.status_code == 400, (name, value, answer.text)
             check_error(answer, 400, "invalid_parameter", name)
 
 
-async def _fill(caller: Caller, world: World) -> None:
+async def _fill(caller: Caller, world: StoreHarness) -> None:
     """Give the account seven of everything."""
     for _ in range(6):
         await caller.webhook("nothing")

@@ -9,26 +9,26 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.api import read_limit
-from tests.api.running import Caller, calling, check_error
-from tests.store.world import World
-from tests.waiting import eventually_async
+from tests.support.api import Caller, api_client, check_error
+from tests.support.store_harness import StoreHarness
+from tests.support.waiting import eventually_async
 
 READS = 40
 _WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 async def test_an_account_that_reads_very_much_keeps_nobody_else_waiting(
-    api: str, ours: Caller, theirs: Caller, world: World, database: AsyncEngine
+    api: str, tenant: Caller, other_tenant: Caller, world: StoreHarness, database: AsyncEngine
 ) -> None:
     async with database.connect() as blocking:
         await blocking.execute(text("BEGIN"))
         await blocking.execute(text("LOCK TABLE alerts"))  # no list of alerts can be read any more
-        reads = [asyncio.create_task(ours.http.get("/v1/alerts")) for _ in range(READS)]
+        reads = [asyncio.create_task(tenant.http.get("/v1/alerts")) for _ in range(READS)]
         await eventually_async(lambda: _is_busy(world), "as many read as may")
         started = monotonic()
-        await theirs.event()
-        assert (await theirs.http.get("/v1/events")).status_code == 200
-        async with calling(api, database) as newcomer:
+        await other_tenant.event()
+        assert (await other_tenant.http.get("/v1/events")).status_code == 200
+        async with api_client(api, database) as newcomer:
             await newcomer.event()
         assert monotonic() - started < 1
         assert await world.scalar(_WAITING) == read_limit.MAX_READING
@@ -43,12 +43,12 @@ async def test_an_account_that_reads_very_much_keeps_nobody_else_waiting(
 
 
 async def test_a_read_that_takes_too_long_is_given_up_and_whoever_waited_is_told(
-    ours: Caller, world: World, database: AsyncEngine
+    tenant: Caller, world: StoreHarness, database: AsyncEngine
 ) -> None:
     async with database.connect() as blocking:
         await blocking.execute(text("BEGIN"))
         await blocking.execute(text("LOCK TABLE alerts"))
-        reads = [asyncio.create_task(ours.http.get("/v1/alerts")) for _ in range(read_limit.MAX_READING + 1)]
+        reads = [asyncio.create_task(tenant.http.get("/v1/alerts")) for _ in range(read_limit.MAX_READING + 1)]
         await eventually_async(lambda: _is_busy(world), "as many read as may")
         answers = await asyncio.gather(*reads)
         await blocking.execute(text("ROLLBACK"))
@@ -56,8 +56,8 @@ async def test_a_read_that_takes_too_long_is_given_up_and_whoever_waited_is_told
     for each in answers:
         if each.status_code == httpx.codes.BAD_REQUEST:
             check_error(each, 400, "query_too_slow")
-    assert (await ours.http.get("/v1/alerts")).status_code == 200
+    assert (await tenant.http.get("/v1/alerts")).status_code == 200
 
 
-async def _is_busy(world: World) -> bool:
+async def _is_busy(world: StoreHarness) -> bool:
     return bool(await world.scalar(_WAITING) == read_limit.MAX_READING)

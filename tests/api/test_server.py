@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from flux_dispatch.api import server
-from tests.api.running import Caller, documented_errors
-from tests.store.world import World
-from tests.waiting import eventually_async
-from workers.process_limits import allow_many_sockets
+from tests.support.api import Caller, documented_errors
+from tests.support.store_harness import StoreHarness
+from tests.support.waiting import eventually_async
+from workers.process_limits import raise_open_files_limit
 
 EVENT = b'{"type":"a","data":{}}'
 HEAD = b"POST /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer KEY\r\nContent-Type: application/json\r\n"
@@ -48,9 +48,9 @@ async def quick_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("what", REFUSED)
-async def test_what_the_parser_refuses_is_answered_in_our_form(ours: Caller, world: World, what: str) -> None:
+async def test_what_the_parser_refuses_is_answered_in_our_form(tenant: Caller, world: StoreHarness, what: str) -> None:
     sent, status = REFUSED[what]
-    head, body = await _answer(ours, sent.replace(b"KEY", ours.key.encode()))
+    head, body = await _answer(tenant, sent.replace(b"KEY", tenant.key.encode()))
     error = json.loads(body)["error"]
     found = int(head.split()[1])
     assert found == status or (status is None and 400 <= found < 500)
@@ -60,14 +60,14 @@ async def test_what_the_parser_refuses_is_answered_in_our_form(ours: Caller, wor
     assert await world.scalar("SELECT count(*) FROM events") == 0
 
 
-async def test_what_is_refused_is_no_exception_in_the_log(ours: Caller, caplog: pytest.LogCaptureFixture) -> None:
-    await _answer(ours, b"hello\r\n\r\n")
+async def test_what_is_refused_is_no_exception_in_the_log(tenant: Caller, caplog: pytest.LogCaptureFixture) -> None:
+    await _answer(tenant, b"hello\r\n\r\n")
     assert not caplog.records
 
 
-async def test_an_expectation_of_100_continue_is_met(ours: Caller) -> None:
-    reader, writer = await _open(ours)
-    writer.write(HEAD.replace(b"KEY", ours.key.encode()) + LENGTH + b"Expect: 100-continue\r\n\r\n")
+async def test_an_expectation_of_100_continue_is_met(tenant: Caller) -> None:
+    reader, writer = await _open(tenant)
+    writer.write(HEAD.replace(b"KEY", tenant.key.encode()) + LENGTH + b"Expect: 100-continue\r\n\r\n")
     assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
     writer.write(EVENT)
     assert (await reader.readline()).startswith(b"HTTP/1.1 202 ")
@@ -76,8 +76,8 @@ async def test_an_expectation_of_100_continue_is_met(ours: Caller) -> None:
 
 @pytest.mark.usefixtures("quick_limits")
 @pytest.mark.parametrize("sent", [b"", b"G", b"POST /v1/events HTTP/1.1\r\nHost: x\r\n"])
-async def test_a_head_that_never_ends_is_not_waited_for(ours: Caller, sent: bytes) -> None:
-    reader, writer = await _open(ours)
+async def test_a_head_that_never_ends_is_not_waited_for(tenant: Caller, sent: bytes) -> None:
+    reader, writer = await _open(tenant)
     writer.write(sent)
     async with asyncio.timeout(5):
         assert await reader.read() == b""
@@ -86,9 +86,9 @@ async def test_a_head_that_never_ends_is_not_waited_for(ours: Caller, sent: byte
 
 @pytest.mark.usefixtures("quick_limits")
 async def test_a_connection_that_is_idle_is_closed_and_one_that_is_used_is_not(
-    ours: Caller,
+    tenant: Caller,
 ) -> None:
-    reader, writer = await _open(ours)
+    reader, writer = await _open(tenant)
     async with asyncio.timeout(5):
         for _ in range(3):
             writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -100,12 +100,12 @@ async def test_a_connection_that_is_idle_is_closed_and_one_that_is_used_is_not(
 
 
 @pytest.mark.usefixtures("quick_limits")
-async def test_who_never_reads_a_long_answer_is_not_waited_for(ours: Caller) -> None:
+async def test_who_never_reads_a_long_answer_is_not_waited_for(tenant: Caller) -> None:
     for _ in range(40):
-        await ours.http.post("/v1/events", json={"type": "a", "data": {"a": "x" * 250_000}})
-    reader, writer = await _open(ours)
+        await tenant.http.post("/v1/events", json={"type": "a", "data": {"a": "x" * 250_000}})
+    reader, writer = await _open(tenant)
     writer.write(
-        b"GET /v1/events?limit=40 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + ours.key.encode() + b"\r\n\r\n"
+        b"GET /v1/events?limit=40 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + tenant.key.encode() + b"\r\n\r\n"
     )
     assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
     cast(asyncio.Transport, writer.transport).pause_reading()
@@ -121,7 +121,7 @@ def test_a_process_takes_as_many_sockets_as_it_may() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 256), hard))
     try:
-        allow_many_sockets()
+        raise_open_files_limit()
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

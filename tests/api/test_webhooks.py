@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.signing import SECRET_BYTES
-from tests.api.running import URL, Caller, calling, check_error, running
-from tests.store.world import World
+from tests.support.api import URL, Caller, api_client, check_error, running_api
+from tests.support.store_harness import StoreHarness
 
 REFUSED_URLS = [
     ("", "invalid_url"),
@@ -63,10 +63,10 @@ WRONG_TYPES: list[tuple[dict[str, object], int, str, str]] = [
 ]
 
 
-async def test_a_webhook_is_created_with_a_secret_that_is_shown_once(ours: Caller) -> None:
+async def test_a_webhook_is_created_with_a_secret_that_is_shown_once(tenant: Caller) -> None:
     given = {"url": URL, "events": ["order.completed", "invoice.*"], "description": "Läden", "headers": {"X-Team": "b"}}
     before = datetime.now(UTC).replace(microsecond=0)
-    answer = await ours.http.post("/v1/webhooks", json=given)
+    answer = await tenant.http.post("/v1/webhooks", json=given)
     assert answer.status_code == 201, answer.text
     made = answer.json()
     secret = made.pop("secret")
@@ -75,92 +75,95 @@ async def test_a_webhook_is_created_with_a_secret_that_is_shown_once(ours: Calle
     assert answer.headers["Location"] == f"/v1/webhooks/{made['id']}"
     assert made.items() >= {**given, "object": "webhook", "status": "enabled", "disabled_reason": None}.items()
     assert before <= datetime.fromisoformat(made["created"]) == datetime.fromisoformat(made["updated"])
-    shown = await ours.http.get(answer.headers["Location"])
+    shown = await tenant.http.get(answer.headers["Location"])
     assert shown.json() == made
-    assert (await ours.http.get("/v1/webhooks")).json()["data"] == [made]
+    assert (await tenant.http.get("/v1/webhooks")).json()["data"] == [made]
 
 
-async def test_only_url_and_events_are_needed(ours: Caller) -> None:
-    made = await ours.webhook("*")
+async def test_only_url_and_events_are_needed(tenant: Caller) -> None:
+    made = await tenant.webhook("*")
     assert (made["description"], made["headers"]) == ("", {})
 
 
-async def test_repeated_events_are_kept_once_in_their_order(ours: Caller) -> None:
-    made = await ours.webhook("b", "a.*", "b", "*")
+async def test_repeated_events_are_kept_once_in_their_order(tenant: Caller) -> None:
+    made = await tenant.webhook("b", "a.*", "b", "*")
     assert made["events"] == ["b", "a.*", "*"]
 
 
-async def test_a_deleted_webhook_is_gone_and_wants_nothing(ours: Caller) -> None:
-    made = await ours.webhook("*")
-    assert (await ours.event())["webhooks"] == 1
-    answer = await ours.http.delete(f"/v1/webhooks/{made['id']}")
+async def test_a_deleted_webhook_is_gone_and_wants_nothing(tenant: Caller) -> None:
+    made = await tenant.webhook("*")
+    assert (await tenant.event())["webhooks"] == 1
+    answer = await tenant.http.delete(f"/v1/webhooks/{made['id']}")
     assert (answer.status_code, answer.content) == (204, b"")
     assert answer.headers["X-Request-Id"]
-    assert (await ours.event())["webhooks"] == 0
-    assert (await ours.http.get("/v1/webhooks")).json()["data"] == []
-    check_error(await ours.http.get(f"/v1/webhooks/{made['id']}"), 404, "not_found")
-    check_error(await ours.http.delete(f"/v1/webhooks/{made['id']}"), 404, "not_found")
+    assert (await tenant.event())["webhooks"] == 0
+    assert (await tenant.http.get("/v1/webhooks")).json()["data"] == []
+    check_error(await tenant.http.get(f"/v1/webhooks/{made['id']}"), 404, "not_found")
+    check_error(await tenant.http.delete(f"/v1/webhooks/{made['id']}"), 404, "not_found")
 
 
-async def test_a_url_is_stored_in_its_canonical_form(ours: Caller) -> None:
+async def test_a_url_is_stored_in_its_canonical_form(tenant: Caller) -> None:
     for given, canonical in [
         ("HTTPS://Example.COM:443#part", "https://example.com/"),
         ("https://bücher.example/a?b=c", "https://xn--bcher-kva.example/a?b=c"),
     ]:
-        answer = await ours.http.post("/v1/webhooks", json={"url": given, "events": ["*"]})
+        answer = await tenant.http.post("/v1/webhooks", json={"url": given, "events": ["*"]})
         assert answer.json()["url"] == canonical
 
 
-async def test_a_url_that_must_not_be_called_is_refused(ours: Caller, world: World) -> None:
+async def test_a_url_that_must_not_be_called_is_refused(tenant: Caller, world: StoreHarness) -> None:
     for url, code in REFUSED_URLS:
-        answer = await ours.http.post("/v1/webhooks", json={"url": url, "events": ["*"]})
+        answer = await tenant.http.post("/v1/webhooks", json={"url": url, "events": ["*"]})
         error = check_error(answer, 422, code, "url")
         assert "pass@" not in error["message"]
     assert await world.scalar("SELECT count(*) FROM webhooks") == 0
 
 
-async def test_a_wrong_field_is_named_and_nothing_is_stored(ours: Caller, world: World) -> None:
+async def test_a_wrong_field_is_named_and_nothing_is_stored(tenant: Caller, world: StoreHarness) -> None:
     for field, value, param in WRONG_FIELDS:
-        answer = await ours.http.post("/v1/webhooks", json={"url": URL, "events": ["*"], field: value})
+        answer = await tenant.http.post("/v1/webhooks", json={"url": URL, "events": ["*"], field: value})
         code = "invalid_event_type" if "[" in param else "invalid_value"
         check_error(answer, 422, code, param)
     assert await world.scalar("SELECT count(*) FROM webhooks") == 0
 
 
-async def test_a_field_of_the_wrong_type_is_named(ours: Caller) -> None:
+async def test_a_field_of_the_wrong_type_is_named(tenant: Caller) -> None:
     for change, status, code, param in WRONG_TYPES:
-        answer = await ours.http.post("/v1/webhooks", json={"url": URL, "events": ["*"], **change})
+        answer = await tenant.http.post("/v1/webhooks", json={"url": URL, "events": ["*"], **change})
         check_error(answer, status, code, param)
 
 
-async def test_a_missing_field_is_named(ours: Caller) -> None:
-    check_error(await ours.http.post("/v1/webhooks", json={"events": ["*"]}), 422, "missing_field", "url")
-    check_error(await ours.http.post("/v1/webhooks", json={"url": URL}), 422, "missing_field", "events")
+async def test_a_missing_field_is_named(tenant: Caller) -> None:
+    check_error(await tenant.http.post("/v1/webhooks", json={"events": ["*"]}), 422, "missing_field", "url")
+    check_error(await tenant.http.post("/v1/webhooks", json={"url": URL}), 422, "missing_field", "events")
 
 
-async def test_an_operator_can_open_plain_http_and_networks(ours: Caller, database_url: str, redis_url: str) -> None:
+async def test_an_operator_can_open_plain_http_and_networks(tenant: Caller, database_url: str, redis_url: str) -> None:
     opened = {"require_https": "false", "allow_networks": "127.0.0.0/8"}
-    async with running(database_url, redis_url, **opened) as api:
+    async with running_api(database_url, redis_url, **opened) as api:
         given = {"url": "http://127.0.0.1:8081/hooks", "events": ["*"]}
-        answer = await ours.http.post(f"{api}/v1/webhooks", json=given)
+        answer = await tenant.http.post(f"{api}/v1/webhooks", json=given)
         assert answer.json()["url"] == given["url"]
-        refused = await ours.http.post(f"{api}/v1/webhooks", json={**given, "url": "http://10.0.0.1/"})
+        refused = await tenant.http.post(f"{api}/v1/webhooks", json={**given, "url": "http://10.0.0.1/"})
         check_error(refused, 422, "blocked_address", "url")
 
 
 async def test_an_account_may_have_so_many_webhooks_and_no_more(
-    database_url: str, redis_url: str, database: AsyncEngine, world: World
+    database_url: str, redis_url: str, database: AsyncEngine, world: StoreHarness
 ) -> None:
-    async with running(database_url, redis_url, webhooks_per_account="5") as api, calling(api, database) as ours:
-        kept = await ours.webhook("*")
+    async with (
+        running_api(database_url, redis_url, webhooks_per_account="5") as api,
+        api_client(api, database) as tenant,
+    ):
+        kept = await tenant.webhook("*")
         answers = await asyncio.gather(
-            *(ours.http.post("/v1/webhooks", json={"url": URL, "events": ["*"]}) for _ in range(50))
+            *(tenant.http.post("/v1/webhooks", json={"url": URL, "events": ["*"]}) for _ in range(50))
         )
         assert sorted(each.status_code for each in answers) == [201] * 4 + [409] * 46
         error = next(check_error(each, 409, "too_many_webhooks") for each in answers if each.status_code == 409)
         assert "FLUX_WEBHOOKS_PER_ACCOUNT" in error["message"]
         assert await world.scalar("SELECT count(*) FROM webhooks") == 5
-        assert (await ours.http.delete(f"/v1/webhooks/{kept['id']}")).status_code == 204
-        await ours.webhook("*")
-        async with calling(api, database) as theirs:
-            await theirs.webhook("*")
+        assert (await tenant.http.delete(f"/v1/webhooks/{kept['id']}")).status_code == 204
+        await tenant.webhook("*")
+        async with api_client(api, database) as other_tenant:
+            await other_tenant.webhook("*")

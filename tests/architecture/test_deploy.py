@@ -12,7 +12,7 @@ from typer.main import get_command
 
 from config.settings import PREFIX, Settings
 from flux_dispatch.cli import main
-from tests.architecture.tree import ROOT, read
+from tests.support.tree import ROOT, read
 
 COMPOSE: dict[str, Any] = yaml.safe_load(read("deploy/compose.yaml"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]

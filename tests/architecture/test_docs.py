@@ -12,16 +12,17 @@ from typer.main import get_command
 
 from config.settings import PREFIX, Settings
 from docs import generated
-from flux_dispatch.api import endpoints, health
+from flux_dispatch.api import health
+from flux_dispatch.api.routes import ROUTES
 from flux_dispatch.cli import main
 from flux_dispatch.domain.api_key import Scope
 from flux_dispatch.domain.outcome import ErrorClass
-from tests.architecture.tree import ROOT, read, shown
+from tests.support.tree import ROOT, read, relative
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "sdks").rglob("*.md")])
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
 PROJECT = tomllib.loads(read("pyproject.toml"))
-EVERY_PAGE = [pytest.param(path, id=shown(path)) for path in PAGES]
+EVERY_PAGE = [pytest.param(path, id=relative(path)) for path in PAGES]
 
 
 def test_what_is_drawn_from_the_code_is_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,7 +53,7 @@ def test_every_error_class_is_documented() -> None:
 
 
 def test_every_endpoint_is_documented_and_every_documented_one_exists() -> None:
-    routes = {f"{route.method} {route.path}" for each in (health, endpoints) for route in each.routes}
+    routes = {f"{route.method} {route.path}" for routes in (health.routes, *ROUTES) for route in routes}
     assert set(re.findall(r"`((?:GET|POST|PATCH|PUT|DELETE) /[^`]*)`", read("docs/api.md"))) == routes
 
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.architecture.tree import PRODUCT, ROOT, SDK, python_files, shown
+from tests.support.tree import PRODUCT, ROOT, SDK, python_files, relative
 
 
 def test_every_import_contract_is_kept() -> None:
@@ -17,7 +17,7 @@ def test_every_import_contract_is_kept() -> None:
 
 def test_the_domain_imports_the_standard_library_and_itself_only() -> None:
     foreign = [
-        f"{shown(path)} imports {name}"
+        f"{relative(path)} imports {name}"
         for path in python_files("flux_dispatch/domain")
         for name in _imported(path)
         if name.partition(".")[0] not in sys.stdlib_module_names and not name.startswith("flux_dispatch.domain")
@@ -29,14 +29,14 @@ def test_the_domain_has_no_clock_no_await_and_no_environment() -> None:
     impure = {"time", "os", "asyncio", "random", "secrets", "socket", "threading", "subprocess", "pathlib", "logging"}
     allowed = {("flux_dispatch/domain/ids.py", "random")}  # random bits are what a fresh id is made of
     found = {
-        (shown(path), name)
+        (relative(path), name)
         for path in python_files("flux_dispatch/domain")
         for name in _imported(path)
         if name.partition(".")[0] in impure
     }
     assert found <= allowed
     assert not [
-        shown(path)
+        relative(path)
         for path in python_files("flux_dispatch/domain")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.AsyncFunctionDef | ast.Await) or _is_clock(node)
@@ -44,7 +44,7 @@ def test_the_domain_has_no_clock_no_await_and_no_environment() -> None:
 
 
 def test_no_circle_hides_from_the_interpreter() -> None:
-    hidden = [shown(path) for path in python_files(*PRODUCT, SDK) if "TYPE_CHECKING" in path.read_text()]
+    hidden = [relative(path) for path in python_files(*PRODUCT, SDK) if "TYPE_CHECKING" in path.read_text()]
     assert hidden == []
 
 

@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 from packaging.markers import Marker
 
-from tests.architecture.tree import read
+from tests.support.tree import read
 
 PROJECT = tomllib.loads(read("pyproject.toml"))
 LOCAL = PROJECT["tool"]["uv"]["sources"]

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from flux_dispatch.domain.event import check_type
+from flux_dispatch.domain.event import validate_event_type
 from flux_dispatch.domain.signing import sign_flux
-from flux_dispatch.domain.webhook import check_patterns
-from tests.architecture.tree import read
+from flux_dispatch.domain.webhook import validate_patterns
+from tests.support.tree import read
 
 README = read("README.md")
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -46,8 +46,8 @@ def test_the_receiver_refuses_what_was_changed_and_says_why(
 
 def test_the_requests_are_ones_that_the_api_takes() -> None:
     webhook, event = (json.loads(body) for body in re.findall(r"-d '([^']+)'", README))
-    assert check_patterns(webhook["events"]) == ("order.*",)
-    assert check_type(event["type"]) == "order.completed"
+    assert validate_patterns(webhook["events"]) == ("order.*",)
+    assert validate_event_type(event["type"]) == "order.completed"
     assert isinstance(event["data"], dict)
 
 

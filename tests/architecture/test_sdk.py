@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.architecture.tree import PRODUCT, ROOT, SDK, read
+from tests.support.tree import PRODUCT, ROOT, SDK, read
 
 PACKAGE = "flux_webhooks"
 PROJECT = tomllib.loads(read(f"{SDK}/pyproject.toml"))

@@ -8,17 +8,17 @@ from statistics import median
 
 import pytest
 
-from tests.architecture.tree import OURS, PRODUCT, SDK, python_files, shown
+from tests.support.tree import OURS, PRODUCT, SDK, python_files, relative
 
 MAX_FILE_LINES = 400
 MAX_MEDIAN_LINES = 120
 MAX_FUNCTION_LINES = 40
 VAGUE = {"utils", "util", "helpers", "common", "base", "manager", "service", "handler", "misc", "data"}
 # where time may pass: waiting for a condition with a deadline, and receivers whose fault is that they are slow
-MAY_SLEEP = {"tests/waiting.py", "tests/http/receivers.py"}
+MAY_SLEEP = {"tests/support/waiting.py", "tests/http/receivers.py"}
 
-EVERY_FILE = [pytest.param(path, id=shown(path)) for path in python_files(*OURS)]
-EVERY_TEST = [pytest.param(path, id=shown(path)) for path in python_files("tests", f"{SDK}/tests")]
+EVERY_FILE = [pytest.param(path, id=relative(path)) for path in python_files(*OURS)]
+EVERY_TEST = [pytest.param(path, id=relative(path)) for path in python_files("tests", f"{SDK}/tests")]
 
 
 @pytest.mark.parametrize("path", EVERY_FILE)
@@ -44,7 +44,7 @@ def test_most_files_are_short() -> None:
 
 
 def test_names_say_what_is_in_a_file() -> None:
-    assert [shown(path) for path in python_files(*PRODUCT, SDK) if set(path.stem.split("_")) & VAGUE] == []
+    assert [relative(path) for path in python_files(*PRODUCT, SDK) if set(path.stem.split("_")) & VAGUE] == []
 
 
 @pytest.mark.parametrize("path", EVERY_FILE)
@@ -60,7 +60,7 @@ def test_no_test_sleeps(path: Path) -> None:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) == "sleep"
     ]
-    assert calls == [] or shown(path) in MAY_SLEEP
+    assert calls == [] or relative(path) in MAY_SLEEP
 
 
 def _functions(path: Path) -> Iterator[tuple[str, int]]:

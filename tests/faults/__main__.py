@@ -15,9 +15,9 @@ from pathlib import Path
 
 from tests.faults.catalogue import FAULTS, Fault
 from tests.faults.checker import Verdict, judge
-from tests.faults.ground import ground
 from tests.faults.report import Report
 from tests.faults.servers import Broker, Database, servers
+from tests.faults.testbed import testbed
 
 
 def main(arguments: list[str]) -> int:
@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
 
 def run(fault: Fault, broker: Broker, database: Database, directory: Path, seed: int) -> Verdict:
     """Inflict one fault on a fresh installation, and judge it."""
-    with ground(broker, database, directory, fault.circumstances(seed)) as on:
+    with testbed(broker, database, directory, fault.circumstances(seed)) as on:
         try:
             fault.inflict(on)
         except Exception:  # noqa: BLE001 - whatever broke it, the faults after it are tried all the same
@@ -59,7 +59,7 @@ def run(fault: Fault, broker: Broker, database: Database, directory: Path, seed:
 
 
 def _read(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.faults", description="Breaks every part, and counts.")
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description="Breaks every process, and counts.")
     parser.add_argument("words", nargs="*", metavar="WORD", help="only the faults whose names hold one of the words")
     parser.add_argument("--seed", type=int, help="make the choices that a run with this seed made")
     parser.add_argument("--markdown", type=Path, metavar="PAGE", help="write the table into this page")

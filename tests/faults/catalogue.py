@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.faults import endpoints, postgres, redis, workers
-from tests.faults.checker import Allowance
-from tests.faults.ground import OUTAGE_SECONDS, Circumstances, Ground
+from tests.faults.checker import Tolerance
+from tests.faults.testbed import OUTAGE_SECONDS, Conditions, Testbed
 
-NOTHING = Allowance()
+NOTHING = Tolerance()
 
 
 @dataclass(frozen=True)
@@ -18,23 +18,23 @@ class Fault:
     """
 
     name: str
-    inflict: Callable[[Ground], None]
-    allowed: Allowance = NOTHING
+    inflict: Callable[[Testbed], None]
+    allowed: Tolerance = NOTHING
     is_quick: bool = False
     is_alone: bool = False
     pause_seconds: float = 0.01
     outage_seconds: float = OUTAGE_SECONDS
 
-    def circumstances(self, seed: int) -> Circumstances:
+    def circumstances(self, seed: int) -> Conditions:
         """Return what it is tried under; the same fault meets the same chances, whichever others run before it."""
-        return Circumstances(f"{seed} {self.name}", self.pause_seconds, self.is_alone, self.outage_seconds)
+        return Conditions(f"{seed} {self.name}", self.pause_seconds, self.is_alone, self.outage_seconds)
 
 
-ONE = Allowance(doubles=1, deaths=1)
-UNDER_LOAD = Allowance(doubles=100, deaths=1)
-"""Each delivery that was under way when its worker died may come twice; how many that are is left to chance."""
-TWO_UNDER_LOAD = Allowance(doubles=100, deaths=2)
-POISON = Allowance(doubles=100, deaths=5)
+ONE = Tolerance(duplicates=1, deaths=1)
+UNDER_LOAD = Tolerance(duplicates=100, deaths=1)
+"""Each delivery that was in flight when its worker died may come twice; how many that are is left to chance."""
+TWO_UNDER_LOAD = Tolerance(duplicates=100, deaths=2)
+POISON = Tolerance(duplicates=100, deaths=5)
 """The poison's own four, and the test's last: whoever shares a worker with it may meet each of them."""
 SECONDS = 3.0
 """An outage that is short enough for `make test`, and long enough for whoever asks to be refused more than once."""
@@ -49,8 +49,8 @@ FAULTS = [
     Fault("worker killed under load", workers.killed_under_load, UNDER_LOAD, is_quick=True),
     Fault("20 rolling restarts", workers.restarted_in_turn),
     Fault("worker frozen beyond its lease", workers.frozen_beyond_the_lease, UNDER_LOAD),
-    Fault("API killed before the commit", workers.api_killed_at("before_accept")),
-    Fault("API killed after the commit", workers.api_killed_at("after_accept"), is_quick=True),
+    Fault("API killed before the commit", workers.api_killed_at("before_publish")),
+    Fault("API killed after the commit", workers.api_killed_at("after_publish"), is_quick=True),
     Fault("Redis emptied, five times", redis.emptied, is_quick=True),
     Fault("Redis killed and restarted empty", redis.restarted_empty, is_quick=True),
     Fault("Redis down for seconds", redis.down, is_quick=True, outage_seconds=SECONDS),

@@ -1,4 +1,4 @@
-"""The publisher and its record: what was sent, what was acknowledged, what was left unclear."""
+"""The publisher and its history: what was sent, what was acknowledged, what was left unclear."""
 
 import threading
 import time
@@ -12,7 +12,7 @@ from typing import Self
 
 import httpx
 
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 TIMEOUT_SECONDS = 8.0
 MAX_TURN_SECONDS = 3.0

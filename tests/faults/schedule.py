@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
-from flux_dispatch.engine.plan import MAX_SLEEP_SECONDS
-from tests.faults.ground import GRACE_SECONDS, LEASE_SECONDS
-from tests.faults.record import DELAYS, Owed, Record
-from tests.receiver import Request
+from flux_dispatch.engine.sweep import MAX_SLEEP_SECONDS
+from tests.faults.history import DELAYS, DeliveryRow, History
+from tests.faults.testbed import GRACE_SECONDS, LEASE_SECONDS
+from tests.support.receiver import Request
 
 AFTER_A_FAULT_SECONDS = LEASE_SECONDS + MAX_SLEEP_SECONDS + GRACE_SECONDS
 """What may pass from the due time or, if that is later, the end of the fault: a dead worker's lease runs out, the
-planner looks again, and the ring is lost once more."""
+sweeper looks again, and the message is lost once more."""
 
 PUNCTUAL_SECONDS = 1.0
 PUNCTUAL_SHARE = 0.1
@@ -23,16 +23,16 @@ MAY_BE_LATE = {"/hang", "/jammed"}
 """Their bulkheads are full for as long as they hang: what waits for a place is late by design."""
 
 
-def check_schedule(record: Record, *, over_at: float, calm_since: float | None) -> list[str]:
+def check_schedule(history: History, *, over_at: float, calm_since: float | None) -> list[str]:
     """Return what came too early, too late, or after a success; instants are wall-clock seconds.
 
     Args:
-        record: what arrived and what was owed.
+        history: what arrived and what was owed.
         over_at: when the fault was over.
         calm_since: when it was seen that all is well, if there is no fault.
     """
-    wrong = list(_in_order(record))
-    latenesses = list(_latenesses(record))
+    wrong = list(_in_order(history))
+    latenesses = list(_latenesses(history))
     for owed, request, due_at in latenesses:
         if request.at < due_at:
             wrong.append(f"attempt {request.attempt} of {owed.id} came {due_at - request.at:.3f} s early")
@@ -44,10 +44,10 @@ def check_schedule(record: Record, *, over_at: float, calm_since: float | None) 
     return wrong
 
 
-def _in_order(record: Record) -> Iterator[str]:
+def _in_order(history: History) -> Iterator[str]:
     """By the receiver's own clock: an attempt follows a failed one, after its delay."""
-    accepted = {id(request) for requests in record.accepted.values() for request in requests}
-    for requests in record.arrivals.values():
+    accepted = {id(request) for requests in history.accepted.values() for request in requests}
+    for requests in history.arrivals.values():
         for before, after in pairwise(requests):
             if after.attempt == before.attempt:
                 continue  # the worker died: the same attempt again
@@ -58,10 +58,10 @@ def _in_order(record: Record) -> Iterator[str]:
                 yield f"attempt {after.attempt} of {after.delivery} came after a success"
 
 
-def _latenesses(record: Record) -> Iterator[tuple[Owed, Request, float]]:
+def _latenesses(history: History) -> Iterator[tuple[DeliveryRow, Request, float]]:
     """By the database's clock, each arrival with the time at which its attempt was due."""
-    for owed in record.owed.values():
-        for request in record.arrivals.get(owed.id, []):
+    for owed in history.owed.values():
+        for request in history.arrivals.get(owed.id, []):
             due_at = owed.due_at(request.attempt)
             if due_at is not None:
                 yield owed, request, due_at

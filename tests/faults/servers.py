@@ -1,4 +1,4 @@
-"""The servers of a fault: a Redis and a PostgreSQL that can be killed and frozen, and a ledger of illegal moves."""
+"""The servers of a fault: a Redis and a PostgreSQL that can be killed and frozen, and a guard of transitions."""
 
 import asyncio
 import os
@@ -11,11 +11,11 @@ from pathlib import Path
 import asyncpg
 import redis
 
-from flux_dispatch.cli.embedded import EmbeddedPostgres, ServerMissing, free_port, redis_command
-from flux_dispatch.domain.delivery import OPEN, TRANSITIONS, Move, State
+from flux_dispatch.cli.embedded import EmbeddedPostgres, ServerUnavailable, free_port, redis_command
+from flux_dispatch.domain.delivery import OPEN, TRANSITIONS, State, Transition
 from flux_dispatch.store.connect import open_database
 from flux_dispatch.store.migrate import migrate
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 
 class Broker:
@@ -99,7 +99,7 @@ class Database:
         """Say whether it is up; a busy machine may need longer for a recovery than one start waits for it."""
         try:
             self._server.restart()
-        except ServerMissing:
+        except ServerUnavailable:
             return False
         return True
 
@@ -123,7 +123,7 @@ async def _create(server_url: str, name: str, url: str) -> None:
     await migrate(engine)
     await engine.dispose()
     connection = await asyncpg.connect(url)
-    await connection.execute(LEDGER)
+    await connection.execute(TRANSITION_GUARD)
     await connection.close()
 
 
@@ -132,17 +132,17 @@ def _in_sql(words: list[str]) -> str:
 
 
 _FINAL = _in_sql([state for state in State if state not in OPEN])
-_MOVES = _in_sql([f"{was} {became}" for (was, move), became in TRANSITIONS.items() if move is not Move.RECOVER])
+_MOVES = _in_sql([f"{was} {became}" for (was, move), became in TRANSITIONS.items() if move is not Transition.RECOVER])
 
-LEDGER = f"""
-    CREATE TABLE illegal_moves (delivery_id uuid, was text, became text);
+TRANSITION_GUARD = f"""
+    CREATE TABLE illegal_transitions (delivery_id uuid, was text, became text);
     CREATE FUNCTION note_illegal_move() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        INSERT INTO illegal_moves VALUES (OLD.id, OLD.state, NEW.state);
+        INSERT INTO illegal_transitions VALUES (OLD.id, OLD.state, NEW.state);
         RETURN NULL;
     END
     $$;
-    CREATE TRIGGER ledger AFTER UPDATE ON deliveries FOR EACH ROW
+    CREATE TRIGGER transition_guard AFTER UPDATE ON deliveries FOR EACH ROW
     WHEN (
         OLD.state = ANY({_FINAL}) AND OLD.* IS DISTINCT FROM NEW.*
         OR OLD.state <> NEW.state AND OLD.state || ' ' || NEW.state <> ALL ({_MOVES})

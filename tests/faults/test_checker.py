@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from tests.faults.checker import Allowance, Verdict, _check_doubles
-from tests.faults.ledger import _unrest
-from tests.faults.record import Owed, Record
+from tests.faults.checker import Tolerance, Verdict, _check_doubles
+from tests.faults.history import DeliveryRow, History
+from tests.faults.row_checks import _unrest
 from tests.faults.schedule import AFTER_A_FAULT_SECONDS, check_schedule
-from tests.receiver import Request
+from tests.support.receiver import Request
 
 # first attempt at 100, answered with 500 at 100.1; the second is due a second later
-GOOD = Owed(
+GOOD = DeliveryRow(
     id="dlv_1",
     event="evt_1",
     webhook="wh_1",
@@ -33,20 +33,20 @@ def arrival(at: float, attempt: int) -> Request:
     return Request(at, "/hook", headers, b"")
 
 
-def record(*arrivals: Request, accepted: tuple[Request, ...] = (), owed: Owed = GOOD) -> Record:
-    return Record({owed.id: owed}, {owed.id: list(arrivals)}, {owed.id: list(accepted)} if accepted else {})
+def history(*arrivals: Request, accepted: tuple[Request, ...] = (), owed: DeliveryRow = GOOD) -> History:
+    return History({owed.id: owed}, {owed.id: list(arrivals)}, {owed.id: list(accepted)} if accepted else {})
 
 
 FIRST = arrival(100.05, 1)
 
 
 def test_what_comes_in_time_is_not_told() -> None:
-    kept = record(FIRST, arrival(101.15, 2))
+    kept = history(FIRST, arrival(101.15, 2))
     assert check_schedule(kept, over_at=0, calm_since=99) == []
 
 
 def test_an_early_attempt_is_told_by_the_database_and_by_the_receiver() -> None:
-    told = check_schedule(record(FIRST, arrival(101.04, 2)), over_at=0, calm_since=None)
+    told = check_schedule(history(FIRST, arrival(101.04, 2)), over_at=0, calm_since=None)
     assert told == [
         "attempt 2 of dlv_1 came 0.990 s after the one before",
         "attempt 2 of dlv_1 came 0.060 s early",
@@ -54,37 +54,37 @@ def test_an_early_attempt_is_told_by_the_database_and_by_the_receiver() -> None:
 
 
 def test_an_attempt_after_a_success_is_told() -> None:
-    told = check_schedule(record(FIRST, arrival(101.15, 2), accepted=(FIRST,)), over_at=0, calm_since=None)
+    told = check_schedule(history(FIRST, arrival(101.15, 2), accepted=(FIRST,)), over_at=0, calm_since=None)
     assert told == ["attempt 2 of dlv_1 came after a success"]
 
 
 def test_an_attempt_may_be_as_late_as_the_end_of_the_fault_and_a_recovery() -> None:
-    late = record(FIRST, arrival(201 + AFTER_A_FAULT_SECONDS, 2))
+    late = history(FIRST, arrival(201 + AFTER_A_FAULT_SECONDS, 2))
     assert len(check_schedule(late, over_at=200, calm_since=None)) == 1
     assert check_schedule(late, over_at=202, calm_since=None) == []
 
 
 def test_without_a_fault_an_attempt_has_a_tenth_of_its_delay_and_a_second() -> None:
-    assert check_schedule(record(FIRST, arrival(102.15, 2)), over_at=0, calm_since=99) == []
-    assert len(check_schedule(record(FIRST, arrival(102.25, 2)), over_at=0, calm_since=99)) == 1
-    assert len(check_schedule(record(), over_at=0, calm_since=99)) == 1
+    assert check_schedule(history(FIRST, arrival(102.15, 2)), over_at=0, calm_since=99) == []
+    assert len(check_schedule(history(FIRST, arrival(102.25, 2)), over_at=0, calm_since=99)) == 1
+    assert len(check_schedule(history(), over_at=0, calm_since=99)) == 1
 
 
 @pytest.mark.parametrize(
     ("allowed", "posts", "told"),
     [
-        (Allowance(), 2, 0),
-        (Allowance(), 3, 3),  # accepted twice, one more in all than allowed, and one POST that no attempt explains
-        (Allowance(doubles=1), 3, 1),
-        (Allowance(doubles=1, deaths=1), 3, 0),
-        (Allowance(doubles=9, deaths=9), 4, 1),  # no death explains that one delivery is accepted three times
+        (Tolerance(), 2, 0),
+        (Tolerance(), 3, 3),  # accepted twice, one more in all than allowed, and one POST that no attempt explains
+        (Tolerance(duplicates=1), 3, 1),
+        (Tolerance(duplicates=1, deaths=1), 3, 0),
+        (Tolerance(duplicates=9, deaths=9), 4, 1),  # no death explains that one delivery is accepted three times
     ],
 )
-def test_doubles_are_counted_against_what_is_allowed(allowed: Allowance, posts: int, told: int) -> None:
+def test_doubles_are_counted_against_what_is_allowed(allowed: Tolerance, posts: int, told: int) -> None:
     verdict = Verdict()
     accepted = tuple(arrival(101.2, 2) for _ in range(posts - 1))
-    _check_doubles(record(FIRST, *accepted, accepted=accepted), allowed, verdict)
-    assert verdict.doubled == posts - 2
+    _check_doubles(history(FIRST, *accepted, accepted=accepted), allowed, verdict)
+    assert verdict.duplicate == posts - 2
     assert len(verdict.wrong) == told
 
 
@@ -92,7 +92,7 @@ def test_doubles_are_counted_against_what_is_allowed(allowed: Allowance, posts: 
     ("owed", "told"),
     [
         (GOOD, ""),
-        (replace(GOOD, numbers=[1, 3]), "with the attempts [1, 3] to_record where 2 were made"),
+        (replace(GOOD, numbers=[1, 3]), "with the attempts [1, 3] noted where 2 were made"),
         (replace(GOOD, state="sending"), "sending at /hook"),
         (replace(GOOD, state="failed", path="/hang"), "failed after 2 attempts"),
         (replace(GOOD, state="canceled"), "canceled at /hook"),
@@ -100,5 +100,5 @@ def test_doubles_are_counted_against_what_is_allowed(allowed: Allowance, posts: 
         (replace(GOOD, state="canceled", closed_at=105, reason="webhook_deleted"), ""),
     ],
 )
-def test_a_delivery_rests_only_where_it_may(owed: Owed, told: str) -> None:
+def test_a_delivery_rests_only_where_it_may(owed: DeliveryRow, told: str) -> None:
     assert _unrest(owed) == told

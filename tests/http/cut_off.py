@@ -17,8 +17,8 @@ import uvloop
 
 from flux_dispatch.domain.address import AddressPolicy
 from flux_dispatch.http.sender import AiohttpSender, SenderLimits
-from tests.http.receivers import OK, answering, listening
 from tests.http.test_sender import Names, claim
+from tests.support.raw_receivers import OK, answering, listening
 
 _SIOCGIFFLAGS: Final = 0x8913
 _SIOCSIFFLAGS: Final = 0x8914

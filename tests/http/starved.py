@@ -20,8 +20,8 @@ import uvloop
 from aiohttp.resolver import AsyncResolver
 
 from flux_dispatch.http.sender import AiohttpSender, SenderLimits
-from tests.http.receivers import OK, answering, listening
 from tests.http.test_sender import LOCAL, claim
+from tests.support.raw_receivers import OK, answering, listening
 
 POSTS = 40
 

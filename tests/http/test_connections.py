@@ -16,9 +16,9 @@ from aiohttp.connector import TCPConnector
 from flux_dispatch.domain.outcome import ErrorClass, NoResponse, Rejected, Succeeded
 from flux_dispatch.http.idle import REST_SECONDS, SURELY_READ_BYTES
 from flux_dispatch.http.sender import AiohttpSender, SenderLimits
-from tests.http.receivers import OK, Talk, listening, read_request
 from tests.http.test_sender import LOCAL, claim
-from tests.waiting import eventually_async, pause
+from tests.support.raw_receivers import OK, Script, listening, read_request
+from tests.support.waiting import eventually_async, pause
 
 POSTS = 3
 
@@ -29,7 +29,7 @@ async def sender() -> AsyncIterator[AiohttpSender]:
         yield sender
 
 
-def counting(answer: bytes, connections: Counter[str]) -> Talk:
+def counting(answer: bytes, connections: Counter[str]) -> Script:
     """Answer every request on every connection, and count both."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -13,8 +13,8 @@ from aiohttp.resolver import AsyncResolver
 from flux_dispatch.domain.address import AddressPolicy
 from flux_dispatch.domain.outcome import ErrorClass, NoResponse, Outcome, Succeeded, Unsent
 from flux_dispatch.http.sender import DNS_TRIES, DNS_TRY_SECONDS, AiohttpSender, SenderLimits
-from tests.http.receivers import answering, listening
 from tests.http.test_sender import claim
+from tests.support.raw_receivers import answering, listening
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 ONLY_FIRST = AddressPolicy(allow=(ip_network("127.0.0.1/32"),))

@@ -15,9 +15,9 @@ from aiohttp.connector import TCPConnector
 
 from flux_dispatch.domain.outcome import Outcome, Rejected, Succeeded, Unsent
 from flux_dispatch.http.sender import AiohttpSender, SenderLimits
-from tests.http.receivers import NEVER_SECONDS, listening
 from tests.http.test_sender import LOCAL, claim
-from tests.waiting import pause
+from tests.support.raw_receivers import NEVER_SECONDS, listening
+from tests.support.waiting import pause
 
 BODY = b'{"data": "' + b"a" * 250_000 + b'"}'
 TRIES = 50

@@ -10,9 +10,9 @@ import pytest
 
 from flux_dispatch.domain.outcome import ErrorClass, NoResponse, Outcome, Rejected, Succeeded
 from flux_dispatch.http.sender import AiohttpSender, SenderLimits
-from tests.http.receivers import OK, Talk, answering, listening, read_request, repeating
 from tests.http.test_sender import LOCAL, claim
-from tests.waiting import pause
+from tests.support.raw_receivers import OK, Script, answering, listening, read_request, repeating
+from tests.support.waiting import pause
 
 AT_ONCE_SECONDS = 2
 MALFORMED = "[its headers are malformed]"
@@ -87,7 +87,7 @@ async def sender() -> AsyncIterator[AiohttpSender]:
         yield sender
 
 
-def in_packets(*packets: bytes) -> Talk:
+def in_packets(*packets: bytes) -> Script:
     """Read the request, send these so that each arrives by itself, then say nothing more until the sender hangs up."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -101,7 +101,7 @@ def in_packets(*packets: bytes) -> Talk:
     return talk
 
 
-async def outcome_of(sender: AiohttpSender, talk: Talk) -> Outcome:
+async def outcome_of(sender: AiohttpSender, talk: Script) -> Outcome:
     """Return what came of a POST to this receiver, and hold that it did not take long."""
     began = time.monotonic()
     async with listening(talk) as port:

@@ -24,7 +24,7 @@ from flux_dispatch.domain.claim import Claim
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, WebhookId
 from flux_dispatch.domain.outcome import ErrorClass, NoResponse, Outcome, Rejected, Succeeded, Unsent
 from flux_dispatch.http.sender import AiohttpSender, SenderLimits
-from tests.http.receivers import (
+from tests.support.raw_receivers import (
     OK,
     answering,
     listening,
@@ -48,7 +48,7 @@ def claim(url: str, body: bytes = BODY, **headers: str) -> Claim:
         event=EventId("evt_" + "2" * 32),
         webhook=WebhookId("wh_" + "3" * 32),
         account=AccountId("acct_" + "4" * 32),
-        token="0" * 32,
+        lease_token="0" * 32,
         attempt=3,
         wait_seconds=0,
         url=url,

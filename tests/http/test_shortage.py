@@ -18,7 +18,7 @@ from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.resolver import AsyncResolver
 
 from flux_dispatch.domain.outcome import ErrorClass, NoResponse, Rejected, Unsent
-from flux_dispatch.http.faults import fault
+from flux_dispatch.http.errors import fault
 from flux_dispatch.http.limits import max_idle_connections, max_open_posts
 from flux_dispatch.http.routes import leads_anywhere
 from flux_dispatch.http.sender import AiohttpSender, SenderLimits

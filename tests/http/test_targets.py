@@ -7,11 +7,11 @@ import pytest
 
 from flux_dispatch.domain.address import AddressPolicy
 from flux_dispatch.domain.outcome import ErrorClass, NoResponse, Succeeded
-from flux_dispatch.domain.url import check_url
+from flux_dispatch.domain.url import normalize_url
 from flux_dispatch.http.sender import AiohttpSender, SenderLimits
 from flux_dispatch.http.target import Target
-from tests.http.receivers import OK, listening, read_request
 from tests.http.test_sender import LOCAL, Names, claim
+from tests.support.raw_receivers import OK, listening, read_request
 
 
 async def head_at(sender: AiohttpSender, host: str, target: str) -> tuple[str, str, int]:
@@ -23,7 +23,7 @@ async def head_at(sender: AiohttpSender, host: str, target: str) -> tuple[str, s
         writer.write(OK)
 
     async with listening(talk) as port:
-        url = check_url(f"http://{host}:{port}{target}", require_https=False, policy=LOCAL)
+        url = normalize_url(f"http://{host}:{port}{target}", require_https=False, policy=LOCAL)
         assert await sender.send(claim(url), int(time.time())) == Succeeded(200, "ok")
     lines = got[0].decode().split("\r\n")
     return lines[0], next(line for line in lines if line.lower().startswith("host:")).partition(": ")[2], port

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import trustme
 
-from tests.http.receivers import answering, listening
 from tests.http.test_sender import OK
+from tests.support.raw_receivers import answering, listening
 
 POSTING = """
 import asyncio, json, sys

@@ -1,11 +1,11 @@
-"""Store tests get a world of their own."""
+"""Store tests get a harness of their own."""
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.store.world import World
+from tests.support.store_harness import StoreHarness
 
 
 @pytest.fixture
-def world(database: AsyncEngine) -> World:
-    return World(database)
+def world(database: AsyncEngine) -> StoreHarness:
+    return StoreHarness(database)

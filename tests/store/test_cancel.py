@@ -11,26 +11,27 @@ from flux_dispatch.domain.outcome import Attempt, Rejected
 from flux_dispatch.domain.retry import GiveUp, RetryAfter
 from flux_dispatch.store.cancel import LINGER, PAUSE, CancelStore
 from flux_dispatch.store.deliver import DeliveryStore
+from flux_dispatch.store.events import EventQueries
 from flux_dispatch.store.fail import FailureStore
-from flux_dispatch.store.reads import Page, Reads
+from flux_dispatch.store.pages import Page
 from flux_dispatch.store.webhooks import WebhookStore
-from tests.store.world import TIMING, World, event
+from tests.support.store_harness import TIMING, StoreHarness, event
 
 
 @pytest.fixture
-async def account(world: World) -> AccountId:
+async def account(world: StoreHarness) -> AccountId:
     account = await world.account()
-    await world.pass_time(0)
+    await world.advance_clock(0)
     return account
 
 
 @pytest.fixture
-def cancel(world: World) -> CancelStore:
+def cancel(world: StoreHarness) -> CancelStore:
     return CancelStore(world.database)
 
 
 @pytest.fixture
-def store(world: World) -> DeliveryStore:
+def store(world: StoreHarness) -> DeliveryStore:
     return DeliveryStore(world.database, TIMING)
 
 
@@ -42,8 +43,8 @@ async def clear_all(cancel: CancelStore, limit: int = 100) -> list[int]:
     return canceled
 
 
-async def states(world: World) -> list[str]:
-    return [row.state for row in await world.rows("SELECT state FROM deliveries ORDER BY id")]
+async def states(world: StoreHarness) -> list[str]:
+    return [row.state for row in await world.rows("SELECT state FROM deliveries ORDER BY event_id, id")]
 
 
 async def retry_later(store: DeliveryStore, delivery: DeliveryId) -> None:
@@ -52,12 +53,16 @@ async def retry_later(store: DeliveryStore, delivery: DeliveryId) -> None:
     assert lease is not None
     attempt = Attempt(1, 0.1, Rejected(500))
     await store.settle(
-        [Settlement(lease.claims[0].account, delivery, lease.claims[0].token, attempt, RetryAfter(timedelta(hours=2)))]
+        [
+            Settlement(
+                lease.claims[0].account, delivery, lease.claims[0].lease_token, attempt, RetryAfter(timedelta(hours=2))
+            )
+        ]
     )
 
 
 async def test_what_waits_for_a_deleted_webhook_is_canceled_at_once_and_its_event_with_it(
-    world: World, cancel: CancelStore, store: DeliveryStore, account: AccountId
+    world: StoreHarness, cancel: CancelStore, store: DeliveryStore, account: AccountId
 ) -> None:
     webhook = await world.webhook(account, "*")
     tried, untried = await world.delivery(account), await world.delivery(account)
@@ -66,14 +71,14 @@ async def test_what_waits_for_a_deleted_webhook_is_canceled_at_once_and_its_even
     assert await clear_all(cancel) == [2]
     for delivery in (tried, untried):
         row = await world.state(delivery)
-        assert (row.state, row.reason, row.due_at, row.wake_at) == ("canceled", "webhook_deleted", None, None)
+        assert (row.state, row.reason, row.due_at, row.sweep_at) == ("canceled", "webhook_deleted", None, None)
         assert row.ended_at is not None
-    shown = await Reads(world.database).events(account, Page(10), {"status": "canceled"})
+    shown = await EventQueries(world.database).page(account, Page(10), {"status": "canceled"})
     assert [row.status for row in shown] == ["canceled", "canceled"]
 
 
 async def test_very_many_are_canceled_page_by_page_the_newest_first(
-    world: World, cancel: CancelStore, account: AccountId
+    world: StoreHarness, cancel: CancelStore, account: AccountId
 ) -> None:
     await world.webhook(account, "*")
     for n in range(25):
@@ -86,7 +91,7 @@ async def test_very_many_are_canceled_page_by_page_the_newest_first(
     assert await world.scalar("SELECT DISTINCT reason FROM deliveries") == "webhook_disabled"
 
 
-async def test_several_workers_share_the_work(world: World, cancel: CancelStore, account: AccountId) -> None:
+async def test_several_workers_share_the_work(world: StoreHarness, cancel: CancelStore, account: AccountId) -> None:
     for _ in range(3):
         await world.webhook(account, "*")
     for n in range(20):
@@ -99,7 +104,7 @@ async def test_several_workers_share_the_work(world: World, cancel: CancelStore,
 
 
 async def test_what_is_under_way_is_finished_and_what_it_leaves_behind_is_canceled(
-    world: World, cancel: CancelStore, store: DeliveryStore, account: AccountId
+    world: StoreHarness, cancel: CancelStore, store: DeliveryStore, account: AccountId
 ) -> None:
     webhook = await world.webhook(account, "*")
     delivery = await world.delivery(account)
@@ -110,15 +115,19 @@ async def test_what_is_under_way_is_finished_and_what_it_leaves_behind_is_cancel
     assert (await world.state(delivery)).state == "sending"
     attempt = Attempt(1, 0.1, Rejected(500))
     await store.settle(
-        [Settlement(lease.claims[0].account, delivery, lease.claims[0].token, attempt, RetryAfter(timedelta(hours=2)))]
+        [
+            Settlement(
+                lease.claims[0].account, delivery, lease.claims[0].lease_token, attempt, RetryAfter(timedelta(hours=2))
+            )
+        ]
     )
-    await world.pass_time(PAUSE.total_seconds())
+    await world.advance_clock(PAUSE.total_seconds())
     assert await clear_all(cancel) == [1]
     assert (await world.state(delivery)).state == "canceled"
 
 
 async def test_what_was_accepted_while_the_webhook_was_being_deleted_is_found_and_then_nobody_looks_again(
-    world: World, cancel: CancelStore, account: AccountId
+    world: StoreHarness, cancel: CancelStore, account: AccountId
 ) -> None:
     webhook = await world.webhook(account, "*")
     await WebhookStore(world.database).delete(account, webhook)
@@ -129,15 +138,15 @@ async def test_what_was_accepted_while_the_webhook_was_being_deleted_is_found_an
         webhook=parse_id(Prefix.WEBHOOK, webhook),
     )
     await world.publish(event(account))  # as a statement sees it that began before
-    await world.pass_time(LINGER.total_seconds())
+    await world.advance_clock(LINGER.total_seconds())
     assert await clear_all(cancel) == [1]
-    await world.pass_time(PAUSE.total_seconds())
+    await world.advance_clock(PAUSE.total_seconds())
     assert await clear_all(cancel) == [0]
     assert await world.scalar("SELECT cancel_at FROM webhooks") is None
 
 
 async def test_a_webhook_that_is_enabled_again_loses_nothing_that_is_left(
-    world: World, cancel: CancelStore, account: AccountId
+    world: StoreHarness, cancel: CancelStore, account: AccountId
 ) -> None:
     await world.webhook(account, "*")
     for n in range(3):
@@ -151,7 +160,7 @@ async def test_a_webhook_that_is_enabled_again_loses_nothing_that_is_left(
 
 
 async def test_a_410_has_the_others_canceled_and_what_ended_is_left_alone(
-    world: World, cancel: CancelStore, store: DeliveryStore, account: AccountId
+    world: StoreHarness, cancel: CancelStore, store: DeliveryStore, account: AccountId
 ) -> None:
     await world.webhook(account, "order.*")
     gone, waiting = await world.delivery(account), await world.delivery(account)
@@ -162,7 +171,11 @@ async def test_a_410_has_the_others_canceled_and_what_ended_is_left_alone(
     await store.settle(
         [
             Settlement(
-                lease.claims[0].account, gone, lease.claims[0].token, Attempt(1, 0.1, Rejected(410)), GiveUp("gone")
+                lease.claims[0].account,
+                gone,
+                lease.claims[0].lease_token,
+                Attempt(1, 0.1, Rejected(410)),
+                GiveUp("gone"),
             )
         ]
     )
@@ -172,7 +185,9 @@ async def test_a_410_has_the_others_canceled_and_what_ended_is_left_alone(
     assert found == ["failed", "canceled", "pending"]
 
 
-async def test_an_edit_of_a_webhook_cancels_nothing(world: World, cancel: CancelStore, account: AccountId) -> None:
+async def test_an_edit_of_a_webhook_cancels_nothing(
+    world: StoreHarness, cancel: CancelStore, account: AccountId
+) -> None:
     webhook: WebhookId = await world.webhook(account, "*")
     await world.delivery(account)
     await world.do("UPDATE webhooks SET description = 'new', updated_at = flux_now()")

@@ -13,24 +13,24 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.errors import Unavailable
 from flux_dispatch.store.connect import (
-    HOT_STATEMENT_SECONDS,
+    ENGINE_STATEMENT_SECONDS,
     SILENCE_SECONDS,
     DriverStatement,
     Plans,
+    connect,
     open_database,
-    statement,
     trouble_of,
 )
 from flux_dispatch.store.session import Generation, Session
-from tests.proxy import Proxy
-from tests.store.world import World
-from tests.waiting import eventually_async
+from tests.support.proxy import Proxy
+from tests.support.store_harness import StoreHarness
+from tests.support.waiting import eventually_async
 
 PID = DriverStatement("SELECT pg_backend_pid() AS pid")
 
 
-async def pid_of(hot: AsyncEngine) -> int:
-    (row,) = await PID.rows(hot, {})
+async def pid_of(engine_database: AsyncEngine) -> int:
+    (row,) = await PID.rows(engine_database, {})
     return int(row["pid"])
 
 
@@ -38,29 +38,29 @@ async def pid_of(hot: AsyncEngine) -> int:
 async def test_hot_statements_go_on_when_the_server_ended_their_connections(
     database: AsyncEngine, database_url: str, connections: int
 ) -> None:
-    world = World(database)
-    hot = open_database(database_url, plans=Plans.GENERIC, pool_size=connections)
-    before = await pid_of(hot)
+    world = StoreHarness(database)
+    engine_database = open_database(database_url, plans=Plans.GENERIC, pool_size=connections)
+    before = await pid_of(engine_database)
     await world.do("SELECT pg_terminate_backend(:pid)", pid=before)
 
     async def works() -> bool:
         try:
-            return await pid_of(hot) != before
+            return await pid_of(engine_database) != before
         except Unavailable:
             return False
 
     # whether the end has been noticed when the next statement begins is chance: it may fail, once
     assert await works() or await works()
-    await hot.dispose()
+    await engine_database.dispose()
 
 
 async def test_a_connection_that_ended_in_the_pool_is_replaced_before_it_is_used(
     database: AsyncEngine, database_url: str
 ) -> None:
-    world = World(database)
-    hot = open_database(database_url, plans=Plans.GENERIC, pool_size=1)
-    before = await pid_of(hot)
-    async with hot.connect() as connection:
+    world = StoreHarness(database)
+    engine_database = open_database(database_url, plans=Plans.GENERIC, pool_size=1)
+    before = await pid_of(engine_database)
+    async with engine_database.connect() as connection:
         driver = (await connection.get_raw_connection()).driver_connection
     assert driver is not None
     await world.do("SELECT pg_terminate_backend(:pid)", pid=before)
@@ -69,27 +69,27 @@ async def test_a_connection_that_ended_in_the_pool_is_replaced_before_it_is_used
         return bool(driver.is_closed())
 
     await eventually_async(is_noticed, "the driver sees that its connection has ended")
-    assert await pid_of(hot) != before
-    await hot.dispose()
+    assert await pid_of(engine_database) != before
+    await engine_database.dispose()
 
 
 async def test_a_host_that_vanished_costs_seconds_however_many_connections_it_took(database_url: str) -> None:
     """No reset comes, nobody closes: each connection would have to be waited for in turn."""
     with Proxy(database_url) as proxy:
         generation = Generation()
-        hot = open_database(proxy.url, plans=Plans.GENERIC, generation=generation)
+        engine_database = open_database(proxy.url, plans=Plans.GENERIC, generation=generation)
         cold = open_database(proxy.url, generation=generation)
-        for pool in (hot, cold):
-            await asyncio.gather(*(World(pool).scalar("SELECT pg_sleep(0.3)") for _ in range(8)))
+        for pool in (engine_database, cold):
+            await asyncio.gather(*(StoreHarness(pool).scalar("SELECT pg_sleep(0.3)") for _ in range(8)))
         proxy.vanish()
         began = time.monotonic()
         with pytest.raises(Unavailable):
-            await pid_of(hot)
+            await pid_of(engine_database)
         # the others go on at once, those of the other pool as well
-        found = await asyncio.gather(*(pid_of(hot) for _ in range(20)), *(pid_of(cold) for _ in range(20)))
-        assert time.monotonic() - began < HOT_STATEMENT_SECONDS + SILENCE_SECONDS + 2
+        found = await asyncio.gather(*(pid_of(engine_database) for _ in range(20)), *(pid_of(cold) for _ in range(20)))
+        assert time.monotonic() - began < ENGINE_STATEMENT_SECONDS + SILENCE_SECONDS + 2
         assert all(found)
-        await hot.dispose()
+        await engine_database.dispose()
         await cold.dispose()
 
 
@@ -102,7 +102,7 @@ PASSING = [
 OURS = ["22012", "23505", "42601", "42P01", "42501", "XX001"]
 
 
-async def raises(world: World) -> None:
+async def raises(world: StoreHarness) -> None:
     await world.do(
         "CREATE OR REPLACE FUNCTION flux_raise(state text) RETURNS int LANGUAGE plpgsql AS "
         "$$ BEGIN RAISE EXCEPTION 'as the test wants it' USING ERRCODE = state; END $$"
@@ -112,7 +112,7 @@ async def raises(world: World) -> None:
 @pytest.mark.parametrize("state", PASSING)
 @pytest.mark.parametrize("is_hot", [True, False])
 async def test_trouble_of_the_moment_is_told_as_such(database: AsyncEngine, state: str, *, is_hot: bool) -> None:
-    await raises(World(database))
+    await raises(StoreHarness(database))
     with pytest.raises(Unavailable) as caught:
         await raised(database, state, is_hot=is_hot)
     assert "as the test wants it" in caught.value.cause
@@ -123,7 +123,7 @@ async def test_trouble_of_the_moment_is_told_as_such(database: AsyncEngine, stat
 async def test_what_is_wrong_with_a_statement_is_no_trouble_of_the_moment(
     database: AsyncEngine, state: str, *, is_hot: bool
 ) -> None:
-    await raises(World(database))
+    await raises(StoreHarness(database))
     before = await pid_of(database)
     with pytest.raises(DBAPIError, match="as the test wants it"):
         await raised(database, state, is_hot=is_hot)
@@ -134,7 +134,7 @@ async def raised(database: AsyncEngine, state: str, *, is_hot: bool) -> None:
     if is_hot:
         await RAISE.rows(database, {"state": state})
         return
-    async with statement(database) as connection:
+    async with connect(database) as connection:
         await connection.execute(text("SELECT flux_raise(:state)"), {"state": state})
 
 
@@ -147,9 +147,9 @@ async def test_a_server_that_only_reads_is_left_and_found_again(database: AsyncE
     """As after a failover or on a full disk: sessions that began meanwhile stay read-only when it is over."""
     name = urlsplit(database_url).path.removeprefix("/")
     write = DriverStatement("INSERT INTO accounts (name) VALUES (:name) RETURNING id")
-    world = World(database)
-    hot = open_database(database_url, plans=Plans.GENERIC, pool_size=3)
-    await asyncio.gather(*(World(hot).scalar("SELECT pg_sleep(0.1)") for _ in range(3)))
+    world = StoreHarness(database)
+    engine_database = open_database(database_url, plans=Plans.GENERIC, pool_size=3)
+    await asyncio.gather(*(StoreHarness(engine_database).scalar("SELECT pg_sleep(0.1)") for _ in range(3)))
     await world.do(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     await world.do(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = :n", n=name
@@ -157,19 +157,19 @@ async def test_a_server_that_only_reads_is_left_and_found_again(database: AsyncE
 
     async def fails() -> bool:
         with pytest.raises(Unavailable) as caught:
-            await asyncio.gather(*(write.rows(hot, {"name": "x"}) for _ in range(3)))
+            await asyncio.gather(*(write.rows(engine_database, {"name": "x"}) for _ in range(3)))
         return "ReadOnlySQLTransactionError" in caught.value.cause
 
     await eventually_async(fails, "what is written is refused")
 
     async def is_told() -> bool:
-        return await trouble_of(hot) == "ReadOnlySQLTransactionError (SQLSTATE 25006)"
+        return await trouble_of(engine_database) == "ReadOnlySQLTransactionError (SQLSTATE 25006)"
 
     await eventually_async(is_told, "the trouble is told by its name")
     await world.do(f"ALTER DATABASE {name} RESET default_transaction_read_only")
-    assert await trouble_of(hot) is None
-    await asyncio.gather(*(write.rows(hot, {"name": "x"}) for _ in range(3)))
-    await hot.dispose()
+    assert await trouble_of(engine_database) is None
+    await asyncio.gather(*(write.rows(engine_database, {"name": "x"}) for _ in range(3)))
+    await engine_database.dispose()
 
 
 async def test_of_several_hosts_the_one_that_takes_writes_is_used_though_the_first_says_nothing(
@@ -184,14 +184,14 @@ async def test_of_several_hosts_the_one_that_takes_writes_is_used_though_the_fir
         began = time.monotonic()
         assert await pid_of(several)
         assert time.monotonic() - began < 4
-        await asyncio.gather(*(World(several).scalar("SELECT pg_sleep(0.1)") for _ in range(3)))
+        await asyncio.gather(*(StoreHarness(several).scalar("SELECT pg_sleep(0.1)") for _ in range(3)))
         assert time.monotonic() - began < 5, "the host that answered is asked first"
         await several.dispose()
 
 
 async def test_a_column_that_came_meanwhile_is_no_error(database_url: str) -> None:
     old = open_database(database_url, pool_size=2)
-    world = World(old)
+    world = StoreHarness(old)
     await asyncio.gather(*(world.rows("SELECT *, pg_sleep(0.1) FROM accounts") for _ in range(2)))
     await world.do("ALTER TABLE accounts ADD COLUMN later text")
     for _ in range(3):
@@ -214,13 +214,13 @@ async def test_the_kernel_watches_over_connections_of_the_network(database_url: 
 
 
 async def test_postgresql_itself_gives_up_what_takes_too_long(database_url: str) -> None:
-    hot = open_database(database_url, plans=Plans.GENERIC, statement_seconds=0.2)
-    before = await pid_of(hot)
+    engine_database = open_database(database_url, plans=Plans.GENERIC, statement_seconds=0.2)
+    before = await pid_of(engine_database)
     with pytest.raises(Unavailable) as caught:
-        await DriverStatement("SELECT pg_sleep(5)").rows(hot, {})
+        await DriverStatement("SELECT pg_sleep(5)").rows(engine_database, {})
     assert "statement timeout" in caught.value.cause
-    assert await pid_of(hot) == before, "the connection is as good as before"
-    await hot.dispose()
+    assert await pid_of(engine_database) == before, "the connection is as good as before"
+    await engine_database.dispose()
 
 
 async def test_a_session_that_fails_before_it_is_ready_is_ended(database: AsyncEngine, database_url: str) -> None:

@@ -8,8 +8,8 @@ import pytest
 from flux_dispatch.domain.errors import Unavailable
 from flux_dispatch.store.connect import check_database, open_database
 from flux_dispatch.store.database_url import Alive, BadUrl, read_url
-from tests.proxy import Proxy
-from tests.store.world import World
+from tests.support.proxy import Proxy
+from tests.support.store_harness import StoreHarness
 
 URL = "postgresql://flux:hunter2@db.example.com/flux"
 
@@ -112,8 +112,8 @@ async def test_what_a_hoster_writes_connects(database_url: str) -> None:
         )
         await check_database(url)
         engine = open_database(url)
-        assert await World(engine).scalar("SELECT current_setting('application_name')") == "hoster"
-        assert await World(engine).scalar("SELECT current_setting('search_path')") == "public"
+        assert await StoreHarness(engine).scalar("SELECT current_setting('application_name')") == "hoster"
+        assert await StoreHarness(engine).scalar("SELECT current_setting('search_path')") == "public"
         await engine.dispose()
 
 

@@ -1,7 +1,6 @@
-"""Claims are exclusive, settlements are fenced by their token, and the schedule is the database's."""
+"""Claims are exclusive, settlements are fenced by their lease_token, and the schedule is the database's."""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import timedelta
 
 import asyncpg
@@ -15,14 +14,15 @@ from flux_dispatch.engine.flow.message_progress import DeliveryResult
 from flux_dispatch.engine.flow.settler import Settler
 from flux_dispatch.store.connect import open_database
 from flux_dispatch.store.deliver import MAX_BYTES_IN_ONE_CLAIM, DeliveryStore
-from tests.store.world import SECRET, TIMING, World, event
-from tests.waiting import eventually_async
+from tests.support.queues import SilentQueue
+from tests.support.store_harness import SECRET, TIMING, StoreHarness, event
+from tests.support.waiting import eventually_async
 
 DEFAULT_TABLE = RetryPolicy.from_seconds([0, 60, 300, 1800, 7200])
 
 
 @pytest.fixture
-def store(world: World) -> DeliveryStore:
+def store(world: StoreHarness) -> DeliveryStore:
     return DeliveryStore(world.database, TIMING)
 
 
@@ -35,11 +35,11 @@ async def claim(store: DeliveryStore, delivery: DeliveryId) -> Claim:
 
 def refused(claim: Claim, decision: Decision) -> Settlement:
     return Settlement(
-        claim.account, claim.delivery, claim.token, Attempt(claim.attempt, 0.25, Rejected(500, "no")), decision
+        claim.account, claim.delivery, claim.lease_token, Attempt(claim.attempt, 0.25, Rejected(500, "no")), decision
     )
 
 
-async def test_a_claim_carries_all_that_a_post_needs(world: World, store: DeliveryStore) -> None:
+async def test_a_claim_carries_all_that_a_post_needs(world: StoreHarness, store: DeliveryStore) -> None:
     account = await world.account()
     webhook = await world.webhook(account, "*", url="http://127.0.0.1:9/hook")
     delivery = await world.delivery(account)
@@ -48,10 +48,10 @@ async def test_a_claim_carries_all_that_a_post_needs(world: World, store: Delive
     assert (got.webhook, got.url, got.secrets, got.headers) == (webhook, "http://127.0.0.1:9/hook", (SECRET,), {})
     assert got.attempt == 1
     assert got.body.startswith(b'{"id":"' + got.event.encode())
-    assert (row.state, row.token.hex) == ("sending", got.token)
+    assert (row.state, row.lease_token.hex) == ("sending", got.lease_token)
 
 
-async def test_of_many_who_claim_at_once_one_gets_it(world: World, store: DeliveryStore) -> None:
+async def test_of_many_who_claim_at_once_one_gets_it(world: StoreHarness, store: DeliveryStore) -> None:
     account = await world.account()
     await world.webhook(account, "*")
     deliveries = [await world.delivery(account) for _ in range(20)]
@@ -60,7 +60,7 @@ async def test_of_many_who_claim_at_once_one_gets_it(world: World, store: Delive
     assert sorted(got) == sorted(deliveries)
 
 
-async def test_what_is_not_due_or_not_wanted_is_not_claimed(world: World, store: DeliveryStore) -> None:
+async def test_what_is_not_due_or_not_wanted_is_not_claimed(world: StoreHarness, store: DeliveryStore) -> None:
     account = await world.account()
     await world.webhook(account, "*")
     delivery = await world.delivery(account)
@@ -73,50 +73,50 @@ async def test_what_is_not_due_or_not_wanted_is_not_claimed(world: World, store:
     assert 0 < (await claim(store, delivery)).wait_seconds < 0.5
 
 
-async def test_a_success_is_final_and_noted(world: World, store: DeliveryStore) -> None:
+async def test_a_success_is_final_and_noted(world: StoreHarness, store: DeliveryStore) -> None:
     account = await world.account()
     await world.webhook(account, "*")
     delivery = await world.delivery(account)
     got = await claim(store, delivery)
-    success = Settlement(got.account, delivery, got.token, Attempt(1, 0.125, Succeeded(204, "ok")), Done())
+    success = Settlement(got.account, delivery, got.lease_token, Attempt(1, 0.125, Succeeded(204, "ok")), Done())
     assert await store.settle([success]) == {delivery}
     row = await world.state(delivery)
-    assert (row.state, row.attempts, row.due_at, row.wake_at, row.token) == ("delivered", 1, None, None, None)
+    assert (row.state, row.attempts, row.due_at, row.sweep_at, row.lease_token) == ("delivered", 1, None, None, None)
     (attempt,) = await world.rows("SELECT number, duration_seconds, status, error, detail FROM attempts")
     assert tuple(attempt) == (1, 0.125, 204, None, "ok")
     assert await store.settle([success]) == set()
     assert await store.claim([delivery]) is None
 
 
-async def test_who_lost_the_lease_settles_and_releases_nothing(world: World, store: DeliveryStore) -> None:
+async def test_who_lost_the_lease_settles_and_releases_nothing(world: StoreHarness, store: DeliveryStore) -> None:
     account = await world.account()
     await world.webhook(account, "*")
     delivery = await world.delivery(account)
     late = await claim(store, delivery)
-    await store.release([Release(delivery, late.token, timedelta(0))])
+    await store.release([Release(delivery, late.lease_token, timedelta(0))])
     holder = await claim(store, delivery)
     assert await store.settle([refused(late, GiveUp("attempts_exhausted"))]) == set()
-    await store.release([Release(delivery, late.token, timedelta(0))])
-    assert (await world.state(delivery)).token.hex == holder.token
+    await store.release([Release(delivery, late.lease_token, timedelta(0))])
+    assert (await world.state(delivery)).lease_token.hex == holder.lease_token
     assert await world.scalar("SELECT count(*) FROM attempts") == 0
 
 
-async def test_a_release_spends_no_attempt(world: World, store: DeliveryStore) -> None:
+async def test_a_release_spends_no_attempt(world: StoreHarness, store: DeliveryStore) -> None:
     account = await world.account()
     await world.webhook(account, "*")
     delivery = await world.delivery(account)
     got = await claim(store, delivery)
-    await store.release([Release(delivery, got.token, timedelta(seconds=0.5))])
+    await store.release([Release(delivery, got.lease_token, timedelta(seconds=0.5))])
     row = await world.state(delivery)
     assert (row.state, row.attempts) == ("scheduled", 0)
     assert 0 < row.due_in <= 0.5
     assert (await claim(store, delivery)).attempt == 1
 
 
-async def test_the_default_table_is_kept_through_all_five_attempts(world: World, store: DeliveryStore) -> None:
+async def test_the_default_table_is_kept_through_all_five_attempts(world: StoreHarness, store: DeliveryStore) -> None:
     account = await world.account()
     await world.webhook(account, "*")
-    await world.pass_time(0)
+    await world.advance_clock(0)
     delivery = await world.delivery(account)
     for attempt, delay in [(1, 60), (2, 300), (3, 1800), (4, 7200)]:
         got = await claim(store, delivery)
@@ -129,9 +129,9 @@ async def test_the_default_table_is_kept_through_all_five_attempts(world: World,
             "SELECT extract(epoch FROM due_at - (SELECT max(ended_at) FROM attempts)) FROM deliveries"
         )
         assert gap == delay
-        await world.pass_time(delay - TIMING.slack.total_seconds() - 0.001)
+        await world.advance_clock(delay - TIMING.slack.total_seconds() - 0.001)
         assert await store.claim([delivery]) is None
-        await world.pass_time(TIMING.slack.total_seconds() + 0.001)
+        await world.advance_clock(TIMING.slack.total_seconds() + 0.001)
     got = await claim(store, delivery)
     await store.settle([refused(got, decide(Rejected(500), 5, DEFAULT_TABLE))])
     row = await world.state(delivery)
@@ -140,19 +140,19 @@ async def test_the_default_table_is_kept_through_all_five_attempts(world: World,
     assert [each.number for each in numbers] == [1, 2, 3, 4, 5]
 
 
-async def test_retries_wake_the_planner_in_time(world: World, store: DeliveryStore) -> None:
+async def test_retries_are_swept_in_time(world: StoreHarness, store: DeliveryStore) -> None:
     account = await world.account()
     await world.webhook(account, "*")
-    await world.pass_time(0)
-    horizon, grace = TIMING.horizon.total_seconds(), TIMING.grace.total_seconds()
-    for delay, wake_in in [(300.0, 300 - horizon), (horizon, horizon + grace), (1.0, 1 + grace)]:
+    await world.advance_clock(0)
+    horizon, grace = TIMING.horizon.total_seconds(), TIMING.enqueue_grace.total_seconds()
+    for delay, sweep_in in [(300.0, 300 - horizon), (horizon, horizon + grace), (1.0, 1 + grace)]:
         delivery = await world.delivery(account)
         got = await claim(store, delivery)
         await store.settle([refused(got, RetryAfter(timedelta(seconds=delay)))])
-        assert (await world.state(delivery)).wake_in == wake_in
+        assert (await world.state(delivery)).sweep_in == sweep_in
 
 
-async def test_a_claim_touches_no_index(world: World, store: DeliveryStore) -> None:
+async def test_a_claim_touches_no_index(world: StoreHarness, store: DeliveryStore) -> None:
     account = await world.account()
     await world.webhook(account, "*")
     deliveries = [await world.delivery(account) for _ in range(20)]
@@ -164,7 +164,7 @@ async def test_a_claim_touches_no_index(world: World, store: DeliveryStore) -> N
     assert (moved.updated, moved.hot) == (20, 20)
 
 
-async def test_the_deliveries_of_an_event_share_one_body(world: World, store: DeliveryStore) -> None:
+async def test_the_deliveries_of_an_event_share_one_body(world: StoreHarness, store: DeliveryStore) -> None:
     account = await world.account()
     for _ in range(20):
         await world.webhook(account, "*")
@@ -178,7 +178,7 @@ async def test_the_deliveries_of_an_event_share_one_body(world: World, store: De
 
 
 async def test_a_claim_takes_no_more_once_its_bodies_weigh_enough_and_leaves_the_rest_as_it_was(
-    world: World, store: DeliveryStore
+    world: StoreHarness, store: DeliveryStore
 ) -> None:
     account = await world.account()
     for _ in range(2):
@@ -193,13 +193,13 @@ async def test_a_claim_takes_no_more_once_its_bodies_weigh_enough_and_leaves_the
     assert {claim.delivery for claim in lease.claims} | set(lease.left_out) == set(wanted)
     for each in lease.left_out:
         row = await world.state(each)
-        assert (row.state, row.token, row.leased_until) == ("pending", None, None)
+        assert (row.state, row.lease_token, row.leased_until) == ("pending", None, None)
     again = await store.claim(lease.left_out)
     assert again is not None
     assert len(again.claims) + len(again.left_out) == len(lease.left_out)
 
 
-async def test_a_body_that_weighs_more_than_all_may_is_claimed_alone(world: World, store: DeliveryStore) -> None:
+async def test_a_body_that_weighs_more_than_all_may_is_claimed_alone(world: StoreHarness, store: DeliveryStore) -> None:
     account = await world.account()
     await world.webhook(account, "*")
     huge = {"blob": "x" * (MAX_BYTES_IN_ONE_CLAIM + 1)}
@@ -210,7 +210,7 @@ async def test_a_body_that_weighs_more_than_all_may_is_claimed_alone(world: Worl
 
 
 async def test_a_row_that_somebody_has_locked_keeps_no_other_from_being_settled(
-    world: World, store: DeliveryStore, database_url: str
+    world: StoreHarness, store: DeliveryStore, database_url: str
 ) -> None:
     account = await world.account()
     await world.webhook(account, "*")
@@ -218,14 +218,14 @@ async def test_a_row_that_somebody_has_locked_keeps_no_other_from_being_settled(
     lease = await store.claim(deliveries)
     assert lease is not None
     hasty = open_database(database_url, statement_seconds=0.3)
-    settler = Settler(DeliveryStore(hasty, TIMING), Silent(), TIMING.horizon)
+    settler = Settler(DeliveryStore(hasty, TIMING), SilentQueue(), TIMING.horizon)
     results: dict[DeliveryId, DeliveryResult] = {}
     locked = await asyncpg.connect(database_url)
     transaction = locked.transaction()
     await transaction.start()
     await locked.execute("SELECT FROM deliveries WHERE id = $1 FOR UPDATE", parse_id(Prefix.DELIVERY, deliveries[2]))
     for each in lease.claims:
-        settlement = Settlement(each.account, each.delivery, each.token, Attempt(1, 0.1, Succeeded(200)), Done())
+        settlement = Settlement(each.account, each.delivery, each.lease_token, Attempt(1, 0.1, Succeeded(200)), Done())
         settler.settle(settlement, lambda result, of=each.delivery: results.__setitem__(of, result))
 
     async def others_are_settled() -> bool:
@@ -237,11 +237,3 @@ async def test_a_row_that_somebody_has_locked_keeps_no_other_from_being_settled(
     assert results == dict.fromkeys(deliveries, DeliveryResult.DELIVERED)
     await locked.close()
     await hasty.dispose()
-
-
-class Silent:
-    """A bell that rings nobody."""
-
-    def deliver(self, *_: object, **__: object) -> None: ...
-
-    def fail(self, deliveries: Sequence[DeliveryId]) -> None: ...

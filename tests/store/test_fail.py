@@ -10,25 +10,25 @@ from flux_dispatch.domain.outcome import Attempt, Rejected
 from flux_dispatch.domain.retry import GiveUp
 from flux_dispatch.store.deliver import DeliveryStore
 from flux_dispatch.store.fail import FailureStore
-from tests.store.world import TIMING, World, event
+from tests.support.store_harness import TIMING, StoreHarness, event
 
 
 @pytest.fixture
-def failures(world: World) -> FailureStore:
+def failures(world: StoreHarness) -> FailureStore:
     return FailureStore(world.database)
 
 
-async def exhaust(world: World, deliveries: list[DeliveryId], status: int = 500, reason: str = "spent") -> None:
+async def exhaust(world: StoreHarness, deliveries: list[DeliveryId], status: int = 500, reason: str = "spent") -> None:
     store = DeliveryStore(world.database, TIMING)
     lease = await store.claim(deliveries)
     assert lease is not None
     attempt = Attempt(5, 0.1, Rejected(status))
     await store.settle(
-        [Settlement(each.account, each.delivery, each.token, attempt, GiveUp(reason)) for each in lease.claims]
+        [Settlement(each.account, each.delivery, each.lease_token, attempt, GiveUp(reason)) for each in lease.claims]
     )
 
 
-async def test_a_failure_is_written_in_all_three_places(world: World, failures: FailureStore) -> None:
+async def test_a_failure_is_written_in_all_three_places(world: StoreHarness, failures: FailureStore) -> None:
     account = await world.account()
     webhook = await world.webhook(account, "*", url="http://127.0.0.1:9/dead")
     delivery = await world.delivery(account)
@@ -42,7 +42,7 @@ async def test_a_failure_is_written_in_all_three_places(world: World, failures: 
     assert await failures.take_unsent(alerts) == []
 
 
-async def test_only_what_is_exhausted_fails(world: World, failures: FailureStore) -> None:
+async def test_only_what_is_exhausted_fails(world: StoreHarness, failures: FailureStore) -> None:
     account = await world.account()
     await world.webhook(account, "*")
     delivery = await world.delivery(account)
@@ -50,7 +50,7 @@ async def test_only_what_is_exhausted_fails(world: World, failures: FailureStore
     assert (await world.state(delivery)).state == "pending"
 
 
-async def test_many_at_once_and_crosswise_give_one_alert_each(world: World, failures: FailureStore) -> None:
+async def test_many_at_once_and_crosswise_give_one_alert_each(world: StoreHarness, failures: FailureStore) -> None:
     account = await world.account()
     for _ in range(4):
         await world.webhook(account, "*")
@@ -65,7 +65,7 @@ async def test_many_at_once_and_crosswise_give_one_alert_each(world: World, fail
     assert await world.scalar("SELECT count(*) FROM events WHERE failed_at IS NOT NULL") == 10
 
 
-async def test_a_receiver_that_is_gone_has_its_webhook_disabled(world: World, failures: FailureStore) -> None:
+async def test_a_receiver_that_is_gone_has_its_webhook_disabled(world: StoreHarness, failures: FailureStore) -> None:
     account = await world.account()
     await world.webhook(account, "*")
     delivery = await world.delivery(account)

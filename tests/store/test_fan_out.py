@@ -8,36 +8,36 @@ from datetime import timedelta
 import pytest
 
 from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, parse_id
-from flux_dispatch.engine.accept import Accept
 from flux_dispatch.engine.fan_out import FanOut
-from flux_dispatch.store.accept import FAN_OUT_AT_ONCE, EventStore
-from flux_dispatch.store.reads import Reads
-from tests.store.world import SECRET, TIMING, World, database_clock
+from flux_dispatch.engine.publish import Publish
+from flux_dispatch.store.events import EventQueries
+from flux_dispatch.store.publish import FAN_OUT_AT_ONCE, EventStore
+from tests.support.store_harness import SECRET, TIMING, StoreHarness, database_clock
 
 
-class Bell:
+class Queue:
     """Notes whose deliveries it rings."""
 
     def __init__(self) -> None:
-        self.rung = Counter[AccountId]()
+        self.enqueued = Counter[AccountId]()
 
-    def deliver(
+    def enqueue_deliveries(
         self, deliveries: Sequence[tuple[AccountId, DeliveryId]], *, attempt: int, countdown_seconds: float
     ) -> None:
         assert (attempt, countdown_seconds) == (1, 0)
-        self.rung += Counter(account for account, _ in deliveries)
+        self.enqueued += Counter(account for account, _ in deliveries)
 
 
 @pytest.fixture
-def bell() -> Bell:
-    return Bell()
+def queue() -> Queue:
+    return Queue()
 
 
 @pytest.fixture
-async def accept(world: World, bell: Bell) -> Accept:
-    return Accept(
+async def publish(world: StoreHarness, queue: Queue) -> Publish:
+    return Publish(
         EventStore(world.database, TIMING),
-        bell,
+        queue,
         database_clock(world),
         first_delay=timedelta(0),
         horizon=TIMING.horizon,
@@ -45,11 +45,11 @@ async def accept(world: World, bell: Bell) -> Accept:
 
 
 @pytest.fixture
-async def fan_out(world: World, bell: Bell) -> FanOut:
-    return FanOut(EventStore(world.database, TIMING), bell, first_delay=timedelta(0), horizon=TIMING.horizon)
+async def fan_out(world: StoreHarness, queue: Queue) -> FanOut:
+    return FanOut(EventStore(world.database, TIMING), queue, first_delay=timedelta(0), horizon=TIMING.horizon)
 
 
-async def many_webhooks(world: World, account: AccountId, count: int, later: timedelta = timedelta(0)) -> None:
+async def many_webhooks(world: StoreHarness, account: AccountId, count: int, later: timedelta = timedelta(0)) -> None:
     await world.do(
         "INSERT INTO webhooks (account_id, url, events, description, headers, status, secrets, created_at) "
         "SELECT CAST(:account AS uuid), 'http://127.0.0.1:9/', ARRAY['*', 'order.*'], '', '{}', 'enabled', "
@@ -63,41 +63,41 @@ async def many_webhooks(world: World, account: AccountId, count: int, later: tim
 
 @pytest.mark.parametrize("count", [1, FAN_OUT_AT_ONCE - 1, FAN_OUT_AT_ONCE, 3 * FAN_OUT_AT_ONCE + 7])
 async def test_every_webhook_gets_one_delivery_however_many_there_are(
-    world: World, accept: Accept, fan_out: FanOut, bell: Bell, count: int
+    world: StoreHarness, publish: Publish, fan_out: FanOut, queue: Queue, count: int
 ) -> None:
     account = await world.account()
     await many_webhooks(world, account, count)
-    accepted = await accept(account, "order.completed", {})
+    accepted = await publish(account, "order.completed", {})
     assert accepted.webhooks == count
     assert await world.scalar("SELECT count(*) FROM deliveries") == min(count, FAN_OUT_AT_ONCE)
     await many_webhooks(world, account, 1, later=timedelta(minutes=1))
     while await fan_out():
         pass
     assert await world.scalar("SELECT count(DISTINCT webhook_id) FROM deliveries") == count
-    assert bell.rung == {account: count}
+    assert queue.enqueued == {account: count}
     assert await world.scalar("SELECT count(*) FROM deliveries") == count
     assert await world.scalar("SELECT count(*) FROM fan_outs") == 0
 
 
 async def test_accounts_take_turns_in_what_is_left_to_be_fanned_out(
-    world: World, accept: Accept, fan_out: FanOut, bell: Bell
+    world: StoreHarness, publish: Publish, fan_out: FanOut, queue: Queue
 ) -> None:
     accounts = sorted([await world.account() for _ in range(4)])
     for account in accounts:
         await many_webhooks(world, account, 3 * FAN_OUT_AT_ONCE)
         for _ in range(2 if account == accounts[0] else 1):
-            await accept(account, "order.completed", {})
-    bell.rung.clear()
+            await publish(account, "order.completed", {})
+    queue.enqueued.clear()
     await fan_out()
-    assert bell.rung == dict.fromkeys(accounts, FAN_OUT_AT_ONCE)
+    assert queue.enqueued == dict.fromkeys(accounts, FAN_OUT_AT_ONCE)
 
 
 async def test_workers_that_fan_out_at_once_make_no_delivery_twice(
-    world: World, accept: Accept, fan_out: FanOut
+    world: StoreHarness, publish: Publish, fan_out: FanOut
 ) -> None:
     account = await world.account()
     await many_webhooks(world, account, 4 * FAN_OUT_AT_ONCE)
-    await accept(account, "order.completed", {})
+    await publish(account, "order.completed", {})
     while await world.scalar("SELECT count(*) FROM fan_outs"):
         await asyncio.gather(fan_out(), fan_out())
     assert await world.scalar("SELECT count(*) FROM deliveries") == 4 * FAN_OUT_AT_ONCE
@@ -105,36 +105,36 @@ async def test_workers_that_fan_out_at_once_make_no_delivery_twice(
 
 
 async def test_an_account_with_very_many_webhooks_keeps_nobody_elses_event_waiting(
-    world: World, accept: Accept
+    world: StoreHarness, publish: Publish
 ) -> None:
     many, few = await world.account(), await world.account()
     await many_webhooks(world, many, 500)
     await world.webhook(few, "*")
     for account in (many, few):
-        await accept(account, "order.completed", {})
+        await publish(account, "order.completed", {})
     order: list[AccountId] = []
 
-    async def publish(account: AccountId) -> None:
-        await accept(account, "order.completed", {})
+    async def publish_one(account: AccountId) -> None:
+        await publish(account, "order.completed", {})
         order.append(account)
 
-    await asyncio.gather(*(publish(many) for _ in range(100)), publish(few))
+    await asyncio.gather(*(publish_one(many) for _ in range(100)), publish_one(few))
     assert order.index(few) <= 4, "no more than a group or two of the other's came before it"
     assert order.count(many) == 100
 
 
 async def test_an_event_whose_fan_out_goes_on_is_pending_whatever_was_delivered(
-    world: World, accept: Accept, fan_out: FanOut
+    world: StoreHarness, publish: Publish, fan_out: FanOut
 ) -> None:
     account = await world.account()
     await many_webhooks(world, account, FAN_OUT_AT_ONCE + 1)
-    accepted = await accept(account, "order.completed", {})
-    delivered = "UPDATE deliveries SET state = 'delivered', ended_at = flux_now(), wake_at = NULL, due_at = NULL"
+    accepted = await publish(account, "order.completed", {})
+    delivered = "UPDATE deliveries SET state = 'delivered', ended_at = flux_now(), sweep_at = NULL, due_at = NULL"
     await world.do(delivered)
-    reads = Reads(world.database)
+    queries = EventQueries(world.database)
 
     async def status() -> str:
-        event = await reads.event(account, accepted.event.id)
+        event = await queries.get(account, accepted.event.id)
         assert event is not None
         return str(event.status)
 

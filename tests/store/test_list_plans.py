@@ -11,10 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.errors import QueryTooSlow
 from flux_dispatch.domain.ids import AccountId, Prefix, parse_id
-from flux_dispatch.store import reads
 from flux_dispatch.store.connect import Plans, open_database
-from flux_dispatch.store.reads import Page, Reads
-from tests.store.world import World
+from flux_dispatch.store.deliveries import deliveries_query
+from flux_dispatch.store.events import EventQueries, events_query
+from flux_dispatch.store.pages import MAX_READ_SECONDS, Page
+from tests.support.store_harness import StoreHarness
 
 ROWS = 200_000
 PAGE = Page(26)
@@ -26,7 +27,7 @@ _FILL = """
                 AS uuid),
            '{account}', 'order.completed', at, CASE WHEN n <= 3 THEN at END, '{{"data":{{}}}}'
     FROM (SELECT n, now() - (:rows - n) * interval '1 second' AS at FROM generate_series(1, :rows) AS n) AS s;
-    INSERT INTO deliveries (event_id, webhook_id, account_id, state, reason, attempts, due_at, wake_at, ended_at)
+    INSERT INTO deliveries (event_id, webhook_id, account_id, state, reason, attempts, due_at, sweep_at, ended_at)
     SELECT id, '{webhook}', '{account}',
            CASE WHEN n <= 3 THEN 'failed' WHEN n <= 6 THEN 'canceled' WHEN n <= 9 THEN 'scheduled' ELSE 'delivered' END,
            CASE WHEN n <= 3 THEN 'attempts_exhausted' WHEN n <= 6 THEN 'webhook_deleted' END, 1,
@@ -39,49 +40,49 @@ _FILL = """
 
 @pytest.fixture
 async def reading(database_url: str) -> Any:
-    engine = open_database(database_url, plans=Plans.CUSTOM, statement_seconds=reads.MAX_READ_SECONDS)
+    engine = open_database(database_url, plans=Plans.CUSTOM, statement_seconds=MAX_READ_SECONDS)
     yield engine
     await engine.dispose()
 
 
 @pytest.mark.timeout(120)
-async def test_what_is_rare_is_found_without_reading_what_is_common(world: World, reading: AsyncEngine) -> None:
+async def test_what_is_rare_is_found_without_reading_what_is_common(world: StoreHarness, reading: AsyncEngine) -> None:
     account = await _filled(world)
     for status in ("failed", "canceled", "pending"):
-        query, parameters = reads.events_query(PAGE, {"status": status})
+        query, parameters = events_query(PAGE, {"status": status})
         assert await _read(reading, account, query, parameters) < 100, f"events that are {status}"
-        assert len(await Reads(reading).events(account, PAGE, {"status": status})) == 3
+        assert len(await EventQueries(reading).page(account, PAGE, {"status": status})) == 3
     for state in ("failed", "canceled", "scheduled", "pending", "sending", "exhausted"):
-        query, parameters = reads.deliveries_query(PAGE, {"status": state})
+        query, parameters = deliveries_query(PAGE, {"status": state})
         assert await _read(reading, account, query, parameters) < 100, f"deliveries that are {state}"
     for status in ("delivered", None):
         filters = {"status": status} if status else {}
-        for query, parameters in (reads.events_query(PAGE, filters), reads.deliveries_query(PAGE, filters)):
+        for query, parameters in (events_query(PAGE, filters), deliveries_query(PAGE, filters)):
             assert await _read(reading, account, query, parameters) < 400, f"a page of what is {status}"
 
 
 @pytest.mark.timeout(120)
-async def test_a_time_is_a_place_in_the_list(world: World, reading: AsyncEngine) -> None:
+async def test_a_time_is_a_place_in_the_list(world: StoreHarness, reading: AsyncEngine) -> None:
     account = await _filled(world)
     now = await world.scalar("SELECT max(created_at) FROM events")
     lately, before = {"created_after": now - timedelta(seconds=20)}, {"created_before": now - timedelta(days=2)}
     for filters in (lately, before, lately | {"status": "delivered"}, before | {"type": "order.completed"}):
-        query, parameters = reads.events_query(PAGE, filters)
+        query, parameters = events_query(PAGE, filters)
         assert await _read(reading, account, query, parameters) < 400, filters
-    assert len(await Reads(reading).events(account, Page(100), lately)) == 20
+    assert len(await EventQueries(reading).page(account, Page(100), lately)) == 20
 
 
-async def test_what_takes_too_long_says_how_to_narrow_it(world: World, database_url: str) -> None:
+async def test_what_takes_too_long_says_how_to_narrow_it(world: StoreHarness, database_url: str) -> None:
     account = await world.account()
     impatient = open_database(database_url, plans=Plans.CUSTOM, statement_seconds=0.2)
     async with world.database.execution_options(isolation_level="READ COMMITTED").begin() as holding:
         await holding.execute(text("LOCK TABLE events IN ACCESS EXCLUSIVE MODE"))
         with pytest.raises(QueryTooSlow, match="created_after"):
-            await Reads(impatient).events(account, PAGE, {"type": "never.sent"})
+            await EventQueries(impatient).page(account, PAGE, {"type": "never.sent"})
     await impatient.dispose()
 
 
-async def _filled(world: World) -> AccountId:
+async def _filled(world: StoreHarness) -> AccountId:
     account = await world.account()
     webhook = await world.webhook(account, "*")
     ids = {"account": parse_id(Prefix.ACCOUNT, account), "webhook": parse_id(Prefix.WEBHOOK, webhook)}

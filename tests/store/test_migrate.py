@@ -13,15 +13,19 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.errors import Unavailable
+from flux_dispatch.store.alerts import AlertQueries
+from flux_dispatch.store.api_keys import ApiKeyStore
 from flux_dispatch.store.connect import open_database
 from flux_dispatch.store.deliver import DeliveryStore
-from flux_dispatch.store.keys import KeyStore
+from flux_dispatch.store.deliveries import DeliveryQueries
+from flux_dispatch.store.events import EventQueries
 from flux_dispatch.store.migrate import _OURS, Schema, _config, check_current, is_current, migrate
-from flux_dispatch.store.reads import Page, Reads
+from flux_dispatch.store.pages import Page
 from flux_dispatch.store.tables import metadata
-from tests.conftest import named
-from tests.store.world import TIMING, World, event
-from tests.waiting import eventually_async
+from flux_dispatch.store.webhooks import WebhookQueries
+from tests.conftest import with_database
+from tests.support.store_harness import TIMING, StoreHarness, event
+from tests.support.waiting import eventually_async
 
 
 def _differences(connection: Connection) -> list[object]:
@@ -54,7 +58,7 @@ async def test_new_ids_are_uuid7_and_sort_by_time(database: AsyncEngine) -> None
 async def test_an_older_schema_is_refused_and_a_newer_one_is_worked_with(
     database: AsyncEngine, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world = World(database)
+    world = StoreHarness(database)
     await world.do("UPDATE alembic_version SET version_num = '9999'")
     await check_current(database)
     assert "database.schema_newer" in capsys.readouterr().out
@@ -75,7 +79,7 @@ async def test_every_revision_has_the_name_by_which_a_later_release_is_known() -
 
 async def test_this_release_works_on_while_the_next_one_s_columns_come_and_go(database: AsyncEngine) -> None:
     """Under load, with sessions that have prepared every statement before: a rolling upgrade, and its way back."""
-    world = World(database)
+    world = StoreHarness(database)
     life = await _life(world)
     rounds: list[None] = []
     is_over = asyncio.Event()
@@ -106,19 +110,20 @@ async def _until_more(rounds: list[None], working: list["asyncio.Task[None]"]) -
     await eventually_async(are_done, "work goes on")
 
 
-async def _life(world: World) -> Callable[[], Awaitable[None]]:
+async def _life(world: StoreHarness) -> Callable[[], Awaitable[None]]:
     """Return what publishes an event, claims its delivery, and reads every list."""
     account = await world.account()
     webhook = await world.webhook(account, "*")
-    reads, keys, deliveries = Reads(world.database), KeyStore(world.database), DeliveryStore(world.database, TIMING)
+    keys, deliveries = ApiKeyStore(world.database), DeliveryStore(world.database, TIMING)
+    listed = DeliveryQueries(world.database)
     page = Page(limit=10)
 
     async def live() -> None:
         (stored,) = await world.publish(event(account))
         assert await deliveries.claim(stored.deliveries)
-        await reads.webhook(account, webhook)
-        await asyncio.gather(reads.events(account, page, {}), reads.deliveries(account, page, {}))
-        await asyncio.gather(reads.attempts(stored.deliveries[0]), reads.alerts(account, page))
+        await WebhookQueries(world.database).get(account, webhook)
+        await asyncio.gather(EventQueries(world.database).page(account, page, {}), listed.page(account, page, {}))
+        await asyncio.gather(listed.attempts(stored.deliveries[0]), AlertQueries(world.database).page(account, page))
         await keys.list_all()
 
     return live
@@ -126,18 +131,18 @@ async def _life(world: World) -> Callable[[], Awaitable[None]]:
 
 async def test_a_role_that_may_not_create_is_told_what_to_grant(postgres: str, database: AsyncEngine) -> None:
     """As every role of PostgreSQL 15 and later that does not own its database."""
-    world = World(database)
+    world = StoreHarness(database)
     await world.do('CREATE ROLE "flux app" LOGIN')
     await world.do("CREATE DATABASE empty_one")
     try:
-        url = named(postgres, "empty_one").replace("postgres:@", "flux%20app@")
+        url = with_database(postgres, "empty_one").replace("postgres:@", "flux%20app@")
         limited = open_database(url)
         with pytest.raises(Unavailable, match='GRANT USAGE, CREATE ON SCHEMA public TO "flux app";') as caught:
             await migrate(limited)
         assert "\n" not in str(caught.value)
         await limited.dispose()
-        owner = open_database(named(postgres, "empty_one"))
-        await World(owner).do('GRANT USAGE, CREATE ON SCHEMA public TO "flux app"')
+        owner = open_database(with_database(postgres, "empty_one"))
+        await StoreHarness(owner).do('GRANT USAGE, CREATE ON SCHEMA public TO "flux app"')
         await owner.dispose()
         allowed = open_database(url)
         assert await migrate(allowed) is Schema.MISSING
@@ -148,7 +153,7 @@ async def test_a_role_that_may_not_create_is_told_what_to_grant(postgres: str, d
 
 
 async def test_a_role_that_may_not_read_the_schema_is_told_so(database: AsyncEngine, database_url: str) -> None:
-    world = World(database)
+    world = StoreHarness(database)
     await world.do("CREATE ROLE flux_reader LOGIN")
     try:
         other = open_database(database_url.replace("postgres:@", "flux_reader@"))
@@ -161,7 +166,7 @@ async def test_a_role_that_may_not_read_the_schema_is_told_so(database: AsyncEng
 
 async def test_a_read_only_server_is_named_as_such(database: AsyncEngine, database_url: str) -> None:
     reading = open_database(database_url + "&options=-c%20default_transaction_read_only%3Don")
-    await World(database).do("DELETE FROM alembic_version")
+    await StoreHarness(database).do("DELETE FROM alembic_version")
     with pytest.raises(Unavailable, match="give the primary"):
         await migrate(reading)
     await reading.dispose()

@@ -6,44 +6,44 @@ from datetime import timedelta
 
 import pytest
 
-from flux_dispatch.domain.claim import Lease, Release
-from flux_dispatch.domain.finding import BEGINNING, Finding, share_out
+from flux_dispatch.domain.claim import ClaimedBatch, Release
 from flux_dispatch.domain.ids import AccountId, DeliveryId, WebhookId
+from flux_dispatch.domain.sweep import BEGINNING, SweepAction, share_out
 from flux_dispatch.store.deliver import DeliveryStore
-from flux_dispatch.store.plan import PlanStore
-from tests.store.world import TIMING, World, event
+from flux_dispatch.store.sweep import SweepStore
+from tests.support.store_harness import TIMING, StoreHarness, event
 
 FIRST = WebhookId(f"wh_{'0' * 32}")
 
 
 @pytest.fixture
-def store(world: World) -> DeliveryStore:
+def store(world: StoreHarness) -> DeliveryStore:
     return DeliveryStore(world.database, TIMING)
 
 
 @pytest.fixture
-async def account(world: World) -> AccountId:
-    await world.pass_time(0)
+async def account(world: StoreHarness) -> AccountId:
+    await world.advance_clock(0)
     return await world.account()
 
 
 @pytest.fixture
-async def webhook(world: World, account: AccountId) -> WebhookId:
+async def webhook(world: StoreHarness, account: AccountId) -> WebhookId:
     return await world.webhook(account, "order.*")
 
 
 async def deliveries_of(
-    world: World, account: AccountId, count: int, kind: str = "order.completed"
+    world: StoreHarness, account: AccountId, count: int, kind: str = "order.completed"
 ) -> list[DeliveryId]:
     stored = await world.publish(*(event(account, kind) for _ in range(count)))
     return [each for one in stored for each in one.deliveries]
 
 
-def claimed(lease: Lease | None) -> list[DeliveryId]:
+def claimed(lease: ClaimedBatch | None) -> list[DeliveryId]:
     return [claim.delivery for claim in lease.claims] if lease else []
 
 
-async def writes(world: World) -> int:
+async def writes(world: StoreHarness) -> int:
     """Return how many rows of deliveries were updated so far."""
     await world.do("SELECT pg_stat_force_next_flush()")
     return int(await world.scalar("SELECT n_tup_upd FROM pg_stat_user_tables WHERE relname = 'deliveries'"))
@@ -54,7 +54,7 @@ async def park(store: DeliveryStore, deliveries: Sequence[DeliveryId], webhook: 
 
 
 async def test_what_is_due_for_a_saturated_webhook_is_parked_and_the_rest_is_claimed(
-    world: World, store: DeliveryStore, account: AccountId, webhook: WebhookId
+    world: StoreHarness, store: DeliveryStore, account: AccountId, webhook: WebhookId
 ) -> None:
     await world.webhook(account, "user.*")
     waiting = await deliveries_of(world, account, 3)
@@ -63,33 +63,33 @@ async def test_what_is_due_for_a_saturated_webhook_is_parked_and_the_rest_is_cla
     assert sorted(claimed(lease)) == sorted(free)
     for each in waiting:
         row = await world.state(each)
-        assert (row.state, row.token, row.leased_until, row.attempts) == ("pending", None, None, 0)
+        assert (row.state, row.lease_token, row.leased_until, row.attempts) == ("pending", None, None, 0)
     assert claimed(await store.claim(waiting)) == [], "only who has a place takes it up"
-    next_due = await PlanStore(world.database, TIMING).peek()
+    next_due = await SweepStore(world.database, TIMING).next_due()
     assert next_due.has_parked
 
 
 async def test_a_claimed_delivery_that_finds_no_place_is_parked_and_keeps_its_due_time(
-    world: World, store: DeliveryStore, account: AccountId, webhook: WebhookId
+    world: StoreHarness, store: DeliveryStore, account: AccountId, webhook: WebhookId
 ) -> None:
     (delivery,) = await deliveries_of(world, account, 1)
     due_at = (await world.state(delivery)).due_at
     lease = await store.claim([delivery])
     assert lease is not None
-    assert await store.release([Release(delivery, lease.claims[0].token, None)]) == {delivery}
+    assert await store.release([Release(delivery, lease.claims[0].lease_token, None)]) == {delivery}
     row = await world.state(delivery)
-    assert (row.state, row.due_at, row.token) == ("scheduled", due_at, None)
+    assert (row.state, row.due_at, row.lease_token) == ("scheduled", due_at, None)
     (parked,) = await store.parked_webhooks(FIRST, 10)
     assert (parked.webhook, parked.account, parked.is_enabled) == (webhook, account, True)
 
 
 async def test_parked_deliveries_are_taken_up_in_the_order_they_were_due_and_once(
-    world: World, store: DeliveryStore, account: AccountId, webhook: WebhookId
+    world: StoreHarness, store: DeliveryStore, account: AccountId, webhook: WebhookId
 ) -> None:
     waiting = []
     for _ in range(10):
         waiting += await deliveries_of(world, account, 1)
-        await world.pass_time(1)
+        await world.advance_clock(1)
     await park(store, waiting, webhook)
     assert sorted(claimed(await store.claim_parked({webhook: 4}))) == sorted(waiting[:4])
     leases = await asyncio.gather(*(store.claim_parked({webhook: 3}) for _ in range(4)))
@@ -99,7 +99,7 @@ async def test_parked_deliveries_are_taken_up_in_the_order_they_were_due_and_onc
 
 
 async def test_webhooks_with_something_parked_are_found_page_by_page(
-    world: World, store: DeliveryStore, account: AccountId
+    world: StoreHarness, store: DeliveryStore, account: AccountId
 ) -> None:
     webhooks = [await world.webhook(account, f"kind.{n}") for n in range(5)]
     for n, webhook in enumerate(webhooks):
@@ -112,33 +112,35 @@ async def test_webhooks_with_something_parked_are_found_page_by_page(
 
 
 async def test_a_taken_up_delivery_whose_worker_dies_is_rescued(
-    world: World, store: DeliveryStore, account: AccountId, webhook: WebhookId
+    world: StoreHarness, store: DeliveryStore, account: AccountId, webhook: WebhookId
 ) -> None:
     waiting = await deliveries_of(world, account, 1)
     await park(store, waiting, webhook)
     assert claimed(await store.claim_parked({webhook: 1})) == waiting
-    plan = PlanStore(world.database, TIMING)
-    await world.pass_time(TIMING.lease.total_seconds() + 1)
+    plan = SweepStore(world.database, TIMING)
+    await world.advance_clock(TIMING.lease.total_seconds() + 1)
     groups = await plan.due_groups(retries=False, after=BEGINNING, limit=10)
-    (found,) = await plan.wake(share_out(groups, 10), retries=False)
-    assert (found.delivery, found.finding) == (waiting[0], Finding.RESCUED)
+    (found,) = await plan.sweep(share_out(groups, 10), retries=False)
+    assert (found.delivery, found.action) == (waiting[0], SweepAction.RESCUED)
 
 
-async def test_what_is_parked_for_a_webhook_that_was_disabled_goes_to_the_planner_to_be_canceled(
-    world: World, store: DeliveryStore, account: AccountId, webhook: WebhookId
+async def test_what_is_parked_for_a_webhook_that_was_disabled_goes_to_the_sweeper_to_be_canceled(
+    world: StoreHarness, store: DeliveryStore, account: AccountId, webhook: WebhookId
 ) -> None:
     await park(store, await deliveries_of(world, account, 3), webhook)
     await world.do("UPDATE webhooks SET status = 'disabled'")
     assert not (await store.parked_webhooks(FIRST, 10))[0].is_enabled
     assert await store.claim_parked({webhook: 3}) is None
     await store.unpark([webhook], 2)
-    plan = PlanStore(world.database, TIMING)
+    plan = SweepStore(world.database, TIMING)
     groups = await plan.due_groups(retries=False, after=BEGINNING, limit=10)
-    assert [each.finding for each in await plan.wake(share_out(groups, 10), retries=False)] == [Finding.CANCELED] * 2
+    assert [each.action for each in await plan.sweep(share_out(groups, 10), retries=False)] == [
+        SweepAction.CANCELED
+    ] * 2
 
 
 async def test_parking_costs_one_write_and_taking_up_another(
-    world: World, store: DeliveryStore, account: AccountId, webhook: WebhookId
+    world: StoreHarness, store: DeliveryStore, account: AccountId, webhook: WebhookId
 ) -> None:
     waiting = await deliveries_of(world, account, 100)
     before = await writes(world)
@@ -146,8 +148,8 @@ async def test_parking_costs_one_write_and_taking_up_another(
     assert await writes(world) - before == len(waiting)
     for _ in range(3):
         await park(store, waiting, webhook)
-    await world.pass_time(TIMING.horizon.total_seconds() + timedelta(hours=1).total_seconds())
-    plan = PlanStore(world.database, TIMING)
+    await world.advance_clock(TIMING.horizon.total_seconds() + timedelta(hours=1).total_seconds())
+    plan = SweepStore(world.database, TIMING)
     assert await plan.due_groups(retries=False, after=BEGINNING, limit=10) == []
     assert await writes(world) - before == len(waiting), "what is parked is left alone, however long it waits"
     await store.claim_parked({webhook: 50})
@@ -155,7 +157,7 @@ async def test_parking_costs_one_write_and_taking_up_another(
 
 
 async def test_an_event_that_a_saturated_webhook_wants_too_goes_to_the_others_with_its_body(
-    world: World, store: DeliveryStore, account: AccountId, webhook: WebhookId
+    world: StoreHarness, store: DeliveryStore, account: AccountId, webhook: WebhookId
 ) -> None:
     others = [await world.webhook(account, "*") for _ in range(5)]
     wanted = await deliveries_of(world, account, 20)
@@ -164,4 +166,6 @@ async def test_an_event_that_a_saturated_webhook_wants_too_goes_to_the_others_wi
         assert lease is not None
         assert len(lease.claims) == 20 * len(others)
         assert all(claim.event.encode() in claim.body for claim in lease.claims)
-        await world.do("UPDATE deliveries SET state = 'pending', token = NULL, leased_until = NULL, wake_at = due_at")
+        await world.do(
+            "UPDATE deliveries SET state = 'pending', lease_token = NULL, leased_until = NULL, sweep_at = due_at"
+        )

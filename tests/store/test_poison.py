@@ -1,7 +1,6 @@
 """What is wrong with one of a group costs that one only, on the real store: the others are stored and settled."""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -12,22 +11,14 @@ from flux_dispatch.domain.errors import CallerError
 from flux_dispatch.domain.ids import AccountId, DeliveryId
 from flux_dispatch.domain.outcome import Attempt, Succeeded
 from flux_dispatch.domain.retry import Done
-from flux_dispatch.engine.accept import Accept
 from flux_dispatch.engine.flow.message_progress import DeliveryResult
 from flux_dispatch.engine.flow.settler import Settler
-from flux_dispatch.store.accept import EventStore
+from flux_dispatch.engine.publish import Publish
 from flux_dispatch.store.deliver import DeliveryStore
-from tests.store.world import TIMING, World, database_clock, event
-from tests.waiting import let_others_run
-
-
-class Silent:
-    """A bell that rings nobody."""
-
-    def deliver(self, *_: object, **__: object) -> None: ...
-
-    def fail(self, deliveries: Sequence[DeliveryId]) -> None: ...
-
+from flux_dispatch.store.publish import EventStore
+from tests.support.queues import SilentQueue
+from tests.support.store_harness import TIMING, StoreHarness, database_clock, event
+from tests.support.waiting import let_others_run
 
 MALFORMED: list[tuple[Any, Any, Any]] = [
     ("customer-7", "order.completed", {}),
@@ -43,11 +34,13 @@ MALFORMED: list[tuple[Any, Any, Any]] = [
 
 
 @pytest.mark.parametrize(("account", "event_type", "data"), MALFORMED)
-async def test_a_malformed_event_costs_no_other_event(world: World, account: Any, event_type: Any, data: Any) -> None:
+async def test_a_malformed_event_costs_no_other_event(
+    world: StoreHarness, account: Any, event_type: Any, data: Any
+) -> None:
     ours = await world.account()
-    accept = Accept(
+    accept = Publish(
         EventStore(world.database, TIMING),
-        Silent(),
+        SilentQueue(),
         database_clock(world),
         first_delay=timedelta(0),
         horizon=TIMING.horizon,
@@ -60,12 +53,12 @@ async def test_a_malformed_event_costs_no_other_event(world: World, account: Any
     assert await world.scalar("SELECT count(*) FROM events") == 20
 
 
-async def test_an_event_that_the_database_refuses_costs_no_other_event(world: World) -> None:
+async def test_an_event_that_the_database_refuses_costs_no_other_event(world: StoreHarness) -> None:
     ours = await world.account()
     await world.do("ALTER TABLE events ADD CHECK (type <> 'order.refused')")
-    accept = Accept(
+    accept = Publish(
         EventStore(world.database, TIMING),
-        Silent(),
+        SilentQueue(),
         database_clock(world),
         first_delay=timedelta(0),
         horizon=TIMING.horizon,
@@ -77,7 +70,7 @@ async def test_an_event_that_the_database_refuses_costs_no_other_event(world: Wo
     assert await world.scalar("SELECT count(*) FROM events") == 28
 
 
-async def test_an_outcome_that_cannot_be_written_costs_no_other_outcome(world: World) -> None:
+async def test_an_outcome_that_cannot_be_written_costs_no_other_outcome(world: StoreHarness) -> None:
     ours: AccountId = await world.account()
     await world.webhook(ours, "*")
     deliveries = [
@@ -86,11 +79,11 @@ async def test_an_outcome_that_cannot_be_written_costs_no_other_outcome(world: W
     store = DeliveryStore(world.database, TIMING)
     lease = await store.claim(deliveries)
     assert lease is not None
-    settler = Settler(store, Silent(), TIMING.horizon)
+    settler = Settler(store, SilentQueue(), TIMING.horizon)
     words: dict[DeliveryId, DeliveryResult] = {}
     for claim in lease.claims:
         outcome = Succeeded(200, "NUL: \0" if claim.delivery == deliveries[5] else "thanks")
-        settlement = Settlement(claim.account, claim.delivery, claim.token, Attempt(1, 0.1, outcome), Done())
+        settlement = Settlement(claim.account, claim.delivery, claim.lease_token, Attempt(1, 0.1, outcome), Done())
         settler.settle(settlement, lambda word, of=claim.delivery: words.__setitem__(of, word))
     await let_others_run()
     await settler.drain()

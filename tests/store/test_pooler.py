@@ -10,12 +10,14 @@ from flux_dispatch.domain.webhook import NewWebhook
 from flux_dispatch.store.accounts import AccountStore
 from flux_dispatch.store.connect import DriverStatement, Plans, _session_of, check_database, open_database, trouble_of
 from flux_dispatch.store.deliver import DeliveryStore
+from flux_dispatch.store.deliveries import DeliveryQueries
+from flux_dispatch.store.events import EventQueries
 from flux_dispatch.store.migrate import check_current, migrate
-from flux_dispatch.store.reads import Page, Reads
+from flux_dispatch.store.pages import Page
 from flux_dispatch.store.session import Way
-from flux_dispatch.store.webhooks import WebhookStore
-from tests.pooler import PREPARES_SINCE, pgbouncer, pooled, version_of
-from tests.store.world import SECRET, TIMING, World, event
+from flux_dispatch.store.webhooks import WebhookQueries, WebhookStore
+from tests.support.pooler import PREPARES_SINCE, pgbouncer, pooled, version_of
+from tests.support.store_harness import SECRET, TIMING, StoreHarness, event
 
 SETTINGS = DriverStatement("""
     SELECT pg_backend_pid() AS session, current_setting('plan_cache_mode') AS plans, current_setting('jit') AS jit,
@@ -39,42 +41,44 @@ def url(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> It
 async def test_each_statement_has_its_settings_whichever_session_it_gets(
     url: str, request: pytest.FixtureRequest
 ) -> None:
-    hot = open_database(url + "?options=-c%20search_path%3Dflux,public", plans=Plans.GENERIC, pool_size=20)
-    answers = await asyncio.gather(*(SETTINGS.rows(hot, {"n": [n]}) for n in range(200)))
+    engine_database = open_database(url + "?options=-c%20search_path%3Dflux,public", plans=Plans.GENERIC, pool_size=20)
+    answers = await asyncio.gather(*(SETTINGS.rows(engine_database, {"n": [n]}) for n in range(200)))
     found = [row for (row,) in answers]
     assert [row["n"] for row in found] == [[n] for n in range(200)]
     assert {(row["plans"], row["scans"], row["jit"], row["path"]) for row in found} == {
         ("force_generic_plan", "off", "off", "flux,public")
     }
     assert len({row["session"] for row in found}) > 1
-    async with hot.connect() as connection:
+    async with engine_database.connect() as connection:
         prepares = "prepared" in request.node.name
         assert _session_of(connection).way is (Way.POOLED_AND_PREPARED if prepares else Way.POOLED)
-    await hot.dispose()
+    await engine_database.dispose()
 
 
 async def test_the_whole_life_of_events_goes_through_it(url: str) -> None:
     await check_database(url)
-    hot, cold = open_database(url, plans=Plans.GENERIC), open_database(url)
+    engine_database, cold = open_database(url, plans=Plans.GENERIC), open_database(url)
     await migrate(cold)
     await check_current(cold)
     assert await trouble_of(cold) is None
-    deliveries, reads, world = DeliveryStore(hot, TIMING), Reads(cold), World(hot)
+    deliveries, world = DeliveryStore(engine_database, TIMING), StoreHarness(engine_database)
     account = await AccountStore(cold).create("test")
-    webhook = await WebhookStore(cold).add(account, NewWebhook("https://example.com/", ("*",), "", {}), SECRET, most=10)
+    webhook = await WebhookStore(cold).create(
+        account, NewWebhook("https://example.com/", ("*",), "", {}), SECRET, most=10
+    )
 
     async def live() -> None:
         (stored,) = await world.publish(event(account))
         lease = await deliveries.claim(stored.deliveries)
         assert lease
         (attempted, other) = await asyncio.gather(
-            reads.delivery(account, stored.deliveries[0]), reads.webhook(account, webhook.id)
+            DeliveryQueries(cold).get(account, stored.deliveries[0]), WebhookQueries(cold).get(account, webhook.id)
         )
         assert attempted is not None
         assert attempted.state == "sending"
         assert other is not None
 
     await asyncio.gather(*(live() for _ in range(50)))
-    assert len(await reads.events(account, Page(limit=100), {})) == 50
-    await hot.dispose()
+    assert len(await EventQueries(cold).page(account, Page(limit=100), {})) == 50
+    await engine_database.dispose()
     await cold.dispose()

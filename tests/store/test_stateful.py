@@ -1,4 +1,4 @@
-"""Random lives of deliveries on the real store: lost, doubled and late messages, dying workers, jumping time."""
+"""Random lives of deliveries on the real store: lost, duplicate and late messages, dying workers, jumping time."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -20,15 +20,15 @@ from hypothesis.stateful import (
 
 from flux_dispatch.domain.claim import Claim, Release, Settlement
 from flux_dispatch.domain.delivery import State
-from flux_dispatch.domain.finding import BEGINNING, Finding, share_out
 from flux_dispatch.domain.ids import DeliveryId
 from flux_dispatch.domain.outcome import Attempt, ErrorClass, NoResponse, Outcome, Rejected, Succeeded
 from flux_dispatch.domain.retry import RetryPolicy, decide
+from flux_dispatch.domain.sweep import BEGINNING, SweepAction, share_out
 from flux_dispatch.store.connect import open_database
 from flux_dispatch.store.deliver import DeliveryStore
 from flux_dispatch.store.fail import FailureStore
-from flux_dispatch.store.plan import PlanStore
-from tests.store.world import TIMING, World
+from flux_dispatch.store.sweep import SweepStore
+from tests.support.store_harness import TIMING, StoreHarness
 
 TABLE = RetryPolicy.from_seconds([0, 60, 300])
 _TIMING = replace(TIMING, rescue_spread=timedelta(0))
@@ -56,14 +56,14 @@ class Life(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.world = World(open_database(self.url, pool_size=2))
+        self.world = StoreHarness(open_database(self.url, pool_size=2))
         self.store = DeliveryStore(self.world.database, _TIMING)
-        self.plan = PlanStore(self.world.database, _TIMING)
+        self.plan = SweepStore(self.world.database, _TIMING)
         self.failures = FailureStore(self.world.database)
         self.successes: dict[DeliveryId, int] = {}
         self.finals: dict[str, str] = {}
         self.run(self.world.do("TRUNCATE webhooks, events, deliveries, attempts, alerts, accounts, api_keys"))
-        self.run(self.world.pass_time(0))
+        self.run(self.world.advance_clock(0))
         self.account = self.run(self.world.account())
         self.run(self.world.webhook(self.account, "*"))
 
@@ -90,17 +90,17 @@ class Life(RuleBasedStateMachine):
         """An attempt is settled, perhaps after its lease was lost; the same one may try to settle twice."""
         decision = decide(outcome, claim.attempt, TABLE)
         attempt = Attempt(claim.attempt, 0.1, outcome)
-        holder = self.run(self.world.state(claim.delivery)).token
+        holder = self.run(self.world.state(claim.delivery)).lease_token
         settled = self.run(
-            self.store.settle([Settlement(claim.account, claim.delivery, claim.token, attempt, decision)])
+            self.store.settle([Settlement(claim.account, claim.delivery, claim.lease_token, attempt, decision)])
         )
-        assert bool(settled) == (holder is not None and holder.hex == claim.token), "only the holder settles"
+        assert bool(settled) == (holder is not None and holder.hex == claim.lease_token), "only the holder settles"
         if isinstance(outcome, Succeeded):
             self.successes[claim.delivery] = self.successes.get(claim.delivery, 0) + len(settled)
 
     @rule(claim=consumes(claims))
     def attempt_is_given_back(self, claim: Claim) -> None:
-        self.run(self.store.release([Release(claim.delivery, claim.token, timedelta(seconds=1))]))
+        self.run(self.store.release([Release(claim.delivery, claim.lease_token, timedelta(seconds=1))]))
 
     @rule(claim=consumes(claims))
     def worker_dies(self, claim: Claim) -> None:
@@ -108,31 +108,31 @@ class Life(RuleBasedStateMachine):
 
     @rule(target=claims, claim=claims)
     def another_worker_takes_over(self, claim: Claim) -> Any:
-        """The lease runs out, the planner finds it, another worker claims; the first knows nothing of it."""
-        self.run(self.world.pass_time(_TIMING.lease.total_seconds() + 1))
+        """The lease runs out, the sweeper finds it, another worker claims; the first knows nothing of it."""
+        self.run(self.world.advance_clock(_TIMING.lease.total_seconds() + 1))
         for retries in (False, True):
             self.planner_looks(retries, is_held=False)
         return self.message_comes([claim.delivery])
 
     @rule(seconds=st.sampled_from([0.5, 1, 6, 29, 61, 301]))
     def time_passes(self, seconds: float) -> None:
-        self.run(self.world.pass_time(seconds))
+        self.run(self.world.advance_clock(seconds))
 
     @rule(retries=st.booleans(), is_held=st.booleans())
     def planner_looks(self, retries: bool, is_held: bool) -> None:  # noqa: FBT001 - hypothesis calls it
         if is_held:
             after = BEGINNING, DeliveryId(f"dlv_{'0' * 32}")
-            looked, _ = self.run(self.plan.wake_stranded(retries=retries, after=after, limit=10))
-            assert not {Finding.RING, Finding.CANCELED} & {each.finding for each in looked}
+            looked, _ = self.run(self.plan.sweep_stranded(retries=retries, after=after, limit=10))
+            assert not {SweepAction.ENQUEUE, SweepAction.CANCELED} & {each.action for each in looked}
         else:
             groups = self.run(self.plan.due_groups(retries=retries, after=BEGINNING, limit=10))
-            looked = self.run(self.plan.wake(share_out(groups, 10), retries=retries))
+            looked = self.run(self.plan.sweep(share_out(groups, 10), retries=retries))
         for found in looked:
-            if found.finding is Finding.LOST:
+            if found.action is SweepAction.WORKER_LOST:
                 outcome = NoResponse(ErrorClass.WORKER_LOST)
                 decision = decide(outcome, found.attempt, TABLE)
                 attempt = Attempt(found.attempt, 0, outcome)
-                settlement = Settlement(found.account, found.delivery, str(found.token), attempt, decision)
+                settlement = Settlement(found.account, found.delivery, str(found.lease_token), attempt, decision)
                 assert self.run(self.store.settle([settlement])) == {found.delivery}
 
     @rule(some=st.lists(deliveries, max_size=6))
@@ -152,9 +152,9 @@ class Life(RuleBasedStateMachine):
     def every_row_is_whole(self) -> None:
         for row in self.run(self.world.rows("SELECT * FROM deliveries")):
             assert row.attempts <= TABLE.attempts
-            assert (row.token is not None) == (row.state == State.SENDING), row
+            assert (row.lease_token is not None) == (row.state == State.SENDING), row
             assert (row.leased_until is not None) == (row.state == State.SENDING), row
-            assert (row.wake_at is None) == (row.state in FINAL), row
+            assert (row.sweep_at is None) == (row.state in FINAL), row
             assert (row.due_at is None) == (row.state in FINAL | {State.EXHAUSTED}), row
 
     @invariant()
@@ -196,12 +196,12 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def everything_drains(self) -> None:
-        """Whatever happened before: with a working worker and a planner, nothing stays owed."""
+        """Whatever happened before: with a working worker and a sweeper, nothing stays owed."""
         for _ in range(40):
-            self.run(self.world.pass_time(120))
+            self.run(self.world.advance_clock(120))
             for retries in (False, True):
                 self.planner_looks(retries, is_held=False)
-            owed = self.run(self.world.rows("SELECT id, state FROM deliveries WHERE wake_at IS NOT NULL"))
+            owed = self.run(self.world.rows("SELECT id, state FROM deliveries WHERE sweep_at IS NOT NULL"))
             if not owed:
                 return
             ids = [DeliveryId(f"dlv_{row.id.hex}") for row in owed]

@@ -1,4 +1,4 @@
-"""System tests get an installation: they start the parts that they need."""
+"""System tests get an installation: they start the processes that they need."""
 
 import signal
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.installation import Installation
+from tests.support.installation import Installation
 
 # what tests interrupt heeds it, though the tests themselves were started behind a shell's `&`
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -5,9 +5,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import redis
 
-from tests.receiver import Receiver
-from tests.system.installation import Installation
-from tests.waiting import eventually
+from tests.support.installation import Installation
+from tests.support.receiver import Receiver
+from tests.support.waiting import eventually
 
 DELIVERIES = 1000
 MANY_WEBHOOKS = """
@@ -31,7 +31,7 @@ def test_a_thousand_deliveries_cost_few_statements_and_few_redis_commands(instal
         eventually(lambda: settled(installation) == DELIVERIES, "all are settled")
         statements = count_statements(installation) - statements
         commands = count_commands(installation) - commands
-    # 5 messages, 5 claims, some 30 groups of settlements, the planner: about 45 statements and 80 commands; the
+    # 5 messages, 5 claims, some 30 groups of settlements, the sweeper: about 45 statements and 80 commands; the
     # slower a machine, the more groups
     assert statements < DELIVERIES / 8
     assert commands < DELIVERIES / 5

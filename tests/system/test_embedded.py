@@ -13,21 +13,21 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from flux_dispatch.cli.embedded import EmbeddedPostgres, ServerMissing, redis_command
-from tests.system.newcomer import is_alive
-from tests.system.surroundings import NAMELESS, NOBODY, SMALL_SHM, Surroundings
-from tests.waiting import eventually
+from flux_dispatch.cli.embedded import EmbeddedPostgres, ServerUnavailable, redis_command
+from tests.support.newcomer import is_alive
+from tests.support.surroundings import NAMELESS, NOBODY, SMALL_SHM, Surroundings
+from tests.support.waiting import eventually
 
 OWN = "pgserver" if os.geteuid() == 0 else None
 
 START = """
 import sys
 from pathlib import Path
-from flux_dispatch.cli.embedded import EmbeddedPostgres, ServerMissing, redis_command
+from flux_dispatch.cli.embedded import EmbeddedPostgres, ServerUnavailable, redis_command
 server = EmbeddedPostgres(Path(sys.argv[1]))
 try:
     print(server.start(), server.pid, flush=True)
-except ServerMissing as missing:
+except ServerUnavailable as missing:
     sys.exit(f"refused: {missing}")
 if len(sys.argv) > 2:
     sys.stdin.read()
@@ -76,7 +76,7 @@ def test_it_starts_on_a_relative_path_and_behind_a_symbolic_link(place: Path, mo
 
 
 def test_a_path_longer_than_postgresql_takes_is_refused(place: Path) -> None:
-    with pytest.raises(ServerMissing, match="longer than"):
+    with pytest.raises(ServerUnavailable, match="longer than"):
         EmbeddedPostgres(place.joinpath(*["long" * 50] * 5, "data")).start()
 
 
@@ -254,13 +254,13 @@ def test_it_starts_again_after_a_directory_above_was_shut(place: Path) -> None:
 
 def test_data_of_another_version_is_told(data: Path) -> None:
     (data / "PG_VERSION").write_text("16\n")
-    with pytest.raises(ServerMissing, match="written by PostgreSQL 16, and this is PostgreSQL 18"):
+    with pytest.raises(ServerUnavailable, match="written by PostgreSQL 16, and this is PostgreSQL 18"):
         EmbeddedPostgres(data).start()
 
 
 def test_data_that_was_not_made_to_its_end_is_told(data: Path) -> None:
     (data / "global" / "pg_control").unlink()
-    with pytest.raises(ServerMissing, match="interrupted"):
+    with pytest.raises(ServerUnavailable, match="interrupted"):
         EmbeddedPostgres(data).start()
 
 
@@ -274,7 +274,7 @@ def test_what_an_interrupted_making_left_is_no_hindrance(place: Path) -> None:
 def test_what_the_server_itself_says_is_in_the_one_line(data: Path) -> None:
     with (data / "postgresql.conf").open("a") as configuration:
         configuration.write("shared_buffers = much\n")
-    with pytest.raises(ServerMissing) as refused:
+    with pytest.raises(ServerUnavailable) as refused:
         EmbeddedPostgres(data).start()
     assert "configuration file" in str(refused.value)
     assert str(data / "log") in str(refused.value)

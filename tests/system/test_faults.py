@@ -1,4 +1,4 @@
-"""The quick part of the fault suite; `make faults` runs all of it."""
+"""The quick process of the fault suite; `make faults` runs all of it."""
 
 import asyncio
 import random
@@ -32,9 +32,9 @@ def test_a_fault_breaks_no_promise(fault: Fault, both: tuple[Broker, Database], 
     assert verdict.lost == 0
 
 
-def test_the_ledger_notes_illegal_moves_and_no_others(both: tuple[Broker, Database]) -> None:
-    assert asyncio.run(_moved(both[1].fresh("ledger"), ["sending", "scheduled", "sending", "delivered"])) == []
-    assert asyncio.run(_moved(both[1].fresh("ledger_2"), ["delivered", "sending"])) == [
+def test_the_guard_notes_illegal_transitions_and_no_others(both: tuple[Broker, Database]) -> None:
+    assert asyncio.run(_moved(both[1].fresh("guarded"), ["sending", "scheduled", "sending", "delivered"])) == []
+    assert asyncio.run(_moved(both[1].fresh("guarded_2"), ["delivered", "sending"])) == [
         ("pending", "delivered"),
         ("delivered", "sending"),
     ]
@@ -48,6 +48,6 @@ async def _moved(url: str, states: list[str]) -> list[tuple[str, str]]:
     await connection.execute(new, uuid4())
     for state in states:
         await connection.execute("UPDATE deliveries SET state = $1", state)
-    noted = await connection.fetch("SELECT was, became FROM illegal_moves")
+    noted = await connection.fetch("SELECT was, became FROM illegal_transitions")
     await connection.close()
     return [(row["was"], row["became"]) for row in noted]

@@ -12,9 +12,9 @@ import pytest
 import redis
 from celery import Celery
 
-from tests.receiver import Receiver
-from tests.system.installation import Installation
-from tests.waiting import eventually
+from tests.support.installation import Installation
+from tests.support.receiver import Receiver
+from tests.support.waiting import eventually
 from workers.refused import kept
 
 
@@ -57,7 +57,7 @@ def test_what_can_never_be_stored_is_said_in_one_line_and_kept(
     producer.send_task("flux.publish", kwargs=good | {"data": {"text": "x" * 300_000}})
     eventually(lambda: len(receiver.requests) == len(bad), "every good one is delivered")
     eventually(lambda: len(refused(installation)) == len(bad) + 2, "every bad one is kept")
-    said = installation.parts[1].log.read_text()
+    said = installation.processes[1].log.read_text()
     lines = [json.loads(line) for line in said.splitlines() if "refused" in line]
     assert len(lines) == len(bad) + 2
     assert all(line["reason"] and line["kept"] for line in lines)
@@ -107,15 +107,15 @@ def test_no_message_ends_a_worker(running: tuple[Installation, Celery, str, Rece
         "flux.publish", kwargs={"account": account, "type": "order.completed", "data": {}}, queue="ingest"
     )
     eventually(lambda: receiver.requests, "the good one behind them is delivered", 30)
-    assert installation.parts[1].process.poll() is None
-    assert "Unrecoverable" not in installation.parts[1].log.read_text()
+    assert installation.processes[1].process.poll() is None
+    assert "Unrecoverable" not in installation.processes[1].log.read_text()
 
 
 def test_tasks_of_another_application_stay_in_its_queue(running: tuple[Installation, Celery, str, Receiver]) -> None:
     installation, producer, _, _ = running
-    worker = installation.parts[1]
+    worker = installation.processes[1]
     ours = {str(producer.send_task(name, args=[1])) for name in ["shop.mail", "celery.map", "shop.bill"] for _ in "ab"}
-    eventually(lambda: worker.said("queue.shared"), "the worker says that the queue is shared")
+    eventually(lambda: worker.logged("queue.shared"), "the worker says that the queue is shared")
 
     def waiting() -> set[str]:
         with redis.Redis.from_url(installation.redis_url) as client:
@@ -137,11 +137,11 @@ def test_a_database_that_refuses_for_seconds_costs_no_message(
     installation.rows(ended, row[0])
     for _ in range(50):
         producer.send_task("flux.publish", kwargs={"account": account, "type": "order.completed", "data": {}})
-    first = installation.parts[1]
-    eventually(lambda: first.said("publications.wait"), "the worker says that publications wait")
+    first = installation.processes[1]
+    eventually(lambda: first.logged("publications.wait"), "the worker says that publications wait")
     assert first.stop() == 0
     killed = installation.start_worker()
-    eventually(lambda: killed.said("publications.wait"), "so does the next one")
+    eventually(lambda: killed.logged("publications.wait"), "so does the next one")
     with redis.Redis.from_url(installation.redis_url) as client:
         eventually(lambda: client.hlen("unacked") == 16, "it holds one message for each of its threads")
         killed.kill()

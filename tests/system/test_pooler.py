@@ -1,11 +1,11 @@
-"""The parts run as they are behind a PgBouncer in transaction mode."""
+"""The processes run as they are behind a PgBouncer in transaction mode."""
 
 from pathlib import Path
 
-from tests.pooler import pooled
-from tests.receiver import Receiver
-from tests.system.installation import Installation
-from tests.waiting import eventually
+from tests.support.installation import Installation
+from tests.support.pooler import pooled
+from tests.support.receiver import Receiver
+from tests.support.waiting import eventually
 
 
 def test_events_are_delivered_behind_a_pooler(installation: Installation, tmp_path: Path) -> None:
@@ -19,6 +19,6 @@ def test_events_are_delivered_behind_a_pooler(installation: Installation, tmp_pa
         eventually(lambda: {each.event for each in receiver.requests} == events, "every event arrives")
         eventually(installation.is_drained, "nothing is owed")
         assert len(receiver.requests) == len(events)
-        assert api.said("database.pooler")
+        assert api.logged("database.pooler")
         assert worker.stop() == 0
-        assert not worker.said("Traceback")
+        assert not worker.logged("Traceback")

@@ -1,4 +1,4 @@
-"""Each form of FLUX_REDIS_URL works in every part; another application's variables steer none."""
+"""Each form of FLUX_REDIS_URL works in every process; another application's variables steer none."""
 
 import subprocess
 from collections.abc import Iterator
@@ -12,9 +12,9 @@ from celery import Celery
 
 from config.celeryconfig import celery_settings
 from flux_dispatch.cli.embedded import free_port, redis_command
-from tests.receiver import Receiver
-from tests.system.installation import Installation
-from tests.waiting import eventually
+from tests.support.installation import Installation
+from tests.support.receiver import Receiver
+from tests.support.waiting import eventually
 
 PASSWORD = "a/b%"
 
@@ -60,7 +60,7 @@ def test_every_part_understands_it(form: str, urls: dict[str, str], database_url
         installation.start_worker()
         flower = start_flower(installation)
         installation.webhook(receiver.url)
-        assert httpx.get(f"{installation.api_url}/readyz").json()["parts"]["redis"] == "ok"
+        assert httpx.get(f"{installation.api_url}/readyz").json()["checks"]["redis"] == "ok"
         installation.publish()
         (account,) = installation.rows("SELECT id FROM accounts")
         with Celery("shop", set_as_current=False) as producer:
@@ -69,8 +69,8 @@ def test_every_part_understands_it(form: str, urls: dict[str, str], database_url
             producer.send_task("flux.publish", kwargs=event)
         eventually(lambda: len(receiver.requests) == 2, "both are delivered")
         eventually(lambda: "flux.deliver" in tasks_in(flower), "Flower has seen it")
-        assert not any(part.said("broker.away") for part in installation.parts)
-        assert not any(part.said(PASSWORD) or part.said("a%2Fb%25") for part in installation.parts)
+        assert not any(process.logged("broker.unavailable") for process in installation.processes)
+        assert not any(process.logged(PASSWORD) or process.logged("a%2Fb%25") for process in installation.processes)
 
 
 def test_variables_of_another_application_steer_nothing(installation: Installation) -> None:

@@ -1,4 +1,4 @@
-"""A Redis that answers and refuses is as one that is away: 202, deliveries go on, workers live, and all comes back."""
+"""A Redis that answers and refuses is like none: 202, deliveries go on, workers live, and all comes back."""
 
 import threading
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ import pytest
 import redis
 from celery import Celery
 
-from tests.receiver import Receiver
-from tests.system.installation import Installation, Part
-from tests.waiting import eventually
+from tests.support.installation import Installation, Process
+from tests.support.receiver import Receiver
+from tests.support.waiting import eventually
 
 EVENT = {"type": "order.completed", "data": {}}
 ENDLESS = "while true do end"
@@ -104,7 +104,7 @@ def test_deliveries_go_on_and_all_comes_back(refusing: object, installation: Ins
             eventually(lambda: len(receiver.requests) == len(events), "deliveries go on", 30)
             assert refusing is no_messages or not is_ready(installation)
             second = installation.start("worker", "worker")
-            eventually(lambda: second.said("broker.away") or is_engine_up(second), "a second worker runs")
+            eventually(lambda: second.logged("broker.unavailable") or is_engine_up(second), "a second worker runs")
             first.kill()
             events |= {installation.publish() for _ in range(5)}
             eventually(lambda: len(receiver.requests) == len(events), "the second delivers by itself", 30)
@@ -119,9 +119,9 @@ def test_deliveries_go_on_and_all_comes_back(refusing: object, installation: Ins
         assert "Unrecoverable" not in second.log.read_text()
 
 
-def is_engine_up(part: Part) -> bool:
-    return part.process.poll() is None
+def is_engine_up(process: Process) -> bool:
+    return process.process.poll() is None
 
 
 def is_ready(installation: Installation) -> bool:
-    return bool(httpx.get(f"{installation.api_url}/readyz").json()["parts"]["redis"] == "ok")
+    return bool(httpx.get(f"{installation.api_url}/readyz").json()["checks"]["redis"] == "ok")

@@ -15,11 +15,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from flux_dispatch.cli.errors import CliError
 from flux_dispatch.cli.port import port_or_next
-from flux_dispatch.cli.refusal import Refusal
-from tests.system.newcomer import ANY_PORTS, FLUX, START_SECONDS, flux_up, is_alive, running
-from tests.system.surroundings import NO_IPV6, NOBODY, SMALL_SHM, Surroundings
-from tests.waiting import eventually
+from tests.support.newcomer import ANY_PORTS, FLUX, START_SECONDS, flux_up, is_alive, running
+from tests.support.surroundings import NO_IPV6, NOBODY, SMALL_SHM, Surroundings
+from tests.support.waiting import eventually
 
 SERVICE_LINKS = {
     "FLUX_PORT": "tcp://10.0.0.1:8080",
@@ -191,7 +191,7 @@ def test_the_usual_port_gives_way_where_it_is_taken() -> None:
         other = port_or_next("127.0.0.1", port, "--port", said.append)
     assert other != port
     assert said == [f"Port {port} is taken on 127.0.0.1, so it is {other} this time. --port chooses one."]
-    with pytest.raises(Refusal, match=r"192\.0\.2\.1:8080 cannot be used"):
+    with pytest.raises(CliError, match=r"192\.0\.2\.1:8080 cannot be used"):
         port_or_next("192.0.2.1", 8080, "--port", said.append)
 
 

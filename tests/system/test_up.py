@@ -12,10 +12,10 @@ import asyncpg
 import httpx
 import pytest
 
-from tests.system.newcomer import Up, flux_up, running
-from tests.waiting import eventually
+from tests.support.newcomer import Up, flux_up, running
+from tests.support.waiting import eventually
 
-AGAIN_SECONDS = 15
+CTRL_C_DEBOUNCE_SECONDS = 15
 """Generous: it is under five on a quiet machine, and this machine may run other tests."""
 
 
@@ -53,11 +53,11 @@ def test_flower_shows_the_task_that_delivered_it(up: Up) -> None:
     eventually(succeeded, "Flower shows flux.deliver as SUCCESS")
 
 
-@pytest.mark.parametrize("part", ["api", "worker1", "postgres", "redis", "flower"])
-def test_a_part_that_is_killed_is_said_and_started_again(up: Up, part: str) -> None:
+@pytest.mark.parametrize("process", ["api", "worker1", "postgres", "redis", "flower"])
+def test_a_part_that_is_killed_is_said_and_started_again(up: Up, process: str) -> None:
     said = up.text.count("started again")
 
-    assert up.kill(part) in up.processes()
+    assert up.kill(process) in up.processes()
 
     assert up.text.count("started again") > said
     eventually(up.answers, "the API answers")
@@ -87,7 +87,7 @@ def test_ctrl_c_ends_all_and_the_next_start_is_quick_and_has_the_same_key(tmp_pa
         assert second.ready().file["api_key"] == key
         seconds = time.monotonic() - began
         sys.stdout.write(f"second start: {seconds:.1f} s\n")
-        assert seconds < AGAIN_SECONDS
+        assert seconds < CTRL_C_DEBOUNCE_SECONDS
         assert "signature verified" in second.text
 
         second.process.kill()

@@ -12,9 +12,9 @@ from celery import Celery
 from flux_webhooks import verify
 
 from flux_dispatch.cli.embedded import free_port
-from tests.receiver import HANG, Receiver, Request
-from tests.system.installation import Installation
-from tests.waiting import eventually
+from tests.support.installation import Installation
+from tests.support.receiver import HANG, Receiver, Request
+from tests.support.waiting import eventually
 
 FLOOD = 6000
 FLOODING_ACCOUNT = """
@@ -87,7 +87,7 @@ def test_a_hanging_endpoint_delays_nobody_else(installation: Installation, recei
     assert installation.rows(ended, dead["id"].removeprefix("wh_")) == []
 
 
-def test_a_flood_of_one_account_keeps_no_other_waiting(installation: Installation, receiver: Receiver) -> None:
+def test_a_heavy_account_of_one_account_keeps_no_other_waiting(installation: Installation, receiver: Receiver) -> None:
     installation.start_api()
     installation.start_worker()
     installation.webhook(f"{receiver.url}/good")
@@ -108,7 +108,7 @@ def test_a_worker_killed_in_mid_run_loses_nothing(installation: Installation, re
     first = installation.start_worker(FLUX_DELIVERY_TIMEOUT="1")
     installation.webhook(f"{receiver.url}/good")
     events = {installation.publish(n=number) for number in range(300)}
-    eventually(lambda: len(receiver.requests) >= 50, "the run is under way")
+    eventually(lambda: len(receiver.requests) >= 50, "the run has begun")
     first.kill()
     events |= {installation.publish(n=number) for number in range(100)}
     installation.start_worker(FLUX_DELIVERY_TIMEOUT="1")
@@ -118,7 +118,7 @@ def test_a_worker_killed_in_mid_run_loses_nothing(installation: Installation, re
     assert [tuple(row) for row in states] == [("delivered", 400)]
 
 
-@pytest.mark.parametrize("options", [{}, {"queue": "ingest"}], ids=["no queue named", "ingest"])
+@pytest.mark.parametrize("options", [{}, {"queue": "ingest"}], ids=["no queue with_database", "ingest"])
 def test_any_celery_producer_can_publish(
     installation: Installation, receiver: Receiver, options: dict[str, str]
 ) -> None:
@@ -163,9 +163,9 @@ def test_a_worker_that_is_told_to_stop_gives_back_what_it_has_not_sent(
     pending = "SELECT id FROM deliveries WHERE state = 'pending'"
     eventually(lambda: not installation.rows(pending), "the worker has claimed the others too")
     assert worker.stop() == 0
-    states = installation.rows("SELECT state, attempts, token FROM deliveries ORDER BY attempts")
+    states = installation.rows("SELECT state, attempts, lease_token FROM deliveries ORDER BY attempts")
     assert [(row["state"], row["attempts"]) for row in states] == [("scheduled", 0)] * 4 + [("scheduled", 1)] * 2
-    assert all(row["token"] is None for row in states)
+    assert all(row["lease_token"] is None for row in states)
 
 
 def start_flower(installation: Installation) -> str:

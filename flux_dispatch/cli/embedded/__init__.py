@@ -4,8 +4,8 @@ Production never comes here: it is given FLUX_DATABASE_URL and FLUX_REDIS_URL. O
 are used; their modules are never loaded.
 """
 
-from flux_dispatch.cli.embedded.missing import ServerMissing
+from flux_dispatch.cli.embedded.missing import ServerUnavailable
 from flux_dispatch.cli.embedded.postgres import EmbeddedPostgres
 from flux_dispatch.cli.embedded.redis import RedisCommand, free_port, redis_command
 
-__all__ = ["EmbeddedPostgres", "RedisCommand", "ServerMissing", "free_port", "redis_command"]
+__all__ = ["EmbeddedPostgres", "RedisCommand", "ServerUnavailable", "free_port", "redis_command"]

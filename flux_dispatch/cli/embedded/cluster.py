@@ -8,7 +8,7 @@ from typing import Final
 
 from flux_dispatch.cli.embedded.environment import server_environment
 from flux_dispatch.cli.embedded.memory import memory_options
-from flux_dispatch.cli.embedded.missing import ServerMissing
+from flux_dispatch.cli.embedded.missing import ServerUnavailable
 from flux_dispatch.cli.embedded.owner import Owner
 
 _MAX_PATH_BYTES: Final = 900
@@ -27,11 +27,11 @@ def ensure_cluster(programs: Path, data: Path, owner: Owner) -> None:
     """Make the data directory if there is none.
 
     Raises:
-        ServerMissing: it cannot be made, or what is there cannot be used.
+        ServerUnavailable: it cannot be made, or what is there cannot be used.
         OSError: as above.
     """
     if len(bytes(data)) > _MAX_PATH_BYTES:
-        raise ServerMissing(
+        raise ServerUnavailable(
             f"The path of FLUX_HOME is longer than the {_MAX_PATH_BYTES} bytes that PostgreSQL can take. "
             "Set a shorter one."
         )
@@ -39,13 +39,13 @@ def ensure_cluster(programs: Path, data: Path, owner: Owner) -> None:
         _make(programs, data, owner)
         return
     if not (data / "global" / "pg_control").exists():
-        raise ServerMissing(
+        raise ServerUnavailable(
             f"{data} is no whole PostgreSQL data directory; its making may have been interrupted. "
             "Remove it, or set FLUX_HOME to another directory."
         )
     here, ours = (data / "PG_VERSION").read_text().strip(), _version(programs)
     if here != ours:
-        raise ServerMissing(
+        raise ServerUnavailable(
             f"{data} was written by PostgreSQL {here}, and this is PostgreSQL {ours}, which does not read it. Set "
             f"FLUX_HOME to another directory, or FLUX_DATABASE_URL to a PostgreSQL {here} that runs on it."
         )
@@ -71,8 +71,8 @@ def _make(programs: Path, data: Path, owner: Owner) -> None:
             **owner.options,
         )
         if made.returncode:
-            raise ServerMissing(
-                f"PostgreSQL's data directory cannot be made in {data}: {last_words(made.stdout)}. "
+            raise ServerUnavailable(
+                f"PostgreSQL's data directory cannot be made in {data}: {last_line(made.stdout)}. "
                 "Set FLUX_HOME to another directory, or FLUX_DATABASE_URL to use another server."
             )
         draft.replace(data)
@@ -80,7 +80,7 @@ def _make(programs: Path, data: Path, owner: Owner) -> None:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def last_words(output: bytes) -> str:
+def last_line(output: bytes) -> str:
     """Return the line that says why a program of PostgreSQL ended."""
     lines = [line.strip() for line in output.decode("utf-8", "replace").splitlines() if line.strip()]
     lines = [line for line in lines if "removing" not in line]
@@ -98,8 +98,8 @@ def _version(programs: Path) -> str:
         [str(programs / "postgres"), "--version"], env=server_environment(), check=False, capture_output=True
     )
     if said.returncode:
-        raise ServerMissing(
-            f"PostgreSQL does not run on this system: {last_words(said.stderr)}. "
+        raise ServerUnavailable(
+            f"PostgreSQL does not run on this system: {last_line(said.stderr)}. "
             "Set FLUX_DATABASE_URL to use another server."
         )
     return said.stdout.decode().split()[-1].partition(".")[0]

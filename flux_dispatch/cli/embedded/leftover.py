@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from flux_dispatch.cli.embedded.missing import ServerMissing
+from flux_dispatch.cli.embedded.missing import ServerUnavailable
 
 END_SECONDS: Final = 30
 """How long a server that is already ending may take, its clients finishing their work."""
@@ -27,7 +27,7 @@ class Leftover:
         """End it: as long as `END_SECONDS` its clients may finish, then they may not.
 
         Raises:
-            ServerMissing: it does not end, or is not ours to end.
+            ServerUnavailable: it does not end, or is not ours to end.
         """
         for how in (signal.SIGTERM, signal.SIGINT):
             try:
@@ -41,7 +41,7 @@ class Leftover:
                 if not leftover_in(self.directory).is_ours:
                     return
                 time.sleep(0.1)
-        raise ServerMissing(
+        raise ServerUnavailable(
             f"Another PostgreSQL (process {self.pid}) runs in {self.directory} and does not end. Stop it, or set "
             "FLUX_HOME to another directory."
         )
@@ -68,5 +68,5 @@ def _serves(pid: int, directory: Path) -> bool:
         except OSError:
             return False
     command = ["ps", "-o", "command=", "-p", str(pid)]
-    shown = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True)  # noqa: S603 - as it is
-    return str(directory).encode() in shown.stdout
+    listed = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True)  # noqa: S603 - as it is
+    return str(directory).encode() in listed.stdout

@@ -1,5 +1,5 @@
 """What is said when a server cannot be had on this machine."""
 
 
-class ServerMissing(Exception):
+class ServerUnavailable(Exception):
     """A server cannot be had on this machine; the message is one line that says which setting to give instead."""

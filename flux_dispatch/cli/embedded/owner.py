@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from flux_dispatch.cli.embedded.missing import ServerMissing
+from flux_dispatch.cli.embedded.missing import ServerUnavailable
 
 SYSTEM_USER: Final = "pgserver"
 _LAST_RESORT: Final = "nobody"
@@ -75,7 +75,7 @@ def owner_of(data: Path) -> Owner:
     """Return as whom the server of this data directory runs: as we do, or, where we are root, as its owner.
 
     Raises:
-        ServerMissing: PostgreSQL cannot run as us, and there is no other user for it.
+        ServerUnavailable: PostgreSQL cannot run as us, and there is no other user for it.
     """
     if os.geteuid() != 0:
         _need_a_name(os.geteuid())
@@ -84,7 +84,7 @@ def owner_of(data: Path) -> Owner:
         return Owner(data.stat().st_uid, data.stat().st_gid)
     user = _entry(SYSTEM_USER) or _made(SYSTEM_USER) or _entry(_LAST_RESORT)
     if user is None:
-        raise ServerMissing(
+        raise ServerUnavailable(
             "PostgreSQL does not run as root, and this system has no user for it: make one named "
             f"{SYSTEM_USER} (useradd --system {SYSTEM_USER}; BusyBox: adduser -S -D -H {SYSTEM_USER}), "
             "run this as an ordinary user, or set FLUX_DATABASE_URL."
@@ -96,7 +96,7 @@ def _need_a_name(uid: int) -> None:
     try:
         pwd.getpwuid(uid)
     except KeyError:
-        raise ServerMissing(
+        raise ServerUnavailable(
             f"PostgreSQL needs a user name, and user id {uid} has none on this system: add it to /etc/passwd, "
             "run this as a user who is there, or set FLUX_DATABASE_URL to use another server."
         ) from None

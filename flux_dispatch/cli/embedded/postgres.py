@@ -8,24 +8,24 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from flux_dispatch.cli.embedded.cluster import ensure_cluster, last_words
+from flux_dispatch.cli.embedded.cluster import ensure_cluster, last_line
 from flux_dispatch.cli.embedded.environment import server_environment
 from flux_dispatch.cli.embedded.leftover import END_SECONDS, Leftover, leftover_in
 from flux_dispatch.cli.embedded.memory import memory_options
-from flux_dispatch.cli.embedded.missing import ServerMissing
+from flux_dispatch.cli.embedded.missing import ServerUnavailable
 from flux_dispatch.cli.embedded.owner import Owner, owner_of
 from flux_dispatch.cli.embedded.sockets import SocketPlace
 from flux_dispatch.cli.embedded.wheels import postgres_files, postgres_programs
 
 START_SECONDS: Final = 60
-"""How long a start may take; a recovery after a crash is a part of it."""
+"""How long a start may take; a recovery after a crash is a process of it."""
 
 _STILL_SHARED: Final = b"pre-existing shared memory block"
 """What the server says while children of one that was killed are still ending."""
 
 # its standard input names the server and ends with us, however we went. PostgreSQL lets its clients, who end too,
 # finish (smart shutdown), and waits for them no longer than END_SECONDS (fast shutdown)
-_GUARD: Final = f"""
+_WATCHDOG: Final = f"""
 while read -r line; do pid=$line; done
 [ -n "$pid" ] || exit 0
 kill -TERM "$pid" 2>/dev/null
@@ -50,7 +50,7 @@ class EmbeddedPostgres:
         """Start it, making the data directory at the first time, and ending what was left behind there; return its URL.
 
         Raises:
-            ServerMissing: the wheel is not installed, or the server does not start.
+            ServerUnavailable: the wheel is not installed, or the server does not start.
         """
         try:
             try:
@@ -58,7 +58,7 @@ class EmbeddedPostgres:
             except OSError as error:
                 raise self._missing(error) from error
             return self.restart()
-        except ServerMissing:
+        except ServerUnavailable:
             self.stop()
             raise
 
@@ -75,7 +75,7 @@ class EmbeddedPostgres:
         """Start it after it ended; return its URL, which is the same.
 
         Raises:
-            ServerMissing: it does not start; what its last life left may still be ending, so try again.
+            ServerUnavailable: it does not start; what its last life left may still be ending, so try again.
         """
         try:
             # somebody may have shut a directory above in the meantime
@@ -86,8 +86,8 @@ class EmbeddedPostgres:
             deadline = time.monotonic() + START_SECONDS
             while (trouble := self._launched(left, deadline)) is not None:
                 if _STILL_SHARED not in trouble or time.monotonic() > deadline:
-                    raise ServerMissing(
-                        f"PostgreSQL does not start in {self._directory}: {last_words(trouble)}. Its own words are in "
+                    raise ServerUnavailable(
+                        f"PostgreSQL does not start in {self._directory}: {last_line(trouble)}. Its own words are in "
                         f"{self._log}. Set FLUX_DATABASE_URL to use another server."
                     )
                 time.sleep(0.2)
@@ -127,9 +127,9 @@ class EmbeddedPostgres:
         ensure_cluster(self._programs, self._directory, self._owner)
         self._guard = self._guard or _guard()
 
-    def _missing(self, error: OSError) -> ServerMissing:
+    def _missing(self, error: OSError) -> ServerUnavailable:
         where = f" ({error.filename})" if error.filename else ""
-        return ServerMissing(
+        return ServerUnavailable(
             f"PostgreSQL does not start in {self._directory}: {error.strerror or error}{where}. "
             "Set FLUX_HOME to another directory, or FLUX_DATABASE_URL to use another server."
         )
@@ -196,7 +196,7 @@ class EmbeddedPostgres:
 
 def _guard() -> subprocess.Popen[bytes]:
     """Start what ends the server when we are gone."""
-    command = ["/bin/sh", "-c", _GUARD]
+    command = ["/bin/sh", "-c", _WATCHDOG]
     return subprocess.Popen(  # noqa: S603 - our own words
         command, stdin=subprocess.PIPE, cwd="/", start_new_session=True
     )

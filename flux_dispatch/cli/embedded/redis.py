@@ -23,7 +23,7 @@ def redis_command(directory: Path, port: int) -> RedisCommand:
     Nothing is saved to disk: the database is the truth, and the queue is made again from it.
 
     Raises:
-        ServerMissing: there is no redis-server on the PATH and no wheel for this platform.
+        ServerUnavailable: there is no redis-server on the PATH and no wheel for this platform.
         OSError: the configuration cannot be written.
     """
     program = redis_program()

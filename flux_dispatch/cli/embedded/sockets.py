@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from flux_dispatch.cli.embedded.missing import ServerMissing
+from flux_dispatch.cli.embedded.missing import ServerUnavailable
 from flux_dispatch.cli.embedded.owner import Owner
 
 _PLAIN = re.compile(r"[A-Za-z0-9/._-]+")
@@ -62,7 +62,7 @@ def _private(owner: Owner) -> Path:
             owner.give(made)
             return made
         made.rmdir()
-    raise ServerMissing(
+    raise ServerUnavailable(
         "PostgreSQL finds no place for its socket: set TMPDIR to a directory with a short, plain path that can be "
         "written to, or FLUX_DATABASE_URL to use another server."
     )

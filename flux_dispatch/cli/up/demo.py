@@ -10,7 +10,7 @@ import httpx
 from aiohttp import web
 from flux_webhooks import SignatureError, verify
 
-from flux_dispatch.cli.refusal import Refusal
+from flux_dispatch.cli.errors import CliError
 from flux_dispatch.cli.up.local_http import local_client
 
 DESCRIPTION: Final = "the demo of flux up"
@@ -19,7 +19,7 @@ EVENT: Final = {"type": "order.completed", "data": {"order": "ord_1001", "amount
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class ReceivedRequest:
     """The request as it came to the receiver; `verified` says that its signature proves the body."""
 
     headers: Mapping[str, str]
@@ -32,12 +32,12 @@ class LoopbackRefused(Exception):
     """The installation's address policy does not allow loopback, so the demo cannot run."""
 
 
-async def deliver_first_event(api_url: str, key: str) -> Arrival | None:
+async def deliver_first_event(api_url: str, key: str) -> ReceivedRequest | None:
     """Deliver one event to a receiver of our own; None when the account has webhooks already, which it might reach.
 
     Raises:
         LoopbackRefused: the operator allows no loopback address.
-        Refusal: nothing arrived in time, or what did is not signed as it should be.
+        CliError: nothing arrived in time, or what did is not signed as it should be.
     """
     arrived: asyncio.Future[tuple[float, Mapping[str, str], bytes]] = asyncio.get_running_loop().create_future()
 
@@ -62,7 +62,7 @@ async def deliver_first_event(api_url: str, key: str) -> Arrival | None:
             await runner.cleanup()
 
 
-async def _run(api: httpx.AsyncClient, url: str, arrived: asyncio.Future[Any]) -> Arrival | None:
+async def _run(api: httpx.AsyncClient, url: str, arrived: asyncio.Future[Any]) -> ReceivedRequest | None:
     await _clean_up(api)
     if (await api.get("/v1/webhooks")).raise_for_status().json()["data"]:
         return None
@@ -76,12 +76,12 @@ async def _run(api: httpx.AsyncClient, url: str, arrived: asyncio.Future[Any]) -
     try:
         at, headers, body = await asyncio.wait_for(arrived, PATIENCE_SECONDS)
     except TimeoutError:
-        raise Refusal(f"The first event did not arrive within {PATIENCE_SECONDS} s.") from None
+        raise CliError(f"The first event did not arrive within {PATIENCE_SECONDS} s.") from None
     try:
         verify(body, headers.get("flux-signature"), secret)
     except SignatureError as error:
-        raise Refusal(f"The first event arrived, but its signature does not prove it: {error}") from None
-    return Arrival(headers, body, verified=True, milliseconds=(at - published) * 1000)
+        raise CliError(f"The first event arrived, but its signature does not prove it: {error}") from None
+    return ReceivedRequest(headers, body, verified=True, milliseconds=(at - published) * 1000)
 
 
 async def _clean_up(api: httpx.AsyncClient) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from flux_dispatch.cli.refusal import Refusal
+from flux_dispatch.cli.errors import CliError
 
 
 class Home:
@@ -24,18 +24,18 @@ class Home:
         """Hold the directory for this process.
 
         Raises:
-            Refusal: it cannot be written to, or another `flux up` holds it.
+            CliError: it cannot be written to, or another `flux up` holds it.
         """
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
             lock = (self.directory / "lock").open("a")
         except OSError as error:
-            raise Refusal(f"{self.directory} cannot be used: {error.strerror}. Set FLUX_HOME to another.") from None
+            raise CliError(f"{self.directory} cannot be used: {error.strerror}. Set FLUX_HOME to another.") from None
         with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise Refusal(
+                raise CliError(
                     f"Another `flux up` runs in {self.directory}. Stop it, or set FLUX_HOME to another directory."
                 ) from None
             try:

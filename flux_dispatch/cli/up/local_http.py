@@ -1,4 +1,4 @@
-"""HTTP to parts on this machine: no proxy, no certificate file and nothing else of the shell's stands in between."""
+"""HTTP to processes on this machine: no proxy, no certificate file, nothing else of the shell's stands in between."""
 
 import ssl
 from typing import Any, Final
@@ -6,7 +6,7 @@ from typing import Any, Final
 import httpx
 
 _NO_CERTIFICATES: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""Trusts nobody: the parts speak plain HTTP, and reading a file of certificates could fail, and takes time."""
+"""Trusts nobody: the processes speak plain HTTP, and reading a file of certificates could fail, and takes time."""
 
 
 def local_client(**options: Any) -> httpx.AsyncClient:  # noqa: ANN401 - httpx's own

@@ -6,12 +6,12 @@ from contextlib import suppress
 
 from config.settings import Settings
 from flux_dispatch.cli.broker import broker_client
-from flux_dispatch.cli.embedded import EmbeddedPostgres, ServerMissing, free_port, redis_command
+from flux_dispatch.cli.embedded import EmbeddedPostgres, ServerUnavailable, free_port, redis_command
 from flux_dispatch.cli.embedded.environment import server_environment
-from flux_dispatch.cli.refusal import Refusal
+from flux_dispatch.cli.errors import CliError
+from flux_dispatch.cli.up.console import Console
 from flux_dispatch.cli.up.home import Home
-from flux_dispatch.cli.up.part import Part
-from flux_dispatch.cli.up.screen import Screen
+from flux_dispatch.cli.up.process import Process
 from flux_dispatch.domain.errors import Unavailable
 from flux_dispatch.store.connect import check_database
 
@@ -23,10 +23,10 @@ _WRITTEN = "It is written, special characters of the password as %XX,"
 class Database:
     """PostgreSQL, ours to watch if we brought it."""
 
-    def __init__(self, settings: Settings, home: Home, screen: Screen) -> None:
+    def __init__(self, settings: Settings, home: Home, console: Console) -> None:
         self._given = settings.database_url
         self._own = None if self._given else EmbeddedPostgres(home.directory / "postgres")
-        self._screen = screen
+        self._screen = console
         self._starting: asyncio.Future[str] | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
@@ -67,7 +67,7 @@ class Database:
             self._screen.part_said("postgres", "ended and is started again")
             try:
                 await asyncio.to_thread(own.restart)
-            except ServerMissing as error:
+            except ServerUnavailable as error:
                 self._screen.part_said("postgres", str(error))
             else:
                 self.on_restart()
@@ -81,38 +81,38 @@ class Database:
 class Broker:
     """Redis, ours to supervise if we brought it."""
 
-    def __init__(self, settings: Settings, home: Home, screen: Screen) -> None:
+    def __init__(self, settings: Settings, home: Home, console: Console) -> None:
         self._given = settings.redis_url
         self.url = str(self._given)
-        self.part: Part | None = None
+        self.process: Process | None = None
         if not self._given:
             command = redis_command(home.directory / "redis", free_port())
             self.url = command.url
-            self.part = Part("redis", command.arguments, server_environment(), screen)
+            self.process = Process("redis", command.arguments, server_environment(), console)
 
     async def start(self) -> str:
         """Return its URL once it answers.
 
         Raises:
-            Refusal: it does not.
+            CliError: it does not.
         """
-        if self.part:
-            await self.part.start()
-        deadline = asyncio.get_running_loop().time() + (_REDIS_SECONDS if self.part else 0)
+        if self.process:
+            await self.process.start()
+        deadline = asyncio.get_running_loop().time() + (_REDIS_SECONDS if self.process else 0)
         while (trouble := await asyncio.to_thread(_ping, self.url)) is not None:
             if asyncio.get_running_loop().time() >= deadline:
-                raise Refusal(f"Redis cannot be reached: {trouble}. {self._mend()}")
+                raise CliError(f"Redis cannot be reached: {trouble}. {self._mend()}")
             await asyncio.sleep(0.02)
         return self.url
 
     async def stop(self) -> None:
         """Stop it if it is ours."""
-        if self.part:
-            await self.part.stop()
+        if self.process:
+            await self.process.stop()
 
     def _mend(self) -> str:
-        if self.part:
-            return f"It said: {self.part.last_words()}. Set FLUX_REDIS_URL to use another server."
+        if self.process:
+            return f"It said: {self.process.last_line()}. Set FLUX_REDIS_URL to use another server."
         return "Check FLUX_REDIS_URL, which is written redis://:password@host:6379/0."
 
 
@@ -122,7 +122,7 @@ async def _given_database(url: str) -> str:
     except Unavailable as error:
         if isinstance(error.__cause__, ValueError):
             # the driver's words would quote what it took for the port, which may be a piece of the password
-            raise Refusal(
+            raise CliError(
                 f"FLUX_DATABASE_URL is not understood. {_WRITTEN} postgresql://user:password@host/db."
             ) from None
         raise
@@ -130,7 +130,7 @@ async def _given_database(url: str) -> str:
 
 
 def _ping(url: str) -> str | None:
-    """Return None when Redis answers, or what is wrong; asked as the parts will ask it."""
+    """Return None when Redis answers, or what is wrong; asked as the processes will ask it."""
     try:
         with broker_client(url) as client:
             client.ping()

@@ -36,7 +36,7 @@ class AttemptLog:
     def _say_what_was_left_out(self) -> None:
         left_out = {word: self._seen[word] - LINES_PER_SECOND for word in (True, False)}
         if any(count > 0 for count in left_out.values()):
-            log.info("delivery.many_more", succeeded=max(left_out[True], 0), failed=max(left_out[False], 0))
+            log.info("delivery.attempts_suppressed", succeeded=max(left_out[True], 0), failed=max(left_out[False], 0))
         self._seen.clear()
 
 

@@ -1,4 +1,4 @@
-"""Grouping: what arrives while a commit is under way shares the next one; what may wait a little waits for more."""
+"""Grouping: what arrives while a commit is in flight shares the next one; what may wait a little waits for more."""
 
 import asyncio
 from collections import deque
@@ -16,19 +16,19 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Linger:
-    """How long to wait for company: the longer, the more the last group held.
+    """How long to wait for more items: the longer, the more the last group held.
 
     So a few are not kept waiting, and the many share what a group costs: at 500 a second three or four go together, at
     thousands a second fifty and more.
     """
 
-    shortest_seconds: float = 0.005
+    min_seconds: float = 0.005
     seconds_per_item: float = 0.0005
-    longest_seconds: float = 0.025
+    max_seconds: float = 0.025
 
     def seconds_after(self, last: int) -> float:
         """Return how long to wait after a group of so many."""
-        return min(self.shortest_seconds + self.seconds_per_item * last, self.longest_seconds)
+        return min(self.min_seconds + self.seconds_per_item * last, self.max_seconds)
 
 
 NO_LINGER: Final = Linger(0, 0, 0)
@@ -126,7 +126,7 @@ class Batcher(Generic[Item]):
     Args:
         commit: stores a group; it sees to its own errors.
         most: how many items one group may have.
-        lanes: how many commits may be under way at once.
+        max_concurrent: how many commits may be in flight at once.
         linger: how long a group that is not full waits for more items.
         queue: what waits, and which of it is next.
     """
@@ -136,7 +136,7 @@ class Batcher(Generic[Item]):
         commit: Callable[[list[Item]], Awaitable[None]],
         *,
         most: int,
-        lanes: int,
+        max_concurrent: int,
         linger: Linger = NO_LINGER,
         queue: Queue[Item] | None = None,
     ) -> None:
@@ -144,23 +144,23 @@ class Batcher(Generic[Item]):
         self._most = most
         self._linger = linger
         self._last = 0
-        self._free_lanes = lanes
+        self._free_places = max_concurrent
         self._waiting: Queue[Item] = FirstCome() if queue is None else queue
-        self._lanes: set[asyncio.Task[None]] = set()
+        self._commits: set[asyncio.Task[None]] = set()
 
     def put(self, item: Item) -> None:
         """Have the item committed with those that come at about the same time."""
         self._waiting.append(item)
-        if self._free_lanes:
-            self._free_lanes -= 1
-            lane = asyncio.create_task(self._run())
-            self._lanes.add(lane)
-            lane.add_done_callback(self._lanes.discard)
+        if self._free_places:
+            self._free_places -= 1
+            commit = asyncio.create_task(self._run())
+            self._commits.add(commit)
+            commit.add_done_callback(self._commits.discard)
 
     async def drain(self) -> None:
-        """Return when nothing waits and no commit is under way."""
-        while self._lanes:
-            await asyncio.wait(set(self._lanes))
+        """Return when nothing waits and no commit is in flight."""
+        while self._commits:
+            await asyncio.wait(set(self._commits))
 
     async def _run(self) -> None:
         try:
@@ -171,7 +171,7 @@ class Batcher(Generic[Item]):
                     self._last = len(group)
                     await self._commit(group)
         finally:
-            self._free_lanes += 1
+            self._free_places += 1
 
 
 Call: TypeAlias = tuple[Item, asyncio.Future[Result]]
@@ -184,7 +184,7 @@ class BatchedCall(Generic[Item, Result]):
     Args:
         commit: stores a group and returns one result for each item, in order.
         most: how many items one group may have.
-        lanes: how many commits may be under way at once.
+        max_concurrent: how many commits may be in flight at once.
         linger: how long a group that is not full waits for more items.
         queue: which calls wait, and which of them are next.
 
@@ -196,14 +196,14 @@ class BatchedCall(Generic[Item, Result]):
         commit: CommitMany[Item, Result],
         *,
         most: int,
-        lanes: int,
+        max_concurrent: int,
         linger: Linger = NO_LINGER,
         queue: Queue[Call[Item, Result]] | None = None,
     ) -> None:
         self._commit = commit
         self._loop = asyncio.get_running_loop()
         self._groups = Batcher[Call[Item, Result]](
-            self._commit_group, most=most, lanes=lanes, linger=linger, queue=queue
+            self._commit_group, most=most, max_concurrent=max_concurrent, linger=linger, queue=queue
         )
 
     async def __call__(self, item: Item) -> Result:

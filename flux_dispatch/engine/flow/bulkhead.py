@@ -1,4 +1,4 @@
-"""The bulkhead: one webhook may have so many POSTs under way in one worker process, and no more."""
+"""The bulkhead: one webhook may have so many POSTs in flight in one worker process, and no more."""
 
 import asyncio
 from collections import defaultdict, deque
@@ -8,7 +8,7 @@ from typing import Final
 
 from flux_dispatch.domain.ids import WebhookId
 
-PATIENCE: Final = timedelta(seconds=1)
+MAX_WAIT: Final = timedelta(seconds=1)
 """How long a delivery may wait in memory for a place before it is parked in the database."""
 
 AHEAD_SECONDS: Final = 0.5
@@ -22,7 +22,7 @@ WEIGHT: Final = 1 / 8
 @dataclass(slots=True)
 class _Webhook:
     busy: int = 0
-    seconds_held: float = 1.0
+    average_hold_seconds: float = 1.0
     waiting: deque[asyncio.Future[bool]] = field(default_factory=deque)
 
 
@@ -30,7 +30,7 @@ class Bulkhead:
     """Hands out the places of each webhook, first come first served.
 
     A quick endpoint's deliveries wait here for milliseconds. Where one would have to wait for longer than the patience,
-    the webhook is saturated: whoever asks then is turned away at once, to be parked, and the webhook stays so until
+    the webhook is saturated: whoever asks then is rejected at once, to be parked, and the webhook stays so until
     nothing is parked for it any more.
 
     Args:
@@ -38,9 +38,9 @@ class Bulkhead:
         patience: how long one may wait for a place.
     """
 
-    def __init__(self, places: int, patience: timedelta = PATIENCE) -> None:
+    def __init__(self, places: int, patience: timedelta = MAX_WAIT) -> None:
         self._places = places
-        self._patience_seconds = patience.total_seconds()
+        self._max_wait_seconds = patience.total_seconds()
         self._webhooks: defaultdict[WebhookId, _Webhook] = defaultdict(_Webhook)
         self._saturated: set[WebhookId] = set()
         self._is_closed = False
@@ -58,7 +58,7 @@ class Bulkhead:
         if state.busy < self._places:
             state.busy += 1
             return True
-        if self._wait_seconds(state) < self._patience_seconds and await self._wait(state):
+        if self._wait_seconds(state) < self._max_wait_seconds and await self._wait(state):
             return True
         self._saturated.add(webhook)
         return False
@@ -66,7 +66,7 @@ class Bulkhead:
     def leave(self, webhook: WebhookId, held_seconds: float) -> None:
         """Give a place back, to the next who waits if there is one."""
         state = self._webhooks[webhook]
-        state.seconds_held += (held_seconds - state.seconds_held) * WEIGHT
+        state.average_hold_seconds += (held_seconds - state.average_hold_seconds) * WEIGHT
         while state.waiting:
             first = state.waiting.popleft()
             if not first.done():
@@ -78,7 +78,7 @@ class Bulkhead:
     def room(self, webhook: WebhookId) -> int:
         """Return how many of a webhook's parked deliveries can be taken up now."""
         state = self._webhooks.get(webhook) or _Webhook()
-        coming = self._places / max(state.seconds_held, 0.001) * AHEAD_SECONDS
+        coming = self._places / max(state.average_hold_seconds, 0.001) * AHEAD_SECONDS
         return max(self._places + int(coming) - state.busy - len(state.waiting), 0)
 
     def clear(self, webhook: WebhookId) -> None:
@@ -87,7 +87,7 @@ class Bulkhead:
         self._forget_if_idle(webhook)
 
     def close(self) -> None:
-        """Turn everybody away who waits or will come."""
+        """Reject everybody who waits or will come."""
         self._is_closed = True
         for state in self._webhooks.values():
             for each in state.waiting:
@@ -101,21 +101,21 @@ class Bulkhead:
 
     def _wait_seconds(self, state: _Webhook) -> float:
         """Return how long whoever comes now would wait for a place."""
-        return (len(state.waiting) + 1) * state.seconds_held / self._places
+        return (len(state.waiting) + 1) * state.average_hold_seconds / self._places
 
     async def _wait(self, state: _Webhook) -> bool:
         loop = asyncio.get_running_loop()
         turn: asyncio.Future[bool] = loop.create_future()
         state.waiting.append(turn)
-        alarm = loop.call_later(self._patience_seconds, self._turn_away, state, turn)
+        alarm = loop.call_later(self._max_wait_seconds, self._reject, state, turn)
         try:
             return await turn
         finally:
             alarm.cancel()
 
-    def _turn_away(self, state: _Webhook, turn: asyncio.Future[bool]) -> None:
+    def _reject(self, state: _Webhook, turn: asyncio.Future[bool]) -> None:
         """End the waiting for one who has waited for long enough; places are held for longer than was thought."""
         if not turn.done():
             state.waiting.remove(turn)
-            state.seconds_held = max(state.seconds_held, self._patience_seconds * self._places)
+            state.average_hold_seconds = max(state.average_hold_seconds, self._max_wait_seconds * self._places)
             turn.set_result(False)

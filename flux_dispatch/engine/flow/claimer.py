@@ -12,7 +12,7 @@ from typing import Final, Protocol, TypeAlias
 
 import structlog
 
-from flux_dispatch.domain.claim import Claim, Lease
+from flux_dispatch.domain.claim import Claim, ClaimedBatch
 from flux_dispatch.domain.errors import Unavailable
 from flux_dispatch.domain.ids import AccountId, DeliveryId
 from flux_dispatch.engine.flow import failpoint
@@ -25,15 +25,15 @@ CLAIM_BATCH_SIZE: Final = 200
 HEAVY_FROM: Final = 50
 """From more waiting deliveries on, an account is heavy, until none waits: by what it has waiting, however it came."""
 
-LIGHT_LANES: Final = 2
-HEAVY_LANES: Final = 1
-"""How many claims may be under way at once, of light accounts and of heavy ones, so that neither keeps the other out.
+MAX_LIGHT_CLAIMS: Final = 2
+MAX_HEAVY_CLAIMS: Final = 1
+"""How many claims may be in flight at once, of light accounts and of heavy ones, so that neither keeps the other out.
 The claims of heavy ones are large, and share PostgreSQL's cores with the small ones: beside one of them a small claim
 is quick, beside three it is not."""
 
 MAX_WAITING: Final = 100_000
 """How many first attempts may wait here, and how many retries. What an account has beyond its fair part is left to the
-database: the planner has it rung again when there is room. So memory is bounded, at some 200 bytes each."""
+database: the sweeper has it enqueued again when there is room. So memory is bounded, at some 200 bytes each."""
 
 log = structlog.get_logger("flux.deliver")
 
@@ -79,7 +79,7 @@ class Claimer:
 
     def __init__(
         self,
-        claim: Callable[[Sequence[DeliveryId]], Awaitable[Lease | None]],
+        claim: Callable[[Sequence[DeliveryId]], Awaitable[ClaimedBatch | None]],
         begin: Begin,
         capacity: Capacity,
     ) -> None:
@@ -89,7 +89,7 @@ class Claimer:
         self._light = AttemptQueue[_Wanted]()
         self._heavy = AttemptQueue[_Wanted]()
         self._being_claimed = Counter[tuple[AccountId, bool]]()
-        self._lanes: dict[asyncio.Task[None], bool] = {}
+        self._claims: dict[asyncio.Task[None], bool] = {}
         self._is_closed = False
 
     def waiting(self, *, retries: bool) -> int:
@@ -103,10 +103,10 @@ class Claimer:
     def add(
         self, deliveries: Iterable[tuple[AccountId, DeliveryId]], progress: MessageProgress, *, attempt: int
     ) -> None:
-        """Have deliveries claimed when it is their account's turn, or leave them to the planner if too many wait."""
+        """Have deliveries claimed when it is their account's turn, or leave them to the sweeper if too many wait."""
         for account, pairs in groupby(deliveries, itemgetter(0)):
             self._add(account, [_Wanted(delivery, progress, attempt) for _, delivery in pairs], is_retry=attempt > 1)
-        self.look()
+        self.claim_next()
 
     def resume(self, account: AccountId | None) -> None:
         """Claim again of an account, or (None) of all, for which there was no capacity."""
@@ -116,20 +116,20 @@ class Claimer:
             else:
                 queue.resume(account)
 
-    def look(self) -> None:
+    def claim_next(self) -> None:
         """Claim as much as there is capacity for."""
         while not self._is_closed and (taken := self._next_group()):
             group, is_heavy = taken
             counts = Counter((account, each.is_retry) for account, each in group)
             self._being_claimed += counts
-            self._lanes[lane := asyncio.create_task(self._claim_group(group, is_heavy=is_heavy))] = is_heavy
-            lane.add_done_callback(partial(self._lane_is_free, counts))
+            self._claims[claim := asyncio.create_task(self._claim_group(group, is_heavy=is_heavy))] = is_heavy
+            claim.add_done_callback(partial(self._on_claimed, counts))
 
     async def close(self) -> dict[int, list[tuple[AccountId, DeliveryId]]]:
-        """Claim no more; return what was not claimed, by attempt, when the claims that are under way have ended."""
+        """Claim no more; return what was not claimed, by attempt, when the claims that are in flight have ended."""
         self._is_closed = True
-        if self._lanes:
-            await asyncio.wait(set(self._lanes))
+        if self._claims:
+            await asyncio.wait(set(self._claims))
         unclaimed: dict[int, list[tuple[AccountId, DeliveryId]]] = {}
         for queue in (*self._queues(is_retry=False), *self._queues(is_retry=True)):
             for account, wanted in queue.take_all():
@@ -152,19 +152,19 @@ class Claimer:
         if queue is light and light.length_of(account) > HEAVY_FROM:
             light.move(account, heavy)
 
-    def _lane_is_free(self, counts: Counter[tuple[AccountId, bool]], lane: asyncio.Task[None]) -> None:
+    def _on_claimed(self, counts: Counter[tuple[AccountId, bool]], claim: asyncio.Task[None]) -> None:
         self._being_claimed -= counts
-        del self._lanes[lane]
+        del self._claims[claim]
         for account, _ in counts:
             self.resume(account)
-        self.look()
+        self.claim_next()
 
     def _next_group(self) -> tuple[_Group, bool] | None:
         """Return what may be claimed together: of light accounts, or (True) of heavy ones."""
-        heavy_lanes = sum(self._lanes.values())
-        if len(self._lanes) - heavy_lanes < LIGHT_LANES and (group := self._take(is_heavy=False)):
+        heavy_claims = sum(self._claims.values())
+        if len(self._claims) - heavy_claims < MAX_LIGHT_CLAIMS and (group := self._take(is_heavy=False)):
             return group, False
-        if heavy_lanes < HEAVY_LANES and (group := self._take(is_heavy=True)):
+        if heavy_claims < MAX_HEAVY_CLAIMS and (group := self._take(is_heavy=True)):
             return group, True
         return None
 
@@ -185,7 +185,7 @@ class Claimer:
         wanted: dict[DeliveryId, tuple[AccountId, _Wanted]] = {}
         for account, each in group:
             if each.delivery in wanted:
-                each.progress.skip(1)  # a doubled message
+                each.progress.skip(1)  # a duplicate message
             else:
                 wanted[each.delivery] = account, each
         failpoint.reach("before_claim")
@@ -211,7 +211,12 @@ class Claimer:
             each.progress.skip(1)
 
     def _begin_all(
-        self, lease: Lease, clock: LeaseClock, wanted: dict[DeliveryId, tuple[AccountId, _Wanted]], *, is_heavy: bool
+        self,
+        lease: ClaimedBatch,
+        clock: LeaseClock,
+        wanted: dict[DeliveryId, tuple[AccountId, _Wanted]],
+        *,
+        is_heavy: bool,
     ) -> None:
         for claim in lease.claims:
             _, each = wanted.pop(claim.delivery)

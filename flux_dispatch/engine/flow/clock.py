@@ -31,7 +31,7 @@ class DatabaseClock:
         """Return the time.
 
         Raises:
-            Unavailable: it is not known yet, or not any more, and the database is away.
+            Unavailable: it is not known yet, or not any more, and the database is unavailable.
         """
         if self._counted is None or abs(time.time() - self._host - (time.monotonic() - self._counted)) > SET_SECONDS:
             await asyncio.shield(self._asked())

@@ -37,8 +37,8 @@ IN_FLIGHT_PARTS: Final = 64
 than a hundred together."""
 
 STARTS_PER_TICK: Final = 8
-"""How many attempts begin before the loop looks at its sockets again. When endpoints are quick, answers are read before
-much more is sent, so few connections do; when they are slow, ticks are short and very many attempts are under way."""
+"""How many attempts begin before the loop polls its sockets again. When endpoints are quick, answers are read before
+much more is sent, so few connections do; when they are slow, ticks are short and very many attempts are in flight."""
 
 Work = TypeVar("Work")
 
@@ -66,7 +66,7 @@ class AttemptExecutor(Generic[Work]):
         self._attempt = attempt
         self._max_in_flight = min(max_in_flight, MAX_IN_FLIGHT)
         self._few_in_flight = self._max_in_flight // IN_FLIGHT_PARTS
-        self._rests_until = 0.0
+        self._pauses_until = 0.0
         self._throttle = Throttle()
         self._light = _StartQueue[Work](self._start, self._on_tick)
         self._heavy = _StartQueue[Work](self._start, self._on_tick, self._throttle)
@@ -77,7 +77,7 @@ class AttemptExecutor(Generic[Work]):
         self._count = 0
         self._counts = Counter[AccountId]()
         self._weights = _Weights()
-        # those that had nothing free among what is under way
+        # those that had nothing free among what is in flight
         self._refused: set[AccountId] = set()
         # whether somebody was refused who has nothing here himself, so that only the end of others' work can help
         self._is_full = False
@@ -92,7 +92,7 @@ class AttemptExecutor(Generic[Work]):
         count = self._counts[account]
         free = fair_room(self._max_in_flight, self._count, count)
         affordable = self._weights.room(account)
-        if free <= self._few_in_flight or affordable <= 0 or self._loop.time() < self._rests_until:
+        if free <= self._few_in_flight or affordable <= 0 or self._loop.time() < self._pauses_until:
             self._refused.add(account)
             self._is_full |= not count
             return 0
@@ -121,12 +121,12 @@ class AttemptExecutor(Generic[Work]):
 
     def rest(self, seconds: float) -> None:
         """Have nothing more added for so long: what is added now would come back as it went."""
-        if self._loop.time() >= self._rests_until:
-            self._rests_until = self._loop.time() + seconds
-            self._loop.call_at(self._rests_until, self.on_capacity, None)
+        if self._loop.time() >= self._pauses_until:
+            self._pauses_until = self._loop.time() + seconds
+            self._loop.call_at(self._pauses_until, self.on_capacity, None)
 
     async def drain(self) -> None:
-        """Return when nothing waits and nothing is under way."""
+        """Return when nothing waits and nothing is in flight."""
         await self._is_idle.wait()
 
     def _start(self, start: "_Start[Work]") -> None:
@@ -142,7 +142,7 @@ class AttemptExecutor(Generic[Work]):
         try:
             await self._attempt(start.work)
         except Exception:
-            log.exception("attempt.broke", consequence="it is made again when its lease ends")
+            log.exception("attempt.crashed", consequence="it is made again when its lease ends")
         finally:
             del self._tasks[number]
             self._weights.remove(account, start.bytes_held)

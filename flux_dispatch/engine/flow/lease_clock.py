@@ -2,7 +2,7 @@
 
 import time
 
-from flux_dispatch.domain.claim import Lease
+from flux_dispatch.domain.claim import ClaimedBatch
 
 
 class LeaseClock:
@@ -17,7 +17,7 @@ class LeaseClock:
             while the process is frozen.
     """
 
-    def __init__(self, lease: Lease, asked: float) -> None:
+    def __init__(self, lease: ClaimedBatch, asked: float) -> None:
         self._database_offset = lease.at.timestamp() - time.monotonic()
         self._ends = asked + lease.seconds
 

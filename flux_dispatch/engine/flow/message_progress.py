@@ -50,7 +50,7 @@ class MessageProgress:
         """End the waiting with this error, if anybody still waits."""
         if not self._is_detached.done():
             self._is_detached.set_exception(error)
-            self._is_detached.exception()  # seen, also if nobody waits: the planner finds what this progress held
+            self._is_detached.exception()  # seen, also if nobody waits: the sweeper finds what this progress held
 
     def detach(self) -> None:
         """End the waiting, whatever is still being sent."""
@@ -67,7 +67,7 @@ class MessageProgress:
         """Return how many ended how, when all have or when this progress is handed over.
 
         Raises:
-            Unavailable: the database was away; what this progress named is found by the planner.
+            Unavailable: the database was unavailable; what this progress named is found by the sweeper.
         """
         alarm = asyncio.get_running_loop().call_later(DETACH_AFTER_SECONDS, self.detach)
         try:

@@ -1,6 +1,6 @@
 """Parked: what is due for a webhook that has no place free waits in the database, and is taken up as places come free.
 
-A webhook that hangs has very much waiting and little under way. To claim each delivery, find no place and give it back
+A webhook that hangs has very much waiting and little in flight. To claim each delivery, find no place and give it back
 would cost the database thousands of writes for each POST; parked, it costs one.
 """
 
@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol, cast
 
-from flux_dispatch.domain.claim import Lease, ParkedWebhook
+from flux_dispatch.domain.claim import ClaimedBatch, ParkedWebhook
 from flux_dispatch.domain.ids import Prefix, WebhookId, format_id
 from flux_dispatch.engine.flow.bulkhead import Bulkhead
 from flux_dispatch.engine.flow.claimer import Begin, Capacity
@@ -17,7 +17,7 @@ from flux_dispatch.engine.flow.lease_clock import LeaseClock
 from flux_dispatch.engine.flow.message_progress import MessageProgress
 
 MAX_WEBHOOKS: Final = 200
-"""How many webhooks one look goes through."""
+"""How many webhooks one sweep goes through."""
 
 MAX_UNPARKED: Final = 1000
 CLAIM_BATCH_SIZE: Final = 400
@@ -32,12 +32,12 @@ class Deliveries(Protocol):
         """Return up to `limit` webhooks for which deliveries are parked, in the order of their ids."""
         ...
 
-    async def claim_parked(self, places: Mapping[WebhookId, int]) -> Lease | None:
+    async def claim_parked(self, places: Mapping[WebhookId, int]) -> ClaimedBatch | None:
         """Lease up to so many of the deliveries that are parked for each webhook, the longest due first."""
         ...
 
     async def unpark(self, webhooks: Sequence[WebhookId], limit: int) -> None:
-        """Have the planner look at up to `limit` of the deliveries that are parked for these webhooks."""
+        """Have the sweeper take up to `limit` of the deliveries that are parked for these webhooks."""
         ...
 
 
@@ -62,7 +62,7 @@ class Parked:
         """Begin as many parked deliveries as their webhooks have places for in this worker.
 
         Raises:
-            Unavailable: the database is away.
+            Unavailable: the database is unavailable.
         """
         webhooks = await self._deliveries.parked_webhooks(self._after, MAX_WEBHOOKS)
         self._after = webhooks[-1].webhook if len(webhooks) == MAX_WEBHOOKS else _FIRST

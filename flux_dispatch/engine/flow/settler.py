@@ -1,4 +1,4 @@
-"""Settler: what came of attempts is committed in groups, fenced by their leases; then what follows from it is rung."""
+"""Settler: what came of attempts is committed in groups, fenced by their leases; what follows from it is enqueued."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -18,7 +18,8 @@ from flux_dispatch.engine.flow.message_progress import DeliveryResult
 COMMIT_BATCH_SIZE: Final = 500
 WRITE_TRIES: Final = 20
 WRITE_PAUSE_SECONDS: Final = 0.5
-"""While the database is away, what came of an attempt is kept and tried again, for about as long as its lease runs."""
+"""While the database is unavailable, what came of an attempt is kept and written later: tries for as long as its lease
+runs, about."""
 
 OnSettled: TypeAlias = Callable[[DeliveryResult], None]
 """Called with what became of a delivery, once that is committed."""
@@ -32,28 +33,28 @@ class Deliveries(Protocol):
     """What settling needs of the store."""
 
     async def settle(self, settlements: Sequence[Settlement]) -> set[DeliveryId]:
-        """Write the ends of attempts; return those whose token still held."""
+        """Write the ends of attempts; return those whose lease still held."""
         ...
 
     async def settle_unlocked(self, settlements: Sequence[Settlement]) -> tuple[set[DeliveryId], set[DeliveryId]]:
-        """Write those whose rows nobody has locked; return those whose token held, and those to be tried again."""
+        """Write those whose rows nobody has locked; return those whose lease held, and those to be tried again."""
         ...
 
     async def release(self, releases: Sequence[Release]) -> set[DeliveryId]:
-        """Give leases back; return those whose token still held."""
+        """Give leases back; return those whose lease still held."""
         ...
 
 
-class Bell(Protocol):
+class Queue(Protocol):
     """What settling needs of the broker: never waits, never fails."""
 
-    def deliver(
+    def enqueue_deliveries(
         self, deliveries: Sequence[tuple[AccountId, DeliveryId]], *, attempt: int, countdown_seconds: float
     ) -> None:
         """Have these deliveries tried when the countdown is over."""
         ...
 
-    def fail(self, deliveries: Sequence[DeliveryId]) -> None:
+    def enqueue_failures(self, deliveries: Sequence[DeliveryId]) -> None:
         """Have the final-failure task run for these."""
         ...
 
@@ -63,23 +64,23 @@ class Settler:
 
     Args:
         deliveries: the store.
-        bell: rung after a commit that asks for more work.
-        horizon: retries due within it are rung at once with their countdown; later ones are left to the planner.
+        queue: enqueued after a commit that asks for more work.
+        horizon: retries due within it are enqueued at once with their countdown; later ones are left to the sweeper.
     """
 
-    def __init__(self, deliveries: Deliveries, bell: Bell, horizon: timedelta) -> None:
+    def __init__(self, deliveries: Deliveries, queue: Queue, horizon: timedelta) -> None:
         self._deliveries = deliveries
-        self._bell = bell
+        self._queue = queue
         self._horizon = horizon
         self._settled = Batcher[tuple[Settlement, OnSettled]](
-            self._settle_group, most=COMMIT_BATCH_SIZE, lanes=1, linger=Linger()
+            self._settle_group, most=COMMIT_BATCH_SIZE, max_concurrent=1, linger=Linger()
         )
         self._released = Batcher[tuple[Release, OnSettled]](
-            self._release_group, most=COMMIT_BATCH_SIZE, lanes=1, linger=Linger()
+            self._release_group, most=COMMIT_BATCH_SIZE, max_concurrent=1, linger=Linger()
         )
 
     def settle(self, settlement: Settlement, note: OnSettled) -> None:
-        """Have the end of an attempt written, and what follows rung."""
+        """Have the end of an attempt written, and what follows enqueued."""
         self._settled.put((settlement, note))
 
     def release(self, release: Release, note: OnSettled) -> None:
@@ -93,7 +94,7 @@ class Settler:
     async def _settle_group(self, group: list[tuple[Settlement, OnSettled]]) -> None:
         held = await _written(self._settle, self._settle_unlocked, [settlement for settlement, _ in group])
         failpoint.reach("after_commit")
-        self._ring([settlement for (settlement, _), is_held in zip(group, held, strict=True) if is_held])
+        self._enqueue([settlement for (settlement, _), is_held in zip(group, held, strict=True) if is_held])
         for (settlement, note), is_held in zip(group, held, strict=True):
             note(_word(settlement.decision) if is_held else DeliveryResult.LEASE_LOST)
 
@@ -115,7 +116,7 @@ class Settler:
         held = await self._deliveries.release(releases)
         return [each.delivery in held for each in releases]
 
-    def _ring(self, settlements: list[Settlement]) -> None:
+    def _enqueue(self, settlements: list[Settlement]) -> None:
         exhausted = []
         soon: dict[tuple[int, timedelta], list[tuple[AccountId, DeliveryId]]] = {}
         for each in settlements:
@@ -125,15 +126,15 @@ class Settler:
                 case RetryAfter(delay) if delay <= self._horizon:
                     soon.setdefault((each.attempt.number + 1, delay), []).append((each.account, each.delivery))
         if exhausted:
-            self._bell.fail(exhausted)
+            self._queue.enqueue_failures(exhausted)
         for (attempt, delay), deliveries in soon.items():
-            self._bell.deliver(deliveries, attempt=attempt, countdown_seconds=delay.total_seconds())
+            self._queue.enqueue_deliveries(deliveries, attempt=attempt, countdown_seconds=delay.total_seconds())
 
 
 async def _written(
     write: CommitMany[Ending, bool], rewrite: CommitMany[Ending, bool | Exception], endings: list[Ending]
 ) -> list[bool]:
-    """Write, patiently; say of each whether its lease held, which none does if the database stays away for too long.
+    """Write, patiently; say of each whether its lease held: none does, if the database is unavailable for too long.
 
     After the first failure `rewrite` is used, which waits for no row: one that is locked for long must not keep the
     others until their leases have ended.
@@ -155,13 +156,15 @@ async def _written(
             return held
         waiting = again
         await asyncio.sleep(WRITE_PAUSE_SECONDS)
-    log.error("database.away", count=len(waiting), consequence="attempts were made that could not be noted: made again")
+    log.error(
+        "settlement.abandoned", count=len(waiting), consequence="attempts were made that could not be noted: made again"
+    )
     return held
 
 
 def _log_unwritten(ending: Settlement | Release, error: Exception) -> None:
     log.error(
-        "write.failed",
+        "settlement.failed",
         delivery=ending.delivery,
         consequence="an attempt was made that could not be noted: it is made again when its lease ends",
         exc_info=error,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flux_dispatch.domain.delivery import OPEN, TRANSITIONS, Move, State, move, sources, target
+from flux_dispatch.domain.delivery import OPEN, TRANSITIONS, State, Transition, move, sources, target
 from flux_dispatch.domain.errors import IllegalTransition
 
 # written out again, by hand: what the product promises, whatever the table says
@@ -21,8 +21,8 @@ PROMISED = {
 }
 
 
-@pytest.mark.parametrize(("state", "by"), list(product(State, Move)))
-def test_every_pair_leads_where_it_was_promised_or_is_refused(state: State, by: Move) -> None:
+@pytest.mark.parametrize(("state", "by"), list(product(State, Transition)))
+def test_every_pair_leads_where_it_was_promised_or_is_refused(state: State, by: Transition) -> None:
     promised = PROMISED[state].get(by)
     if promised is None:
         with pytest.raises(IllegalTransition, match=f"A {state} delivery cannot {by}"):
@@ -36,35 +36,35 @@ def test_states_are_open_while_something_is_owed() -> None:
 
 
 def test_open_states_are_those_that_are_left_without_a_recovery() -> None:
-    assert {state for state, by in TRANSITIONS if by is not Move.RECOVER} == OPEN
+    assert {state for state, by in TRANSITIONS if by is not Transition.RECOVER} == OPEN
 
 
-@given(st.lists(st.sampled_from(Move)))
-def test_a_delivered_delivery_stays_delivered(moves: list[Move]) -> None:
-    for by in moves:
+@given(st.lists(st.sampled_from(Transition)))
+def test_a_delivered_delivery_stays_delivered(transitions: list[Transition]) -> None:
+    for by in transitions:
         with pytest.raises(IllegalTransition):
             move(State.DELIVERED, by)
 
 
-@given(st.lists(st.sampled_from(Move), max_size=40))
-def test_whatever_happens_an_end_can_still_be_reached(moves: list[Move]) -> None:
+@given(st.lists(st.sampled_from(Transition), max_size=40))
+def test_whatever_happens_an_end_can_still_be_reached(transitions: list[Transition]) -> None:
     state = State.PENDING
-    for by in moves:
+    for by in transitions:
         if (state, by) in TRANSITIONS:
             state = move(state, by)
     assert _ends_reachable_from(state) & {State.DELIVERED, State.FAILED, State.CANCELED}
 
 
-@pytest.mark.parametrize("by", Move)
-def test_statements_get_the_sources_and_the_target_of_the_table(by: Move) -> None:
+@pytest.mark.parametrize("by", Transition)
+def test_statements_get_the_sources_and_the_target_of_the_table(by: Transition) -> None:
     assert {(source, target(by)) for source in sources(by)} == {
-        (state, moves[by]) for state, moves in PROMISED.items() if by in moves
+        (state, transitions[by]) for state, transitions in PROMISED.items() if by in transitions
     }
 
 
 def test_the_table_cannot_be_changed_while_it_runs() -> None:
     with pytest.raises(TypeError):
-        TRANSITIONS[State.DELIVERED, Move.RETRY] = State.SCHEDULED  # type: ignore[index]
+        TRANSITIONS[State.DELIVERED, Transition.RETRY] = State.SCHEDULED  # type: ignore[index]
 
 
 def _ends_reachable_from(state: State) -> set[State]:

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from flux_dispatch.domain.errors import InvalidRequest
 from flux_dispatch.domain.event import (
     MAX_TYPE_LENGTH,
-    check_type,
     compose_body,
     patterns_that_match,
     rfc3339_millis,
     rfc3339_seconds,
     serialised,
+    validate_event_type,
 )
-from flux_dispatch.domain.webhook import check_patterns
+from flux_dispatch.domain.webhook import validate_patterns
 
 PAID = {"order": "№ 7", "total": 10**30, "paid": True}
 THEN = datetime(2024, 1, 15, 10, 30, 0, 987_654, tzinfo=UTC)
@@ -88,7 +88,7 @@ def test_a_type_is_matched_by_itself_by_its_prefixes_and_by_the_star(event_type:
     assert patterns[0] == "*"
     assert patterns[-1] == event_type
     assert len(patterns) == len(set(patterns)) == event_type.count(".") + 2
-    assert check_patterns(patterns) == tuple(patterns)
+    assert validate_patterns(patterns) == tuple(patterns)
     assert all(event_type.startswith(each.removesuffix("*")) for each in patterns[:-1])
 
 
@@ -106,7 +106,7 @@ def test_which_patterns_want_a_type(event_type: str, patterns: list[str]) -> Non
 
 @given(types.filter(lambda each: len(each) <= MAX_TYPE_LENGTH))
 def test_a_good_type_is_returned_as_it_was_given(event_type: str) -> None:
-    assert check_type(event_type) == event_type
+    assert validate_event_type(event_type) == event_type
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_good_type_is_returned_as_it_was_given(event_type: str) -> None:
 )
 def test_what_is_not_a_type_is_refused_with_the_name_of_the_field(text: str) -> None:
     with pytest.raises(InvalidRequest, match=r"like order\.completed") as refused:
-        check_type(text)
+        validate_event_type(text)
     assert (refused.value.param, refused.value.code, refused.value.status) == ("type", "invalid_event_type", 422)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
 from flux_dispatch.domain.signing import SECRET_BYTES, encode_secret, sign_flux, sign_standard
-from tests.architecture.tree import read
+from tests.support.tree import read
 
 # what every SDK's verification is held to as well
 SIGNED = [pytest.param(case, id=case["name"]) for case in json.loads(read("sdks/vectors.json"))["signed"]]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from flux_dispatch.domain.address import AddressPolicy
 from flux_dispatch.domain.errors import InvalidRequest
-from flux_dispatch.domain.url import check_url
+from flux_dispatch.domain.url import normalize_url
 
 STRICT = AddressPolicy()
 LOCAL = AddressPolicy(allow=(ip_network("127.0.0.0/8"), ip_network("::1/128")))
@@ -51,7 +51,7 @@ REFUSED = [
 @pytest.mark.parametrize("url", REFUSED)
 def test_what_must_not_be_a_webhook_is_refused(url: str) -> None:
     with pytest.raises(InvalidRequest) as refusal:
-        check_url(url, require_https=False, policy=STRICT)
+        normalize_url(url, require_https=False, policy=STRICT)
     assert refusal.value.param == "url"
     assert "pass@" not in refusal.value.message
 
@@ -72,8 +72,8 @@ def test_what_must_not_be_a_webhook_is_refused(url: str) -> None:
     ],
 )
 def test_what_may_be_one_is_stored_in_one_form(url: str, stored: str) -> None:
-    assert check_url(url, require_https=True, policy=STRICT) == stored
-    assert check_url(stored, require_https=True, policy=STRICT) == stored
+    assert normalize_url(url, require_https=True, policy=STRICT) == stored
+    assert normalize_url(stored, require_https=True, policy=STRICT) == stored
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,8 @@ def test_what_may_be_one_is_stored_in_one_form(url: str, stored: str) -> None:
 )
 def test_path_and_query_are_stored_byte_for_byte(target: str) -> None:
     assert (
-        check_url(f"https://Example.com{target}", require_https=True, policy=STRICT) == f"https://example.com{target}"
+        normalize_url(f"https://Example.com{target}", require_https=True, policy=STRICT)
+        == f"https://example.com{target}"
     )
 
 
@@ -139,7 +140,7 @@ def test_path_and_query_are_stored_byte_for_byte(target: str) -> None:
 )
 def test_a_refusal_names_what_is_wrong(url: str, said: str) -> None:
     with pytest.raises(InvalidRequest) as refusal:
-        check_url(url, require_https=False, policy=STRICT)
+        normalize_url(url, require_https=False, policy=STRICT)
     assert said in refusal.value.message
     assert "pass" not in refusal.value.message.replace("password", "")
 
@@ -147,7 +148,7 @@ def test_a_refusal_names_what_is_wrong(url: str, said: str) -> None:
 @given(ANY_TEXT)
 def test_path_and_query_never_change(text: str) -> None:
     try:
-        stored = check_url(text, require_https=False, policy=LOCAL)
+        stored = normalize_url(text, require_https=False, policy=LOCAL)
     except InvalidRequest:
         return
     target = text.partition("#")[0].partition("://")[2].lstrip("[")
@@ -156,15 +157,15 @@ def test_path_and_query_never_change(text: str) -> None:
 
 
 def test_http_is_taken_only_where_https_is_not_required() -> None:
-    assert check_url("http://example.com/", require_https=False, policy=STRICT) == "http://example.com/"
+    assert normalize_url("http://example.com/", require_https=False, policy=STRICT) == "http://example.com/"
     with pytest.raises(InvalidRequest) as refusal:
-        check_url("http://example.com/", require_https=True, policy=STRICT)
+        normalize_url("http://example.com/", require_https=True, policy=STRICT)
     assert refusal.value.code == "https_required"
 
 
 @pytest.mark.parametrize("url", ["http://localhost:3000/x", "http://127.0.0.1:3000/x", "http://[::1]:3000/x"])
 def test_loopback_is_taken_where_the_operator_allows_it(url: str) -> None:
-    assert check_url(url, require_https=False, policy=LOCAL) == url
+    assert normalize_url(url, require_https=False, policy=LOCAL) == url
 
 
 @pytest.mark.parametrize(
@@ -172,14 +173,14 @@ def test_loopback_is_taken_where_the_operator_allows_it(url: str) -> None:
 )
 def test_letters_that_only_unicode_takes_for_s_and_k_are_refused(url: str) -> None:
     with pytest.raises(InvalidRequest):
-        check_url(url, require_https=False, policy=STRICT)
+        normalize_url(url, require_https=False, policy=STRICT)
 
 
 @given(ANY_TEXT)
 @example("https://x.example/\u017f")
 def test_whatever_is_taken_reads_the_same_to_the_client(text: str) -> None:
     try:
-        stored = check_url(text, require_https=False, policy=LOCAL)
+        stored = normalize_url(text, require_https=False, policy=LOCAL)
     except InvalidRequest:
         return
     assert stored.isascii()

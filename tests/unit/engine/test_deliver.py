@@ -7,14 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flux_dispatch.domain.claim import Claim, Lease, ParkedWebhook, Release, Settlement
+from flux_dispatch.domain.claim import Claim, ClaimedBatch, ParkedWebhook, Release, Settlement
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, WebhookId
 from flux_dispatch.domain.outcome import Outcome, Succeeded, Unsent
 from flux_dispatch.domain.retry import RetryPolicy
-from flux_dispatch.engine.deliver import SETTLE_TIME, UNSENT_PAUSE, Deliver, Rules
+from flux_dispatch.engine.deliver import SETTLE_TIME, UNSENT_PAUSE, Deliver, DeliverLimits
 from flux_dispatch.engine.flow.message_progress import DeliveryResult
 from flux_dispatch.engine.flow.settler import Settler
-from tests.waiting import eventually_async
+from tests.support.queues import SilentQueue
+from tests.support.waiting import eventually_async
 
 OURS, HOOK = AccountId("acct_1"), WebhookId("wh_1")
 MAX_POST = timedelta(seconds=15)
@@ -30,7 +31,7 @@ class Store:
         self.settled: list[DeliveryId] = []
         self.parked = 0
 
-    async def claim(self, deliveries: Sequence[DeliveryId], saturated: Sequence[WebhookId]) -> Lease | None:
+    async def claim(self, deliveries: Sequence[DeliveryId], saturated: Sequence[WebhookId]) -> ClaimedBatch | None:
         self.saturated = list(saturated)
         return self._lease(deliveries)
 
@@ -47,7 +48,7 @@ class Store:
         assert limit
         return [ParkedWebhook(HOOK, OURS, is_enabled=True)] if self.parked else []
 
-    async def claim_parked(self, places: Mapping[WebhookId, int]) -> Lease | None:
+    async def claim_parked(self, places: Mapping[WebhookId, int]) -> ClaimedBatch | None:
         taken = min(places[HOOK], self.parked)
         self.parked -= taken
         return self._lease([DeliveryId(f"dlv_parked{self.parked}_{n}") for n in range(taken)]) if taken else None
@@ -55,12 +56,14 @@ class Store:
     async def unpark(self, webhooks: Sequence[WebhookId], limit: int) -> None:
         raise AssertionError((webhooks, limit))
 
-    def _lease(self, deliveries: Sequence[DeliveryId]) -> Lease:
-        return Lease(datetime.now(UTC), self.lease_seconds, tuple(_claim(each) for each in deliveries))
+    def _lease(self, deliveries: Sequence[DeliveryId]) -> ClaimedBatch:
+        return ClaimedBatch(datetime.now(UTC), self.lease_seconds, tuple(_claim(each) for each in deliveries))
 
 
 def _claim(delivery: DeliveryId) -> Claim:
-    return Claim(delivery, EventId("evt_1"), HOOK, OURS, "token", 1, 0, "https://a.example/", ("whsec_",), {}, b"{}", 2)
+    return Claim(
+        delivery, EventId("evt_1"), HOOK, OURS, "lease_token", 1, 0, "https://a.example/", ("whsec_",), {}, b"{}", 2
+    )
 
 
 class Receiver:
@@ -78,24 +81,16 @@ class Receiver:
         return Succeeded(200)
 
 
-class Silent:
-    """A bell that rings nobody."""
-
-    def deliver(self, *_: object, **__: object) -> None: ...
-
-    def fail(self, deliveries: Sequence[DeliveryId]) -> None: ...
-
-
 async def delivering(store: Store, receiver: Receiver) -> Deliver:
-    rules = Rules(
-        table=RetryPolicy.from_seconds([0, 60]),
-        longest_post=MAX_POST,
+    limits = DeliverLimits(
+        retry_policy=RetryPolicy.from_seconds([0, 60]),
+        delivery_timeout=MAX_POST,
         endpoint_concurrency=4,
-        most_waiting=8,
+        max_waiting_messages=8,
         max_in_flight=1000,
     )
-    bell = Silent()
-    return Deliver(store, receiver, Settler(store, bell, timedelta(seconds=30)), bell, rules)
+    queue = SilentQueue()
+    return Deliver(store, receiver, Settler(store, queue, timedelta(seconds=30)), queue, limits)
 
 
 @pytest.mark.parametrize("spare_seconds", [-1, SETTLE_TIME.total_seconds() - 0.5])
@@ -140,7 +135,7 @@ async def test_what_could_not_be_sent_is_put_back_spends_no_attempt_and_lets_the
     deliver = await delivering(store, receiver)
     began = time.monotonic()
     assert await deliver([(OURS, DeliveryId("dlv_1"))]) == {DeliveryResult.RELEASED: 1}
-    assert store.released == [Release(DeliveryId("dlv_1"), "token", UNSENT_PAUSE)]
+    assert store.released == [Release(DeliveryId("dlv_1"), "lease_token", UNSENT_PAUSE)]
     receiver.shortage = ""
     assert await deliver([(OURS, DeliveryId("dlv_2"))]) == {DeliveryResult.DELIVERED: 1}
     assert time.monotonic() - began >= 0.05, "it was claimed while the worker rested"

@@ -17,11 +17,11 @@ class Redis:
     def __init__(self, now: float) -> None:
         self.now = now
         self.asked = 0
-        self.is_away = False
+        self.is_unavailable = False
 
     def time(self) -> tuple[int, int]:
         self.asked += 1
-        if self.is_away:
+        if self.is_unavailable:
             raise redis.ConnectionError
         return int(self.now), round(self.now % 1 * 1e6)
 
@@ -51,7 +51,7 @@ def test_the_difference_is_asked_for_now_and_then_and_remembered(host: SimpleNam
     first = [clock.eta(server, 0) for _ in range(100)]
     assert server.asked == 1
     host.steady += 61
-    server.is_away = True
+    server.is_unavailable = True
     assert clock.eta(server, 0) == first[0]
     assert server.asked == 2
 

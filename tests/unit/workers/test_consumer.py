@@ -62,9 +62,9 @@ def standing(redis_url: str) -> Any:
 def test_a_consumer_that_takes_nothing_of_what_waits_begins_anew(standing: Any, redis_url: str, key: str) -> None:
     with redis.Redis.from_url(redis_url) as client:
         client.lpush(key, "message")
-    standing._look_for_messages()
+    standing._check_for_messages()
     with pytest.raises(StandsStill):
-        standing._look_for_messages()
+        standing._check_for_messages()
 
 
 def test_a_consumer_that_moves_or_is_busy_or_has_nothing_to_take_is_left_alone(
@@ -72,20 +72,20 @@ def test_a_consumer_that_moves_or_is_busy_or_has_nothing_to_take_is_left_alone(
 ) -> None:
     with redis.Redis.from_url(redis_url) as client:
         for _ in range(3):
-            standing._look_for_messages()
+            standing._check_for_messages()
         client.lpush("deliver", "message")
         for _ in range(3):
             standing.task_consumer.channel.qos.taken += 1
-            standing._look_for_messages()
+            standing._check_for_messages()
         monkeypatch.setattr(state, "active_requests", {"one"})
         for _ in range(3):
-            standing._look_for_messages()
+            standing._check_for_messages()
         monkeypatch.undo()
-        standing._look_for_messages()
+        standing._check_for_messages()
         client.delete("deliver")
-        standing._look_for_messages()
+        standing._check_for_messages()
         client.config_resetstat()
-        standing._look_for_messages()
+        standing._check_for_messages()
         assert client.info("commandstats")["cmdstat_exists"]["calls"] == 1
 
 

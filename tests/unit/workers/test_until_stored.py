@@ -1,4 +1,4 @@
-"""How long a publication is tried: as long as the database is away, and no longer than it is its own fault."""
+"""How long a publication is tried: as long as the database is unavailable, and no longer than it is its own fault."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,8 +8,9 @@ import pytest
 from flux_dispatch.domain.errors import NotFound, Unavailable
 from flux_dispatch.domain.event import Event, StoredEvent
 from flux_dispatch.domain.ids import AccountId
-from flux_dispatch.engine.accept import Accept
 from flux_dispatch.engine.flow.clock import DatabaseClock
+from flux_dispatch.engine.publish import Publish
+from tests.support.queues import SilentQueue
 from workers.publication import Publication
 from workers.until_stored import MAX_SECONDS, MAX_TRIES, CannotBeStored, Stopped, UntilStored
 
@@ -20,10 +21,6 @@ async def _time() -> datetime:
     return datetime.now(UTC)
 
 
-class Silent:
-    def deliver(self, *_: object, **__: object) -> None: ...
-
-
 class Events:
     """A store that raises what is put into `troubles`, one for each commit, and always for what is poison."""
 
@@ -31,7 +28,7 @@ class Events:
         self.troubles = list(troubles)
         self.stored: list[str] = []
 
-    async def add(self, events: Any, *, first_delay: timedelta) -> list[StoredEvent | None]:
+    async def create(self, events: Any, *, first_delay: timedelta) -> list[StoredEvent | None]:
         assert first_delay == timedelta(0)
         if self.troubles:
             raise self.troubles.pop(0)
@@ -58,15 +55,17 @@ class Clock:
 
 
 def trying(events: Events, clock: Clock) -> UntilStored:
-    accept = Accept(events, Silent(), DatabaseClock(_time), first_delay=timedelta(0), horizon=timedelta(seconds=30))
-    return UntilStored(accept, clock.wait, lambda: clock.now)
+    publish = Publish(
+        events, SilentQueue(), DatabaseClock(_time), first_delay=timedelta(0), horizon=timedelta(seconds=30)
+    )
+    return UntilStored(publish, clock.wait, lambda: clock.now)
 
 
 def publication(event_type: str = "order.completed") -> Publication:
     return Publication(AccountId("acct_" + "0" * 32), event_type, {}, "key")
 
 
-async def test_it_is_tried_for_as_long_as_the_database_is_away() -> None:
+async def test_it_is_tried_for_as_long_as_the_database_is_unavailable() -> None:
     events, clock = Events(*[Unavailable("away")] * 1000), Clock()
     assert (await trying(events, clock)(publication())).event.type == "order.completed"
     assert clock.now > MAX_SECONDS

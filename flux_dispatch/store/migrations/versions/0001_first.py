@@ -11,7 +11,7 @@ CREATE FUNCTION flux_now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE
 AS 'SELECT statement_timestamp()'
 """
 
-# When the planner looks is kept in whole seconds: so it finds which accounts have something due by going from one pair
+# When the sweeper comes is kept in whole seconds: so it finds which accounts have something due by going from one pair
 # of second and account to the next in the index, however much each of them has.
 _SECOND = """
 CREATE FUNCTION flux_second(moment timestamptz) RETURNS timestamptz LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -71,7 +71,7 @@ CREATE TABLE api_keys (
     id uuid PRIMARY KEY DEFAULT flux_new_id(),
     account_id uuid REFERENCES accounts (id),
     digest bytea NOT NULL UNIQUE,
-    hint text NOT NULL,
+    last4 text NOT NULL,
     scopes text[] NOT NULL,
     created_at timestamptz NOT NULL DEFAULT flux_now(),
     revoked_at timestamptz
@@ -131,10 +131,10 @@ CREATE TABLE deliveries (
     webhook_id uuid NOT NULL,
     account_id uuid NOT NULL,
     due_at timestamptz,
-    wake_at timestamptz,
+    sweep_at timestamptz,
     leased_until timestamptz,
     ended_at timestamptz,
-    token uuid,
+    lease_token uuid,
     attempts smallint NOT NULL DEFAULT 0,
     rescues smallint NOT NULL DEFAULT 0,
     state text NOT NULL,
@@ -146,8 +146,8 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_event ON deliveries (event_id);
 CREATE INDEX deliveries_webhook ON deliveries (ending, webhook_id, event_id);
 CREATE INDEX deliveries_account ON deliveries (account_id, ending, event_id);
-CREATE INDEX deliveries_wake ON deliveries ((attempts > 0), wake_at, account_id, id) WHERE wake_at IS NOT NULL;
-CREATE INDEX deliveries_parked ON deliveries (webhook_id, due_at, id) WHERE wake_at = 'infinity';
+CREATE INDEX deliveries_sweep ON deliveries ((attempts > 0), sweep_at, account_id, id) WHERE sweep_at IS NOT NULL;
+CREATE INDEX deliveries_parked ON deliveries (webhook_id, due_at, id) WHERE sweep_at = 'infinity';
 
 CREATE TABLE attempts (
     delivery_id uuid NOT NULL,
@@ -169,10 +169,10 @@ CREATE TABLE alerts (
     reason text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT flux_now(),
     sent_at timestamptz,
-    rung_at timestamptz NOT NULL DEFAULT flux_now()
+    enqueued_at timestamptz NOT NULL DEFAULT flux_now()
 ) WITH (autovacuum_vacuum_scale_factor = 0.05);
 CREATE INDEX alerts_account ON alerts (account_id, id);
-CREATE INDEX alerts_unsent ON alerts (rung_at) WHERE sent_at IS NULL;
+CREATE INDEX alerts_unsent ON alerts (enqueued_at) WHERE sent_at IS NULL;
 """
 
 

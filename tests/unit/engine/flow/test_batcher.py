@@ -1,4 +1,4 @@
-"""Batcher form while a commit is under way, keep their order, and share their errors."""
+"""Batcher form while a commit is in flight, keep their order, and share their errors."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ import pytest
 
 from flux_dispatch.domain.errors import Unavailable
 from flux_dispatch.engine.flow.batcher import NO_LINGER, BatchedCall, Batcher, Linger, commit_isolating
-from tests.waiting import let_others_run
+from tests.support.waiting import let_others_run
 
 
 class Commit:
@@ -28,7 +28,7 @@ class Commit:
 
 async def test_the_first_goes_alone_and_those_who_come_meanwhile_go_together() -> None:
     commit = Commit()
-    grouped = BatchedCall[int, str](commit, most=10, lanes=1)
+    grouped = BatchedCall[int, str](commit, most=10, max_concurrent=1)
     calls = [asyncio.create_task(grouped(0))]
     await let_others_run(2)
     assert commit.groups == [[0]]
@@ -40,7 +40,7 @@ async def test_the_first_goes_alone_and_those_who_come_meanwhile_go_together() -
 
 async def test_lanes_run_beside_each_other() -> None:
     commit = Commit()
-    grouped = BatchedCall[int, str](commit, most=1, lanes=2)
+    grouped = BatchedCall[int, str](commit, most=1, max_concurrent=2)
     calls = [asyncio.create_task(grouped(item)) for item in range(3)]
     await let_others_run(3)
     assert commit.groups == [[0], [1]]
@@ -53,7 +53,7 @@ async def test_an_error_reaches_every_caller_of_its_group_and_no_other() -> None
     commit = Commit()
     commit.error = ValueError("away")
     commit.go_on.set()
-    grouped = BatchedCall[int, str](commit, most=10, lanes=1)
+    grouped = BatchedCall[int, str](commit, most=10, max_concurrent=1)
     outcomes = await asyncio.gather(grouped(1), grouped(2), return_exceptions=True)
     assert [str(each) for each in outcomes] == ["away", "away"]
     commit.error = None
@@ -62,7 +62,7 @@ async def test_an_error_reaches_every_caller_of_its_group_and_no_other() -> None
 
 async def test_a_caller_who_gives_up_does_not_disturb_the_others() -> None:
     commit = Commit()
-    grouped = BatchedCall[int, str](commit, most=10, lanes=1)
+    grouped = BatchedCall[int, str](commit, most=10, max_concurrent=1)
     impatient, patient = asyncio.create_task(grouped(1)), asyncio.create_task(grouped(2))
     await let_others_run()
     impatient.cancel()
@@ -73,7 +73,7 @@ async def test_a_caller_who_gives_up_does_not_disturb_the_others() -> None:
 
 
 def test_the_more_the_last_group_held_the_longer_the_next_one_waits_for_company() -> None:
-    linger = Linger(shortest_seconds=1, seconds_per_item=0.5, longest_seconds=10)
+    linger = Linger(min_seconds=1, seconds_per_item=0.5, max_seconds=10)
     assert [linger.seconds_after(last) for last in (0, 1, 10, 1000)] == [1, 1.5, 6, 10]
     assert NO_LINGER.seconds_after(1000) == 0
 
@@ -84,7 +84,7 @@ async def test_what_comes_while_a_group_waits_for_company_goes_with_it() -> None
     async def commit(items: list[int]) -> None:
         groups.append(items)
 
-    lingering = Batcher[int](commit, most=3, lanes=1, linger=Linger(0.001, 0, 0.001))
+    lingering = Batcher[int](commit, most=3, max_concurrent=1, linger=Linger(0.001, 0, 0.001))
     lingering.put(0)
     await let_others_run(3)
     assert groups == []
@@ -103,7 +103,7 @@ async def test_an_item_that_cannot_be_stored_costs_nobody_but_itself() -> None:
         stored.extend(items)
         return [f"done {item}" for item in items]
 
-    grouped = BatchedCall[int, str](commit, most=20, lanes=1)
+    grouped = BatchedCall[int, str](commit, most=20, max_concurrent=1)
     outcomes = await asyncio.gather(*(grouped(item) for item in range(16)), return_exceptions=True)
     assert sorted(stored) == [item for item in range(16) if item not in {3, 11}]
     assert [outcomes[item] for item in stored] == [f"done {item}" for item in stored]

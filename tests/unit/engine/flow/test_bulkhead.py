@@ -1,4 +1,4 @@
-"""The bulkhead hands out places in turn, turns away where nothing moves, and pauses by how long a turn takes."""
+"""The bulkhead hands out places in turn, rejects where nothing moves, and pauses by how long a turn takes."""
 
 import asyncio
 from datetime import timedelta
@@ -8,7 +8,7 @@ import pytest
 
 from flux_dispatch.domain.ids import WebhookId
 from flux_dispatch.engine.flow.bulkhead import Bulkhead
-from tests.waiting import let_others_run
+from tests.support.waiting import let_others_run
 
 SLOW, OTHER = cast(WebhookId, "wh_slow"), cast(WebhookId, "wh_other")
 BRIEF = timedelta(milliseconds=20)

@@ -7,22 +7,22 @@ from datetime import UTC, datetime
 
 import pytest
 
-from flux_dispatch.domain.claim import Claim, Lease
+from flux_dispatch.domain.claim import Claim, ClaimedBatch
 from flux_dispatch.domain.errors import Unavailable
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, WebhookId
 from flux_dispatch.engine.flow.claimer import (
     CLAIM_BATCH_SIZE,
     HEAVY_FROM,
-    HEAVY_LANES,
-    LIGHT_LANES,
+    MAX_HEAVY_CLAIMS,
+    MAX_LIGHT_CLAIMS,
     MAX_WAITING,
     Claimer,
 )
 from flux_dispatch.engine.flow.lease_clock import LeaseClock
 from flux_dispatch.engine.flow.message_progress import DeliveryResult, MessageProgress
-from tests.waiting import let_others_run
+from tests.support.waiting import let_others_run
 
-FLOOD, SMALL = AccountId("acct_flood"), AccountId("acct_small")
+HEAVY, SMALL = AccountId("acct_heavy"), AccountId("acct_small")
 
 
 class Store:
@@ -37,7 +37,7 @@ class Store:
         self.poison: DeliveryId | None = None
         self.most_at_once = 10**6
 
-    async def claim(self, deliveries: Sequence[DeliveryId]) -> Lease | None:
+    async def claim(self, deliveries: Sequence[DeliveryId]) -> ClaimedBatch | None:
         self.claims.append(list(deliveries))
         await self.go_on.wait()
         if self.error:
@@ -48,7 +48,7 @@ class Store:
         if not free:
             return None
         left_out = tuple(each.delivery for each in free[self.most_at_once :])
-        return Lease(datetime.now(UTC), 25, free[: self.most_at_once], left_out)
+        return ClaimedBatch(datetime.now(UTC), 25, free[: self.most_at_once], left_out)
 
 
 class Sending:
@@ -58,7 +58,7 @@ class Sending:
         self.begun: list[DeliveryId] = []
         self.begun_heavy = 0
         self.room = 10**6
-        self.room_of_flood = 10**6
+        self.room_of_heavy = 10**6
 
     def begin(self, claim: Claim, clock: LeaseClock, progress: MessageProgress, *, is_heavy: bool) -> None:
         assert clock.seconds_left(0) > 0
@@ -68,7 +68,7 @@ class Sending:
         progress.note(DeliveryResult.DELIVERED)
 
     def capacity(self, account: AccountId, *, is_retry: bool, is_heavy: bool) -> int:  # noqa: ARG002
-        return 0 if is_retry else min(self.room, self.room_of_flood if account == FLOOD else self.room)
+        return 0 if is_retry else min(self.room, self.room_of_heavy if account == HEAVY else self.room)
 
 
 @pytest.fixture
@@ -92,7 +92,17 @@ def ids(count: int, name: str = "a") -> list[DeliveryId]:
 
 def claim_of(delivery: DeliveryId) -> Claim:
     return Claim(
-        delivery, EventId("evt_1"), WebhookId("wh_1"), FLOOD, "token", 1, 0, "http://a.example/", ("whsec_",), {}, b"{}"
+        delivery,
+        EventId("evt_1"),
+        WebhookId("wh_1"),
+        HEAVY,
+        "lease_token",
+        1,
+        0,
+        "http://a.example/",
+        ("whsec_",),
+        {},
+        b"{}",
     )
 
 
@@ -114,45 +124,47 @@ async def test_what_comes_alone_is_claimed_at_once(claimer: Claimer, store: Stor
 
 async def test_what_comes_while_all_lanes_are_busy_shares_the_next_claim(claimer: Claimer, store: Store) -> None:
     store.go_on.clear()
-    for n in range(LIGHT_LANES + 3):
+    for n in range(MAX_LIGHT_CLAIMS + 3):
         await told(claimer, ids(1, f"lane{n}_"))
-    assert len(store.claims) == LIGHT_LANES
+    assert len(store.claims) == MAX_LIGHT_CLAIMS
     assert claimer.waiting(retries=False) == 3
     store.go_on.set()
     await let_others_run(5)
-    assert len(store.claims) == LIGHT_LANES + 1
+    assert len(store.claims) == MAX_LIGHT_CLAIMS + 1
     assert len(store.claims[-1]) == 3
 
 
-async def test_a_flood_keeps_nobody_out_of_the_next_claim(claimer: Claimer, store: Store, sending: Sending) -> None:
+async def test_a_heavy_account_keeps_nobody_out_of_the_next_claim(
+    claimer: Claimer, store: Store, sending: Sending
+) -> None:
     store.go_on.clear()
-    await told(claimer, ids(5 * CLAIM_BATCH_SIZE), FLOOD)
-    assert len(store.claims) == HEAVY_LANES
+    await told(claimer, ids(5 * CLAIM_BATCH_SIZE), HEAVY)
+    assert len(store.claims) == MAX_HEAVY_CLAIMS
     await told(claimer, ids(2, "small"))
-    assert store.claims[HEAVY_LANES:] == [ids(2, "small")]
+    assert store.claims[MAX_HEAVY_CLAIMS:] == [ids(2, "small")]
     store.go_on.set()
     await let_others_run(20)
     assert len(store.claims) == 6
     assert (len(sending.begun), sending.begun_heavy) == (5 * CLAIM_BATCH_SIZE + 2, 5 * CLAIM_BATCH_SIZE)
 
 
-async def test_those_who_share_messages_keep_no_flood_out(claimer: Claimer, store: Store) -> None:
+async def test_those_who_share_messages_keep_no_heavy_account_out(claimer: Claimer, store: Store) -> None:
     store.go_on.clear()
-    for n in range(LIGHT_LANES + 3):
+    for n in range(MAX_LIGHT_CLAIMS + 3):
         await told(claimer, ids(1, f"lane{n}_"))
-    await told(claimer, ids(HEAVY_FROM + 1, "flood"), FLOOD)
-    assert store.claims[LIGHT_LANES:] == [ids(HEAVY_FROM + 1, "flood")]
+    await told(claimer, ids(HEAVY_FROM + 1, "flood"), HEAVY)
+    assert store.claims[MAX_LIGHT_CLAIMS:] == [ids(HEAVY_FROM + 1, "flood")]
 
 
 async def test_an_account_is_claimed_no_further_than_it_has_room_and_keeps_nobody_out(
     claimer: Claimer, store: Store, sending: Sending
 ) -> None:
-    sending.room_of_flood = 5
+    sending.room_of_heavy = 5
     store.go_on.clear()
-    await told(claimer, ids(20), FLOOD)
+    await told(claimer, ids(20), HEAVY)
     await told(claimer, ids(2, "small"))
     assert store.claims == [ids(5), ids(2, "small")]
-    sending.room_of_flood = 0  # they are being sent
+    sending.room_of_heavy = 0  # they are being sent
     store.go_on.set()
     await let_others_run(5)
     assert len(store.claims) == 2
@@ -166,12 +178,12 @@ async def test_nothing_is_claimed_without_room_and_all_is_when_there_is_some(
     assert (store.claims, claimer.waiting(retries=False)) == ([], 5)
     sending.room = 5
     claimer.resume(SMALL)
-    claimer.look()
+    claimer.claim_next()
     await let_others_run(3)
     assert sending.begun == ids(5)
 
 
-async def test_what_another_holds_is_skipped_and_a_doubled_message_does_nothing(
+async def test_what_another_holds_is_skipped_and_a_duplicate_message_does_nothing(
     claimer: Claimer, store: Store, sending: Sending
 ) -> None:
     sending.room = 0
@@ -179,7 +191,7 @@ async def test_what_another_holds_is_skipped_and_a_doubled_message_does_nothing(
     first, again = await told(claimer, ids(2)), await told(claimer, ids(2))
     sending.room = 10
     claimer.resume(SMALL)
-    claimer.look()
+    claimer.claim_next()
     assert await first.wait() == Counter({DeliveryResult.DELIVERED: 1, DeliveryResult.SKIPPED: 1})
     assert await again.wait() == Counter({DeliveryResult.SKIPPED: 2})
     assert sending.begun == ids(1)
@@ -194,15 +206,15 @@ async def test_a_database_that_is_away_is_said_to_those_who_wait(claimer: Claime
     assert await (await told(claimer, ids(1))).wait() == Counter({DeliveryResult.DELIVERED: 1})
 
 
-async def test_nobody_is_left_to_the_planner_for_what_another_has_waiting(claimer: Claimer, sending: Sending) -> None:
+async def test_nobody_is_left_to_the_sweeper_for_what_another_has_waiting(claimer: Claimer, sending: Sending) -> None:
     sending.room = 0
-    await told(claimer, ids(MAX_WAITING), FLOOD)
+    await told(claimer, ids(MAX_WAITING), HEAVY)
     assert claimer.waiting(retries=False) == MAX_WAITING // 2
-    assert await (await told(claimer, ids(7, "more"), FLOOD)).wait() == Counter({DeliveryResult.SKIPPED: 7})
+    assert await (await told(claimer, ids(7, "more"), HEAVY)).wait() == Counter({DeliveryResult.SKIPPED: 7})
     await told(claimer, ids(MAX_WAITING, "second"), AccountId("acct_2"))
     await told(claimer, ids(7, "small"))
     assert claimer.waiting(retries=False) == MAX_WAITING // 2 + MAX_WAITING // 4 + 7
-    assert sorted(claimer.accounts_with_many(1000, retries=False)) == ["acct_2", FLOOD]
+    assert sorted(claimer.accounts_with_many(1000, retries=False)) == ["acct_2", HEAVY]
 
 
 @pytest.mark.parametrize("at_once", [1, 19, HEAVY_FROM, 500])
@@ -211,22 +223,22 @@ async def test_whoever_comes_next_is_claimed_next_whatever_another_has_waiting_a
 ) -> None:
     sending.room = 0
     for number in range(5000 // at_once):
-        claimer.add([(FLOOD, each) for each in ids(at_once, f"f{number}_")], MessageProgress(at_once), attempt=1)
+        claimer.add([(HEAVY, each) for each in ids(at_once, f"f{number}_")], MessageProgress(at_once), attempt=1)
     claimer.add([(SMALL, each) for each in ids(1, "small")], MessageProgress(1), attempt=1)
     sending.room = 10**6
     claimer.resume(None)
-    claimer.look()
+    claimer.claim_next()
     await let_others_run(3)
     assert ids(1, "small")[0] in store.claims[0][:2]
 
 
 async def test_what_cannot_be_claimed_costs_nobody_else(claimer: Claimer, store: Store, sending: Sending) -> None:
     sending.room = 0
-    good, poison = await told(claimer, ids(20)), await told(claimer, ids(1, "poison"), FLOOD)
+    good, poison = await told(claimer, ids(20)), await told(claimer, ids(1, "poison"), HEAVY)
     store.poison = ids(1, "poison")[0]
     sending.room = 10**6
     claimer.resume(None)
-    claimer.look()
+    claimer.claim_next()
     assert await good.wait() == Counter({DeliveryResult.DELIVERED: 20})
     with pytest.raises(ValueError, match="poison"):
         await poison.wait()
@@ -242,7 +254,7 @@ async def test_what_a_claim_leaves_out_is_claimed_with_the_next(
     assert sending.begun == ids(10)
 
 
-async def test_a_look_costs_nothing_for_the_many_that_have_no_capacity(store: Store, sending: Sending) -> None:
+async def test_claiming_costs_nothing_for_the_many_that_have_no_capacity(store: Store, sending: Sending) -> None:
     asked = Counter[AccountId]()
 
     def capacity(account: AccountId, **_: bool) -> int:
@@ -254,10 +266,10 @@ async def test_a_look_costs_nothing_for_the_many_that_have_no_capacity(store: St
     for account in accounts:
         claimer.add([(account, each) for each in ids(1, account)], MessageProgress(1), attempt=1)
     for _ in range(100):
-        claimer.look()
+        claimer.claim_next()
     assert asked == dict.fromkeys(accounts, 1)
     claimer.resume(accounts[7])
-    claimer.look()
+    claimer.claim_next()
     assert asked.total() == 1001
 
 
@@ -266,10 +278,10 @@ async def test_what_is_unclaimed_at_the_end_is_returned_as_it_came(
 ) -> None:
     sending.room = 0
     progress = await told(claimer, ids(3))
-    flood = await told(claimer, ids(4, "flood"), FLOOD)
+    flood = await told(claimer, ids(4, "flood"), HEAVY)
     retries = await told(claimer, ids(2, "retry"), attempt=3)
     assert await claimer.close() == {
-        1: [(SMALL, each) for each in ids(3)] + [(FLOOD, each) for each in ids(4, "flood")],
+        1: [(SMALL, each) for each in ids(3)] + [(HEAVY, each) for each in ids(4, "flood")],
         3: [(SMALL, each) for each in ids(2, "retry")],
     }
     assert await progress.wait() == Counter({DeliveryResult.SKIPPED: 3})
@@ -278,6 +290,6 @@ async def test_what_is_unclaimed_at_the_end_is_returned_as_it_came(
     assert claimer.waiting(retries=False) == claimer.waiting(retries=True) == 0
     sending.room = 10
     claimer.resume(None)
-    claimer.look()
+    claimer.claim_next()
     await let_others_run(3)
     assert store.claims == []

@@ -7,7 +7,7 @@ import pytest
 
 from flux_dispatch.domain.errors import Unavailable
 from flux_dispatch.engine.flow.clock import ASKED_AGAIN_SECONDS, DatabaseClock
-from tests.waiting import let_others_run
+from tests.support.waiting import let_others_run
 
 THEN = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
 
@@ -27,11 +27,11 @@ class Host:
 
 class Database:
     def __init__(self) -> None:
-        self.now, self.asked, self.is_away = THEN, 0, False
+        self.now, self.asked, self.is_unavailable = THEN, 0, False
 
     async def ask(self) -> datetime:
         self.asked += 1
-        if self.is_away:
+        if self.is_unavailable:
             raise Unavailable("away")
         return self.now
 
@@ -75,12 +75,12 @@ async def test_a_host_whose_clock_is_set_asks_first(host: Host, database: Databa
 
 async def test_a_database_that_is_away_is_missed_at_the_first_time_only(host: Host, database: Database) -> None:
     clock = DatabaseClock(database.ask)
-    database.is_away = True
+    database.is_unavailable = True
     with pytest.raises(Unavailable):
         await clock.now()
-    database.is_away = False
+    database.is_unavailable = False
     await clock.now()
-    database.is_away = True
+    database.is_unavailable = True
     host.passes(ASKED_AGAIN_SECONDS + 1)
     for _ in range(2):
         assert await clock.now() == THEN + timedelta(seconds=ASKED_AGAIN_SECONDS + 1)

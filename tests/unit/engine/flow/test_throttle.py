@@ -1,4 +1,4 @@
-"""Who counts as being there, and how long a flood rests for his sake."""
+"""Which accounts count as active, and how long a heavy one waits because of them."""
 
 import pytest
 
@@ -13,7 +13,7 @@ from flux_dispatch.engine.flow.throttle import (
 )
 
 TURN = 0.001
-FLOOD, SMALL, OTHER = AccountId("acct_flood"), AccountId("acct_small"), AccountId("acct_other")
+HEAVY, SMALL, OTHER = AccountId("acct_heavy"), AccountId("acct_small"), AccountId("acct_other")
 
 
 @pytest.fixture
@@ -29,35 +29,35 @@ def throttle(clock: list[float]) -> Throttle:
     return Throttle()
 
 
-def rest(throttle: Throttle, account: AccountId = FLOOD, *, is_retry: bool = False) -> float:
+def rest(throttle: Throttle, account: AccountId = HEAVY, *, is_retry: bool = False) -> float:
     return throttle.delay_seconds(account, TURN, is_retry=is_retry)
 
 
 def test_nobody_is_there_at_first_and_nobody_is_company_to_himself(throttle: Throttle) -> None:
-    assert not throttle.others_active(FLOOD)
-    throttle.record_activity(FLOOD)
-    throttle.record_activity(FLOOD)
-    assert not throttle.others_active(FLOOD)
+    assert not throttle.others_active(HEAVY)
+    throttle.record_activity(HEAVY)
+    throttle.record_activity(HEAVY)
+    assert not throttle.others_active(HEAVY)
     assert throttle.others_active(SMALL)
     assert rest(throttle) == 0
 
 
 def test_who_was_there_is_company_for_a_while(throttle: Throttle, clock: list[float]) -> None:
     throttle.record_activity(SMALL)
-    assert throttle.others_active(FLOOD)
+    assert throttle.others_active(HEAVY)
     clock[0] += ACTIVE_WINDOW_SECONDS
-    assert not throttle.others_active(FLOOD)
+    assert not throttle.others_active(HEAVY)
 
 
 def test_who_was_there_before_counts_by_his_own_time(throttle: Throttle, clock: list[float]) -> None:
     throttle.record_activity(SMALL)
     throttle.record_activity(OTHER)
     clock[0] += ACTIVE_WINDOW_SECONDS / 2
-    throttle.record_activity(FLOOD)
-    throttle.record_activity(FLOOD)
-    assert throttle.others_active(FLOOD)
+    throttle.record_activity(HEAVY)
+    throttle.record_activity(HEAVY)
+    assert throttle.others_active(HEAVY)
     clock[0] += ACTIVE_WINDOW_SECONDS / 2
-    assert not throttle.others_active(FLOOD)
+    assert not throttle.others_active(HEAVY)
     assert throttle.others_active(SMALL)
 
 
@@ -65,10 +65,10 @@ def test_retries_rest_longer_than_first_attempts(throttle: Throttle) -> None:
     throttle.record_activity(SMALL)
     assert rest(throttle) == pytest.approx(TURN * DELAY_PER_TICK)
     assert rest(throttle, is_retry=True) == pytest.approx(TURN * DELAY_PER_TICK_OF_RETRIES)
-    assert throttle.delay_seconds(FLOOD, 1, is_retry=True) == MAX_DELAY_SECONDS
+    assert throttle.delay_seconds(HEAVY, 1, is_retry=True) == MAX_DELAY_SECONDS
 
 
-def test_the_rests_of_a_flood_that_goes_on_shrink_to_nothing(throttle: Throttle, clock: list[float]) -> None:
+def test_the_delays_of_a_heavy_account_that_goes_on_shrink_to_nothing(throttle: Throttle, clock: list[float]) -> None:
     rests = []
     while len(rests) < 3 * DECAY_SECONDS:
         throttle.record_activity(SMALL)
@@ -80,7 +80,7 @@ def test_the_rests_of_a_flood_that_goes_on_shrink_to_nothing(throttle: Throttle,
     assert rest(throttle, OTHER) == rests[0]  # it is new
 
 
-def test_a_flood_that_comes_again_rests_again_and_one_that_ended_is_forgotten(
+def test_a_heavy_account_that_comes_again_waits_again_and_one_that_ended_is_forgotten(
     throttle: Throttle, clock: list[float]
 ) -> None:
     throttle.record_activity(SMALL)

@@ -1,0 +1,65 @@
+"""The settings: environment variables FLUX_…, a file a group, checked as a whole before anything starts."""
+
+import difflib
+import os
+from collections.abc import Mapping
+
+from pydantic import ConfigDict, ValidationError
+
+from config.settings.api import ApiSettings
+from config.settings.client import ClientSettings
+from config.settings.delivery import DeliverySettings
+from config.settings.errors import SettingsError
+from config.settings.kubernetes_links import service_links
+from config.settings.logs import LogSettings
+from config.settings.prefix import PREFIX
+from config.settings.security import SecuritySettings
+from config.settings.servers import ServerSettings
+
+__all__ = ["PREFIX", "Settings", "SettingsError", "load_settings", "service_links"]
+
+
+# pydantic takes the fields of the last base first
+class Settings(ClientSettings, LogSettings, SecuritySettings, DeliverySettings, ApiSettings, ServerSettings):
+    """Every setting; docs/configuration.md lists them, and a test keeps that list whole."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings of this environment (default: the process's).
+
+    Raises:
+        SettingsError: a variable with our prefix is unknown, or a value is wrong.
+    """
+    variables = os.environ if environment is None else environment
+    links = service_links(variables)
+    given = {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in variables.items()
+        if name.startswith(PREFIX) and name not in links
+    }
+    unknown = [_unknown(name) for name in given if name not in Settings.model_fields]
+    if unknown:
+        raise SettingsError("\n".join(unknown))
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_wrong(each) for each in error.errors())) from None
+
+
+def _unknown(name: str) -> str:
+    line = f"{PREFIX}{name.upper()} is not a setting."
+    close = difflib.get_close_matches(name, Settings.model_fields, n=1)
+    if close:
+        line += f" Did you mean {PREFIX}{close[0].upper()}?"
+    return line + " docs/configuration.md lists them all."
+
+
+def _wrong(error: Mapping[str, object]) -> str:
+    location = error["loc"]
+    name = str(location[0]) if isinstance(location, tuple) and location else "?"
+    field = Settings.model_fields.get(name)
+    # one that holds a password is named and not shown
+    value = "" if field is not None and not field.repr else f" = {error['input']!r}"
+    return f"{PREFIX}{name.upper()}{value} is wrong: {str(error['msg']).removeprefix('Value error, ')}."

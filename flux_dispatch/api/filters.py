@@ -1,0 +1,61 @@
+"""Filters: what the query of a list narrows it to."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, TypeAlias
+
+from aiohttp import web
+
+from flux_dispatch.domain.errors import InvalidRequest
+
+FilterParsers: TypeAlias = Mapping[str, Callable[[str], Any]]
+"""The filters of a list: what each takes its text for; a parser raises InvalidRequest."""
+
+
+def parse_filters(request: web.Request, parsers: FilterParsers) -> dict[str, Any]:
+    """Return what the query narrows the list to: the value of each filter that it names, as its parser takes it.
+
+    Raises:
+        InvalidRequest: 400, naming the parameter, for a value that is none, and for a name that means nothing here: a
+            misspelt filter must not pass for one that matches all.
+    """
+    known = {"limit", "cursor", *parsers}
+    for name in request.query:
+        if name not in known:
+            listed = ", ".join(sorted(known))
+            raise invalid_parameter(f"{name[:60]} is not a parameter of this list. There are: {listed}.", name[:60])
+    return {name: _parse(name, parse, request.query[name]) for name, parse in parsers.items() if name in request.query}
+
+
+def timestamp(text: str) -> datetime:
+    """Return the instant that a query parameter names, in RFC 3339; UTC unless it says otherwise."""
+    try:
+        value = datetime.fromisoformat(text)
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidRequest("Give a time like 2026-01-15T10:30:00Z.") from None
+
+
+def one_of(names: Iterable[str]) -> Callable[[str], str]:
+    """Return a parser of one of these names."""
+    known = list(names)
+
+    def parse(text: str) -> str:
+        if text not in known:
+            raise InvalidRequest(f"{text[:60]!r} is none of {', '.join(known)}.")
+        return text
+
+    return parse
+
+
+def _parse(name: str, parse: Callable[[str], Any], text: str) -> Any:  # noqa: ANN401 - whatever the parser makes of it
+    try:
+        return parse(text)
+    except InvalidRequest as error:
+        raise invalid_parameter(error.message, name) from None
+
+
+def invalid_parameter(message: str, param: str) -> InvalidRequest:
+    """Return the error for a parameter of the query that is not what it must be."""
+    return InvalidRequest(message, param=param, code="invalid_parameter", status=HTTPStatus.BAD_REQUEST)

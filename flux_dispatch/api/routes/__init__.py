@@ -1,0 +1,15 @@
+"""The routes of /v1, a file a resource; a new resource is one line here."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from aiohttp import web
+
+from flux_dispatch.api.routes import alerts, deliveries, events, webhooks
+
+ROUTES: Final[Sequence[web.RouteTableDef]] = (
+    webhooks.routes,
+    events.routes,
+    deliveries.routes,
+    alerts.routes,
+)

@@ -1,0 +1,108 @@
+"""/v1/deliveries: what the API shows of deliveries and their attempts."""
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, Final
+from uuid import UUID
+
+from aiohttp import web
+from sqlalchemy import Row
+
+from flux_dispatch.api.auth import ACCOUNT, requires_scope
+from flux_dispatch.api.dependencies import DEPENDENCIES
+from flux_dispatch.api.filters import FilterParsers, one_of, parse_filters
+from flux_dispatch.api.pagination import list_response
+from flux_dispatch.api.path import or_404, path_id
+from flux_dispatch.domain.api_key import Scope
+from flux_dispatch.domain.delivery import State
+from flux_dispatch.domain.event import rfc3339_millis, rfc3339_seconds
+from flux_dispatch.domain.ids import DeliveryId, EventId, Prefix, format_id, parse_id
+
+routes = web.RouteTableDef()
+
+
+@routes.get("/v1/events/{id}/deliveries")
+@requires_scope(Scope.READ)
+async def list_deliveries_of_event(request: web.Request) -> web.Response:
+    """List the deliveries of an event."""
+    filters = parse_filters(request, _STATUS_FILTER)
+    account = request[ACCOUNT]
+    event = EventId(path_id(request, Prefix.EVENT))
+    or_404(await request.app[DEPENDENCIES].event_queries.get(account, event), event)
+    filters["event"] = parse_id(Prefix.EVENT, event)
+    return await _list_response(request, filters)
+
+
+@routes.get("/v1/deliveries")
+@requires_scope(Scope.READ)
+async def list_deliveries(request: web.Request) -> web.Response:
+    """List deliveries, by status, webhook and event if asked."""
+    filters = parse_filters(request, _FILTERS)
+    return await _list_response(request, filters)
+
+
+@routes.get("/v1/deliveries/{id}")
+@requires_scope(Scope.READ)
+async def get_delivery(request: web.Request) -> web.Response:
+    """Show a delivery with every attempt."""
+    queries = request.app[DEPENDENCIES].delivery_queries
+    delivery = DeliveryId(path_id(request, Prefix.DELIVERY))
+    found = or_404(await queries.get(request[ACCOUNT], delivery), delivery)
+    attempts = [serialize_attempt(each) for each in await queries.attempts(delivery)]
+    return web.json_response(serialize(found) | {"attempts": attempts})
+
+
+async def _list_response(request: web.Request, filters: dict[str, Any]) -> web.Response:
+    account, queries = request[ACCOUNT], request.app[DEPENDENCIES].delivery_queries
+    return await list_response(
+        request,
+        account,
+        lambda page: queries.page(account, page, filters),
+        serialize,
+        order=("event", "id"),
+    )
+
+
+def serialize(row: Row[Any]) -> dict[str, Any]:
+    """Return a delivery as the API shows it, without its attempts."""
+    return {
+        "id": format_id(Prefix.DELIVERY, row.id.hex),
+        "object": "delivery",
+        "event": format_id(Prefix.EVENT, row.event_id.hex),
+        "event_type": row.event_type,
+        "webhook": format_id(Prefix.WEBHOOK, row.webhook_id.hex),
+        "url": row.url,
+        "status": row.state,
+        "reason": row.reason,
+        "attempts_made": row.attempts,
+        "next_attempt_at": rfc3339_millis(row.due_at) if row.due_at else None,
+        "created": rfc3339_seconds(_made_at(row.id)),
+        "ended": rfc3339_millis(row.ended_at) if row.ended_at else None,
+    }
+
+
+def serialize_attempt(row: Row[Any]) -> dict[str, Any]:
+    """Return an attempt as the API shows it."""
+    started_at = row.ended_at - timedelta(seconds=row.duration_seconds)
+    return {
+        "number": row.number,
+        "started_at": rfc3339_millis(started_at),
+        "ended_at": rfc3339_millis(row.ended_at),
+        "duration_ms": round(row.duration_seconds * 1000, 1),
+        "status": row.status,
+        "error": row.error,
+        "response": row.detail,
+    }
+
+
+def _made_at(uuid7: UUID) -> datetime:
+    """Return the time that a version 7 UUID was made at."""
+    return datetime.fromtimestamp((uuid7.int >> 80) / 1000, UTC)
+
+
+_STATUS_FILTER: Final[FilterParsers] = {"status": one_of(State)}
+_FILTERS: Final[FilterParsers] = {
+    **_STATUS_FILTER,
+    "webhook": partial(parse_id, Prefix.WEBHOOK),
+    "event": partial(parse_id, Prefix.EVENT),
+}

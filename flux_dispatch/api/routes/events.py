@@ -1,0 +1,136 @@
+"""/v1/events: what the API takes for an event, does with it, and shows of it."""
+
+import json
+from http import HTTPStatus
+from typing import Any, Final
+
+from aiohttp import web
+from sqlalchemy import Row
+
+from flux_dispatch.api.auth import ACCOUNT, requires_scope
+from flux_dispatch.api.dependencies import DEPENDENCIES
+from flux_dispatch.api.filters import FilterParsers, one_of, parse_filters, timestamp
+from flux_dispatch.api.json_text import members, to_json
+from flux_dispatch.api.pagination import list_response
+from flux_dispatch.api.path import or_404, path_id
+from flux_dispatch.api.request_body import missing, read_bytes, unknown, wrong_type
+from flux_dispatch.domain.api_key import Scope
+from flux_dispatch.domain.event import (
+    EventData,
+    PublishResult,
+    carried,
+    data_in,
+    rfc3339_seconds,
+    validate_event_type,
+)
+from flux_dispatch.domain.ids import EventId, Prefix, format_id
+from flux_dispatch.store.events import EVENT_STATUSES
+
+routes = web.RouteTableDef()
+
+
+@routes.post("/v1/events")
+@requires_scope(Scope.EVENTS_WRITE)
+async def publish_event(request: web.Request) -> web.Response:
+    """Publish an event: 202 when it is stored."""
+    event_type, data = await read_event(request)
+    key = request.headers.get("Idempotency-Key")
+    published = await request.app[DEPENDENCIES].publish(request[ACCOUNT], event_type, data, idempotency_key=key)
+    headers = {"Idempotent-Replayed": "true"} if published.is_replay else None
+    return web.Response(
+        body=serialize_published(published),
+        status=HTTPStatus.ACCEPTED,
+        headers=headers,
+        content_type="application/json",
+    )
+
+
+@routes.get("/v1/events")
+@requires_scope(Scope.READ)
+async def list_events(request: web.Request) -> web.Response:
+    """List events, by type, status and time if asked."""
+    filters = parse_filters(request, _FILTERS)
+    account = request[ACCOUNT]
+    queries = request.app[DEPENDENCIES].event_queries
+    return await list_response(request, account, lambda page: queries.page(account, page, filters), serialize)
+
+
+@routes.get("/v1/events/{id}")
+@requires_scope(Scope.READ)
+async def get_event(request: web.Request) -> web.Response:
+    """Show an event."""
+    event = EventId(path_id(request, Prefix.EVENT))
+    found = await request.app[DEPENDENCIES].event_queries.get(request[ACCOUNT], event)
+    return web.Response(text=to_json(serialize(or_404(found, event))), content_type="application/json")
+
+
+async def read_event(request: web.Request) -> tuple[str, EventData]:
+    """Return type and data of POST /v1/events; the data as it stands in the body.
+
+    Raises:
+        InvalidRequest: as for read_body.
+    """
+    given = members(await read_bytes(request))
+    if given is None:
+        raise wrong_type("", "an object")
+    for name in ("type", "data"):
+        if name not in given:
+            raise missing(name)
+    for name in given.keys() - {"type", "data"}:
+        raise unknown(name[:60])
+    (event_type, _), (data, text) = given["type"], given["data"]
+    if not isinstance(event_type, str):
+        raise wrong_type("type", "text")
+    if not isinstance(data, dict):
+        raise wrong_type("data", "an object")
+    return event_type, carried(text, data)
+
+
+def serialize(row: Row[Any]) -> dict[str, Any]:
+    """Return an event as the API shows it, with the counts of its deliveries."""
+    event = {
+        "id": format_id(Prefix.EVENT, row.id.hex),
+        "object": "event",
+        "type": row.type,
+        "created": rfc3339_seconds(row.created_at),
+        "data": data_in(row.body),
+        "status": row.status,
+        "deliveries": {
+            "total": row.total,
+            "pending": row.open,
+            "delivered": row.delivered,
+            "failed": row.failed,
+            "canceled": row.canceled,
+        },
+    }
+    if row.status == "unmatched":
+        event["note"] = _nobody_wants(row.type)
+    return event
+
+
+def serialize_published(published: PublishResult) -> bytes:
+    """Return an event as its publisher sees it, in JSON; one that nobody wants says so.
+
+    It is the payload that receivers get, whose bytes are at hand, with a few more fields.
+    """
+    more: dict[str, Any] = {"status": "pending" if published.webhooks else "unmatched", "webhooks": published.webhooks}
+    if not published.webhooks:
+        more["note"] = _nobody_wants(published.event.type)
+    event_id, _, rest = published.event.body.partition(b",")
+    last = json.dumps(more, separators=(",", ":")).encode()
+    return event_id + b',"object":"event",' + rest[:-1] + b"," + last[1:]
+
+
+def _nobody_wants(event_type: str) -> str:
+    return (
+        f"No enabled webhook of this account wanted {event_type}, so nothing is sent. "
+        "Create one with POST /v1/webhooks, and publish again."
+    )
+
+
+_FILTERS: Final[FilterParsers] = {
+    "type": validate_event_type,
+    "status": one_of(EVENT_STATUSES),
+    "created_after": timestamp,
+    "created_before": timestamp,
+}

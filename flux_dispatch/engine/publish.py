@@ -1,0 +1,176 @@
+"""Publish: an event is stored with one delivery for each webhook that wants it, then its workers are enqueued."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol, cast
+
+from flux_dispatch.domain.errors import IdempotencyConflict, InvalidRequest, MalformedId, NotFound
+from flux_dispatch.domain.event import (
+    Event,
+    EventData,
+    PublishResult,
+    StoredEvent,
+    compose_body,
+    data_in,
+    says_the_same,
+    serialised,
+    validate_event_type,
+)
+from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, new_id, parse_id
+from flux_dispatch.engine.flow import failpoint
+from flux_dispatch.engine.flow.batcher import BatchedCall, Call, InTurn, Linger
+from flux_dispatch.engine.flow.fan_out_estimate import FanOutEstimate
+
+COMMIT_BATCH_SIZE: Final = 200
+MAX_DELIVERIES: Final = 2000
+"""How many deliveries the events of one commit may be expected to make: a commit of very many keeps others waiting."""
+
+HEAVY_FROM: Final = 100
+"""Events of which more deliveries are expected are committed apart from the others, in turns of their accounts."""
+
+LINGER: Final = Linger(0, 0.0001, 0.002)
+"""Who publishes alone does not wait; where many do, two milliseconds save each of them much of what a commit costs."""
+
+MAX_IDEMPOTENCY_KEY_LENGTH: Final = 255
+
+
+class Events(Protocol):
+    """What publishing needs of the store."""
+
+    async def create(self, events: Sequence[Event], *, first_delay: timedelta) -> list[StoredEvent | None]:
+        """Store events with their deliveries in one transaction; one result for each, None for an unknown account."""
+        ...
+
+
+class Queue(Protocol):
+    """What publishing needs of the broker: never waits, never fails; a lost message is made up for by the sweeper."""
+
+    def enqueue_deliveries(
+        self, deliveries: Sequence[tuple[AccountId, DeliveryId]], *, attempt: int, countdown_seconds: float
+    ) -> None:
+        """Have these deliveries tried when the countdown is over."""
+        ...
+
+
+class Clock(Protocol):
+    """What publishing needs to know of the time: the one clock by which ids and times of events are made."""
+
+    async def now(self) -> datetime:
+        """Return the time."""
+        ...
+
+
+class Publish:
+    """Stores events; those that come together share one commit and then share messages.
+
+    Args:
+        events: the store.
+        queue: enqueued after the commit.
+        clock: the time that events are made at.
+        first_delay: the retry table's delay before the first attempt.
+        horizon: what is due later than this is left to the sweeper.
+    """
+
+    def __init__(
+        self, events: Events, queue: Queue, clock: Clock, *, first_delay: timedelta, horizon: timedelta
+    ) -> None:
+        self._events = events
+        self._queue = queue
+        self._clock = clock
+        self._first_delay = first_delay
+        self._is_enqueued_at_once = first_delay <= horizon
+        self._expected = FanOutEstimate()
+        self._store_light = self._batched(max_concurrent=2)
+        self._store_heavy = self._batched(max_concurrent=1)
+
+    async def __call__(
+        self,
+        account: AccountId,
+        event_type: str,
+        data: EventData | dict[str, Any],
+        *,
+        idempotency_key: str | None = None,
+    ) -> PublishResult:
+        """Return when the event is committed.
+
+        Data that came as JSON text is stored in these very words, data that came as objects is written once.
+
+        Raises:
+            InvalidRequest: the account's id, the type, the data or the key is not what it must be; nothing is stored.
+            NotFound: there is no such account. IdempotencyConflict: the key was used with another type or other data.
+            Unavailable: the database is unavailable; whether the event is stored is not known, so send it again with
+            its key.
+        """
+        _check(account, event_type, data, idempotency_key)
+        event = _new_event(await self._clock.now(), account, event_type, _as_text(data), idempotency_key)
+        is_heavy = self._expected.deliveries_of(event) > HEAVY_FROM
+        stored = await (self._store_heavy(event) if is_heavy else self._store_light(event))
+        if stored is None:
+            message = f"There is no account {account}."
+            raise NotFound(message)
+        if stored.is_duplicate:
+            _check_same(stored.event, event)
+        return PublishResult(stored.event, stored.webhooks, stored.is_duplicate)
+
+    def _batched(self, max_concurrent: int) -> BatchedCall[Event, StoredEvent | None]:
+        queue = InTurn[Call[Event, StoredEvent | None]](
+            lambda call: call[0].account, lambda call: self._expected.deliveries_of(call[0]), MAX_DELIVERIES
+        )
+        return BatchedCall(
+            self._commit, most=COMMIT_BATCH_SIZE, max_concurrent=max_concurrent, linger=LINGER, queue=queue
+        )
+
+    async def _commit(self, events: list[Event]) -> list[StoredEvent | None]:
+        failpoint.reach("before_publish")
+        stored = await self._events.create(events, first_delay=self._first_delay)
+        failpoint.reach("after_publish")
+        self._expected.note(stored)
+        if self._is_enqueued_at_once:
+            self._enqueue([each for each in stored if each and not each.is_duplicate])
+        return stored
+
+    def _enqueue(self, fresh: list[StoredEvent]) -> None:
+        owed = [(each.event.account, delivery) for each in fresh for delivery in each.deliveries]
+        self._queue.enqueue_deliveries(owed, attempt=1, countdown_seconds=self._first_delay.total_seconds())
+
+
+def _as_text(data: EventData | dict[str, Any]) -> EventData:
+    return data if isinstance(data, EventData) else serialised(data)
+
+
+def _new_event(created_at: datetime, account: AccountId, event_type: str, data: EventData, key: str | None) -> Event:
+    event_id = cast(EventId, new_id(Prefix.EVENT, int(created_at.timestamp() * 1000)))
+    body = compose_body(event_id, event_type, created_at, data)
+    return Event(event_id, account, event_type, created_at, body, key)
+
+
+def _check(account: object, event_type: object, data: object, key: object) -> None:
+    """Check everything that can be wrong with one event by itself, before it joins others in a commit.
+
+    What comes through Celery has passed no other check, so nothing is taken for granted, its types least of all.
+    """
+    if not isinstance(account, str):
+        raise MalformedId(Prefix.ACCOUNT, repr(account))
+    parse_id(Prefix.ACCOUNT, account)
+    if not isinstance(event_type, str):
+        raise InvalidRequest("An event type is a text.", param="type", code="invalid_event_type")
+    validate_event_type(event_type)
+    if not isinstance(data, dict | EventData):
+        raise InvalidRequest("The data of an event is a JSON object.", param="data")
+    _check_key(key)
+
+
+def _check_key(key: object) -> None:
+    if key is None:
+        return
+    if not isinstance(key, str) or not (
+        0 < len(key) <= MAX_IDEMPOTENCY_KEY_LENGTH and key.isascii() and key.isprintable()
+    ):
+        message = f"An idempotency key is 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} printable ASCII characters."
+        raise InvalidRequest(message, param="Idempotency-Key", code="invalid_idempotency_key")
+
+
+def _check_same(earlier: Event, event: Event) -> None:
+    if earlier.type != event.type or not says_the_same(data_in(earlier.body), data_in(event.body)):
+        message = "This idempotency key was used with another event. Use a new key for a new event."
+        raise IdempotencyConflict(message)

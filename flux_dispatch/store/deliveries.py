@@ -1,0 +1,84 @@
+"""Deliveries and their attempts as they are read; what moves them stands with the verbs."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Row, text
+
+from flux_dispatch.domain.delivery import OPEN, State
+from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, parse_id
+from flux_dispatch.store.connect import connect
+from flux_dispatch.store.pages import Page, Queries, behind
+
+_DELIVERIES = """
+    SELECT deliveries.id, deliveries.event_id, deliveries.webhook_id, deliveries.state, deliveries.reason,
+           deliveries.attempts, deliveries.due_at, deliveries.ended_at, events.type AS event_type, webhooks.url
+    FROM {source}
+    JOIN events ON events.id = deliveries.event_id
+    JOIN webhooks ON webhooks.id = deliveries.webhook_id
+"""
+
+# A page of each ending, and of those the newest.
+_DELIVERIES_BY_ENDING = """(
+        SELECT id, event_id, webhook_id, state, reason, attempts, due_at, ended_at
+        FROM ({pages}) AS pages
+        ORDER BY event_id DESC, id DESC
+        LIMIT :limit
+    ) AS deliveries"""
+_PAGE_OF_DELIVERIES = """(
+            SELECT id, event_id, webhook_id, state, reason, attempts, due_at, ended_at
+            FROM deliveries
+            WHERE account_id = :account AND ending = {ending} AND {where}
+            ORDER BY event_id DESC, id DESC
+            LIMIT :limit
+        )"""
+
+_ATTEMPTS = text("""
+    SELECT number, duration_seconds, ended_at, status, error, detail
+    FROM attempts WHERE delivery_id = :id ORDER BY number
+""")
+
+
+class DeliveryQueries(Queries):
+    """Reads deliveries."""
+
+    async def page(self, account: AccountId, page: Page, filters: Mapping[str, Any]) -> list[Row[Any]]:
+        """Return deliveries; filters: event and webhook (uuids in hex), status.
+
+        Raises:
+            QueryTooSlow: it would take too long to find as many as the page has.
+        """
+        query, parameters = deliveries_query(page, filters)
+        return await self._list(query, account, page, parameters)
+
+    async def get(self, account: AccountId, delivery: DeliveryId) -> Row[Any] | None:
+        """Return a delivery."""
+        query = _DELIVERIES.format(source="deliveries")
+        query += " WHERE deliveries.account_id = :account AND deliveries.id = CAST(:id AS uuid)"
+        return await self._one(query, account, parse_id(Prefix.DELIVERY, delivery))
+
+    async def attempts(self, delivery: DeliveryId) -> list[Row[Any]]:
+        """Return the attempts of a delivery, in order."""
+        async with connect(self._database) as connection:
+            rows = await connection.execute(_ATTEMPTS, {"id": UUID(parse_id(Prefix.DELIVERY, delivery))})
+            return list(rows.all())
+
+
+def deliveries_query(page: Page, filters: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the statement for a page of deliveries, and its parameters besides the account and the page's own."""
+    where = " AND ".join([behind(page, "event_id", "id"), *(_DELIVERY_CONDITIONS[name] for name in filters)])
+    endings = [_ENDINGS[State(filters["status"])]] if "status" in filters else sorted(set(_ENDINGS.values()))
+    pages = " UNION ALL ".join(_PAGE_OF_DELIVERIES.format(ending=each, where=where) for each in endings)
+    query = _DELIVERIES.format(source=_DELIVERIES_BY_ENDING.format(pages=pages))
+    return f"{query} ORDER BY deliveries.event_id DESC, deliveries.id DESC", dict(filters)
+
+
+_ENDINGS: Final = {**dict.fromkeys(OPEN, 0), State.DELIVERED: 1, State.FAILED: 2, State.CANCELED: 3}
+"""What deliveries.ending says of a delivery in this state."""
+
+_DELIVERY_CONDITIONS: Final = {
+    "event": "event_id = CAST(:event AS uuid)",
+    "webhook": "webhook_id = CAST(:webhook AS uuid)",
+    "status": "state = :status",
+}

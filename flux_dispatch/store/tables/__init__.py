@@ -1,0 +1,22 @@
+"""The tables as SQLAlchemy sees them, a file a resource; the migrations make them, and a test compares the two."""
+
+from flux_dispatch.store.tables.accounts import accounts
+from flux_dispatch.store.tables.alerts import alerts
+from flux_dispatch.store.tables.api_keys import api_keys
+from flux_dispatch.store.tables.deliveries import attempts, deliveries
+from flux_dispatch.store.tables.events import events, fan_outs
+from flux_dispatch.store.tables.metadata import metadata
+from flux_dispatch.store.tables.webhooks import subscriptions, webhooks
+
+__all__ = [
+    "accounts",
+    "alerts",
+    "api_keys",
+    "attempts",
+    "deliveries",
+    "events",
+    "fan_outs",
+    "metadata",
+    "subscriptions",
+    "webhooks",
+]

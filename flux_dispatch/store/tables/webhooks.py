@@ -1,0 +1,39 @@
+"""The tables of webhooks, and of what they subscribe to."""
+
+from sqlalchemy import ARRAY, UUID, Column, ForeignKey, Index, Table, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from flux_dispatch.store.tables.metadata import INSTANT, NEW_ID, NOW, metadata
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("id", UUID, primary_key=True, server_default=NEW_ID),
+    Column("account_id", UUID, ForeignKey("accounts.id"), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("events", ARRAY(Text), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("headers", JSONB, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("disabled_reason", Text, nullable=True),
+    Column("secrets", ARRAY(Text), nullable=False),
+    Column("created_at", INSTANT, nullable=False, server_default=NOW),
+    Column("updated_at", INSTANT, nullable=False, server_default=NOW),
+    # a deleted webhook stays as the name of its past deliveries
+    Column("deleted_at", INSTANT, nullable=True),
+    # when somebody must look for deliveries that it will no longer get; set by a trigger when it is deleted or disabled
+    Column("cancel_at", INSTANT, nullable=True),
+    Index("webhooks_account", "account_id", "id", postgresql_where=text("deleted_at IS NULL")),
+    Index("webhooks_cancel", "cancel_at", postgresql_where=text("cancel_at IS NOT NULL")),
+)
+
+# Who wants what: each pattern of each enabled webhook, kept by a trigger on `webhooks`. So an event finds its webhooks
+# by a few exact look-ups, however many there are.
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("account_id", UUID, primary_key=True),
+    Column("pattern", Text, primary_key=True),
+    Column("webhook_id", UUID, primary_key=True),
+    Index("subscriptions_webhook", "webhook_id"),
+)

@@ -1,0 +1,196 @@
+"""Bodies that are not what they should be: each gets its error in the envelope, and nothing is stored."""
+
+import asyncio
+import gzip
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from flux_dispatch.api import json_text, request_body
+from tests.support.api import EVENT, Caller, check_error
+from tests.support.store_harness import StoreHarness
+
+JSON = {"Content-Type": "application/json"}
+SMALL = json.dumps(EVENT).encode()
+
+NOT_JSON = {
+    "nothing": b"",
+    "half of it": SMALL[:-1],
+    "two": SMALL + SMALL,
+    "nested": b'{"type":"a","data":{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}}",
+    "nested in objects": b'{"type":"a","data":' + b'{"a":' * 20_000 + b"1" + b"}" * 20_000 + b"}",
+    "only opened": b"[" * 200_000,
+    "5000 digits": b'{"type":"a","data":{"a":' + b"1" * 5000 + b"}}",
+    "NaN": b'{"type":"a","data":{"a":NaN}}',
+    "Infinity": b'{"type":"a","data":{"a":-Infinity}}',
+    "a byte order mark": b"\xef\xbb\xbf" + SMALL,
+    "UTF-16": SMALL.decode().encode("utf-16"),
+    "a comma too many": b'{"type":"a","data":{},}',
+    "no comma": b'{"type":"a" "data":{}}',
+    "no colon": b'{"type" "a","data":{}}',
+    "no value": b'{"type":,"data":{}}',
+    "a name without quotation marks": b'{type:"a","data":{}}',
+    "a number with a zero before it": b'{"type":"a","data":{"a":01}}',
+    "an escape that is none": rb'{"type":"a","data":{"a":"\q"}}',
+    "a line break in a text": b'{"type":"a","data":{"a":"\n"}}',
+    "data twice": b'{"type":"a","data":{},"data":{}}',
+    "invalid UTF-8": b'{"type":"a","data":{"a":"\xff"}}',
+    "a surrogate in UTF-8": b'{"type":"a","data":{"a":"\xed\xa0\x80"}}',
+}
+NOT_STORABLE = {
+    "U+0000": rb'{"type":"a","data":{"a":"\u0000"}}',
+    "U+0000 behind a backslash": rb'{"type":"a","data":{"a":"\\\u0000"}}',
+    "U+0000 in a name": rb'{"type":"a","data":{"\u0000":1}}',
+    "half a surrogate pair in a name": rb'{"type":"a","data":{"\ud800":1}}',
+    "half a surrogate pair": rb'{"type":"a","data":{"a":"\ud800"}}',
+    "a number beyond all": b'{"type":"a","data":{"a":1e999}}',
+}
+WRONG_TYPE = {
+    "an array": (b"[1]", None),
+    "null": (b"null", None),
+    "an array as data": (b'{"type":"a","data":[1]}', "data"),
+    "text as data": (b'{"type":"a","data":"{}"}', "data"),
+    "a number as type": (b'{"type":1,"data":{}}', "type"),
+}
+
+
+async def test_what_is_not_json_is_refused(tenant: Caller, world: StoreHarness) -> None:
+    for what, sent in NOT_JSON.items():
+        answer = await tenant.http.post("/v1/events", content=sent, headers=JSON)
+        assert answer.status_code == 400, what
+        check_error(answer, 400, "invalid_json")
+    assert await world.scalar("SELECT count(*) FROM events") == 0
+
+
+async def test_what_cannot_be_stored_is_refused(tenant: Caller, world: StoreHarness) -> None:
+    for what, sent in NOT_STORABLE.items():
+        answer = await tenant.http.post("/v1/events", content=sent, headers=JSON)
+        assert answer.status_code == 400, what
+        check_error(answer, 400, "invalid_json", "data")
+    assert await world.scalar("SELECT count(*) FROM events") == 0
+
+
+async def test_a_value_of_the_wrong_type_is_refused(tenant: Caller, world: StoreHarness) -> None:
+    for what, (sent, param) in WRONG_TYPE.items():
+        answer = await tenant.http.post("/v1/events", content=sent, headers=JSON)
+        assert answer.status_code == 400, what
+        check_error(answer, 400, "wrong_type", param)
+    assert await world.scalar("SELECT count(*) FROM events") == 0
+
+
+async def test_data_may_be_nested_to_a_known_depth(tenant: Caller, world: StoreHarness) -> None:
+    inside = json_text.MAX_NESTED - 1
+    deepest = {"type": "a", "data": _nested(inside)}
+    answer = await tenant.http.post("/v1/events", json=deepest)
+    assert (answer.status_code, answer.json()["data"]) == (202, deepest["data"])
+    for depth in (inside + 1, 500, 900, 940, 960, 980):
+        sent = json.dumps({"type": "a", "data": {}}).replace("{}", '{"a":' * depth + "1" + "}" * depth)
+        check_error(await tenant.http.post("/v1/events", content=sent, headers=JSON), 400, "invalid_json")
+    wide = {"type": "a", "data": {"a": [[]] * 5000}}
+    assert (await tenant.http.post("/v1/events", json=wide)).status_code == 202
+    assert await world.scalar("SELECT count(*) FROM events") == 2
+
+
+async def test_a_backslash_before_what_looks_like_an_escape_is_text(tenant: Caller) -> None:
+    answer = await tenant.http.post("/v1/events", json={"type": "a", "data": {"a": "\\u0000 \\ud800 😀"}})
+    assert answer.json()["data"] == {"a": "\\u0000 \\ud800 😀"}
+
+
+async def test_a_body_of_256_kib_is_taken_and_one_byte_more_is_not(tenant: Caller, world: StoreHarness) -> None:
+    largest = SMALL + b" " * (262_144 - len(SMALL))
+    assert (await tenant.http.post("/v1/events", content=largest, headers=JSON)).status_code == 202
+    check_error(await tenant.http.post("/v1/events", content=largest + b" ", headers=JSON), 413, "body_too_large")
+    check_error(
+        await tenant.http.post("/v1/events", content=_chunks(largest + b" "), headers=JSON), 413, "body_too_large"
+    )
+    assert await world.scalar("SELECT count(*) FROM events") == 1
+
+
+async def test_a_compressed_body_counts_as_what_it_holds(tenant: Caller, world: StoreHarness) -> None:
+    packed = {**JSON, "Content-Encoding": "gzip"}
+    assert (await tenant.http.post("/v1/events", content=gzip.compress(SMALL), headers=packed)).status_code == 202
+    bomb = gzip.compress(SMALL + b" " * 50_000_000)
+    check_error(await tenant.http.post("/v1/events", content=bomb, headers=packed), 413, "body_too_large")
+    check_error(await tenant.http.post("/v1/events", content=SMALL, headers=packed), 400, "invalid_json")
+    cut = gzip.compress(SMALL)[:-12]
+    check_error(await tenant.http.post("/v1/events", content=cut, headers=packed), 400, "invalid_json")
+    assert await world.scalar("SELECT count(*) FROM events") == 1
+
+
+async def test_another_content_type_is_refused(tenant: Caller, world: StoreHarness) -> None:
+    for content_type in (None, "text/plain", "application/x-www-form-urlencoded", "application/xml"):
+        headers = {"Content-Type": content_type} if content_type else {}
+        check_error(await tenant.http.post("/v1/events", content=SMALL, headers=headers), 415, "not_json")
+    assert await world.scalar("SELECT count(*) FROM events") == 0
+
+
+async def test_a_content_type_may_name_its_charset(tenant: Caller) -> None:
+    headers = {"Content-Type": "Application/JSON; charset=UTF-8"}
+    assert (await tenant.http.post("/v1/events", content=SMALL, headers=headers)).status_code == 202
+
+
+async def test_missing_and_unknown_fields_are_named(tenant: Caller) -> None:
+    check_error(await tenant.http.post("/v1/events", json={"data": {}}), 422, "missing_field", "type")
+    check_error(await tenant.http.post("/v1/events", json={"type": "a"}), 422, "missing_field", "data")
+    check_error(await tenant.http.post("/v1/events", json={**EVENT, "id": 1}), 422, "unknown_field", "id")
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(
+    tenant: Caller, world: StoreHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(request_body, "BODY_SECONDS", 0.05)
+    answer = await _send(tenant, f"Content-Length: {len(SMALL)}", SMALL[:-1])
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b'"code": "body_too_slow"' in answer
+    assert await world.scalar("SELECT count(*) FROM events") == 0
+
+
+async def test_a_body_in_broken_chunks_is_refused(tenant: Caller, world: StoreHarness) -> None:
+    answer = await _send(tenant, "Transfer-Encoding: chunked", b"xyz\r\n" + SMALL)
+    assert b" 400 " in answer.splitlines()[0]
+    assert await world.scalar("SELECT count(*) FROM events") == 0
+
+
+async def test_a_truncated_body_stores_nothing_and_breaks_nothing(
+    tenant: Caller, world: StoreHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reader, writer = await _open(tenant, f"Content-Length: {len(SMALL)}", SMALL[:-1])
+    writer.write_eof()
+    assert b" 500 " not in await reader.read()
+    writer.close()
+    assert (await tenant.http.get("/v1/events")).json()["data"] == []
+    assert await world.scalar("SELECT count(*) FROM events") == 0
+    assert "request.failed" not in capsys.readouterr().out
+
+
+def _nested(depth: int) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for _ in range(depth - 1):
+        nested = {"a": nested}
+    return nested
+
+
+async def _chunks(sent: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(sent), 65_536):
+        yield sent[start : start + 65_536]
+
+
+async def _open(caller: Caller, header: str, sent: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    url = urlsplit(str(caller.http.base_url))
+    reader, writer = await asyncio.open_connection(url.hostname, url.port)
+    head = f"POST /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {caller.key}\r\nConnection: close\r\n"
+    writer.write(f"{head}Content-Type: application/json\r\n{header}\r\n\r\n".encode() + sent)
+    await writer.drain()
+    return reader, writer
+
+
+async def _send(caller: Caller, header: str, sent: bytes) -> bytes:
+    """Send a body byte by byte as given; return the answer's head and what came of its body."""
+    reader, writer = await _open(caller, header, sent)
+    head = await reader.readuntil(b"\r\n\r\n")
+    answer = head + await reader.read(65_536)
+    writer.close()
+    return answer

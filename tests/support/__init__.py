@@ -1,0 +1,1 @@
+"""What tests share: the real servers, receivers, installations and harnesses that they stand on."""

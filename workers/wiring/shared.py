@@ -1,0 +1,42 @@
+"""What the processes share: how each opens its databases, and the verb that both have."""
+
+from datetime import timedelta
+from functools import partial
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from config.settings import Settings
+from flux_dispatch.domain.address import AddressPolicy
+from flux_dispatch.domain.retry import RetryPolicy
+from flux_dispatch.domain.timing import LEASE_MARGIN, Timing
+from flux_dispatch.engine.flow.clock import DatabaseClock
+from flux_dispatch.engine.publish import Publish
+from flux_dispatch.store.clock import database_now
+from flux_dispatch.store.connect import Plans, open_database
+from flux_dispatch.store.publish import EventStore
+from flux_dispatch.store.session import Generation
+from workers.celery_queue import CeleryQueue
+
+
+def open_databases(settings: Settings, generation: Generation) -> tuple[AsyncEngine, AsyncEngine]:
+    """Open the database twice: for what is asked now and then, and for what is asked all the time."""
+    url = settings.need_database_url()
+    return open_database(url, generation=generation), open_database(url, plans=Plans.GENERIC, generation=generation)
+
+
+def make_publish(settings: Settings, database: AsyncEngine, queue: CeleryQueue) -> Publish:
+    """Return the verb that stores events."""
+    timing = timing_of(settings)
+    first_delay = RetryPolicy.from_seconds(settings.retry_delays).delay_before(1)
+    clock = DatabaseClock(partial(database_now, database))
+    return Publish(EventStore(database, timing), queue, clock, first_delay=first_delay, horizon=timing.horizon)
+
+
+def timing_of(settings: Settings) -> Timing:
+    """Return how long leases hold, and what is counted from them."""
+    return Timing(lease=timedelta(seconds=settings.delivery_timeout) + LEASE_MARGIN)
+
+
+def address_policy_of(settings: Settings) -> AddressPolicy:
+    """Return which addresses customers may aim at."""
+    return AddressPolicy(allow=settings.allow_networks, deny=settings.deny_networks)

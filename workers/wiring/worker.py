@@ -1,0 +1,74 @@
+"""The root of a worker process: its verbs, and what they work with."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from config.settings import Settings
+from flux_dispatch.domain.retry import RetryPolicy
+from flux_dispatch.engine.alert import SendAlerts
+from flux_dispatch.engine.cancel import Cancel
+from flux_dispatch.engine.deliver import Deliver, DeliverLimits
+from flux_dispatch.engine.fail import Fail
+from flux_dispatch.engine.fan_out import FanOut
+from flux_dispatch.engine.flow.settler import Settler
+from flux_dispatch.engine.publish import Publish
+from flux_dispatch.engine.sweep import Sweep, Work
+from flux_dispatch.http.limits import max_open_posts
+from flux_dispatch.http.sender import AiohttpSender, SenderLimits
+from flux_dispatch.store.cancel import CancelStore
+from flux_dispatch.store.deliver import DeliveryStore
+from flux_dispatch.store.fail import FailureStore
+from flux_dispatch.store.publish import EventStore
+from flux_dispatch.store.session import Generation
+from flux_dispatch.store.sweep import SweepStore
+from workers.celery_queue import CeleryQueue
+from workers.failpoints import arm_from_environment
+from workers.wiring.shared import address_policy_of, make_publish, open_databases, timing_of
+
+
+@dataclass(frozen=True, slots=True)
+class Verbs:
+    """What a worker can do."""
+
+    publish: Publish
+    deliver: Deliver
+    sweep: Sweep
+    cancel: Cancel
+    fail: Fail
+    alert: SendAlerts
+
+
+@asynccontextmanager
+async def open_verbs(settings: Settings, queue: CeleryQueue, threads: int) -> AsyncIterator[Verbs]:
+    """Open what a worker with so many threads needs, and close it at the end."""
+    arm_from_environment()
+    timing = timing_of(settings)
+    retry_policy = RetryPolicy.from_seconds(settings.retry_delays)
+    database, engine_database = open_databases(settings, Generation())
+    failures = FailureStore(database)
+    sender_limits = SenderLimits(timeout_seconds=settings.delivery_timeout)
+    async with AiohttpSender(sender_limits, address_policy_of(settings)) as sender:
+        limits = DeliverLimits(
+            retry_policy=retry_policy,
+            delivery_timeout=timedelta(seconds=settings.delivery_timeout),
+            endpoint_concurrency=settings.endpoint_concurrency,
+            max_waiting_messages=max(threads // 2, 1),
+            max_in_flight=max_open_posts(),
+        )
+        deliveries = DeliveryStore(engine_database, timing)
+        settler = Settler(deliveries, queue, timing.horizon)
+        deliver = Deliver(deliveries, sender, settler, queue, limits)
+        first_delay = retry_policy.delay_before(1)
+        fan_out = FanOut(EventStore(engine_database, timing), queue, first_delay=first_delay, horizon=timing.horizon)
+        yield Verbs(
+            publish=make_publish(settings, engine_database, queue),
+            deliver=deliver,
+            sweep=Sweep(SweepStore(engine_database, timing), queue, settler, retry_policy, Work(deliver, fan_out)),
+            cancel=Cancel(CancelStore(engine_database)),
+            fail=Fail(failures, queue),
+            alert=SendAlerts(failures),
+        )
+    await engine_database.dispose()
+    await database.dispose()
