@@ -77,8 +77,8 @@ OPEN: Final = frozenset({State.PENDING, State.SENDING, State.SCHEDULED, State.EX
 """The states in which something is still owed."""
 
 
-def move(state: State, by: Transition) -> State:
-    """Return the state that the move leads to.
+def next_state(state: State, by: Transition) -> State:
+    """Return the state that the transition leads to.
 
     Raises:
         IllegalTransition: the table does not allow it.
@@ -91,11 +91,11 @@ def move(state: State, by: Transition) -> State:
 
 
 def sources(by: Transition) -> list[str]:
-    """Return the states that a move may start from, in the order of the table."""
+    """Return the states that a transition may start from, in the order of the table."""
     return [state.value for state, each in TRANSITIONS if each is by]
 
 
 def target(by: Transition) -> State:
-    """Return where a move leads; every move leads to one state, whichever it starts from."""
+    """Return where a transition leads; each leads to one state, whichever it starts from."""
     (only,) = {state for (_, each), state in TRANSITIONS.items() if each is by}
     return only

@@ -11,7 +11,7 @@ from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, format_id
 
 
 class SweepAction(StrEnum):
-    """What the sweeper found about a delivery, and has written down already."""
+    """What a sweep did about a delivery: the UPDATE that found it has committed it already."""
 
     ENQUEUE = "enqueue"
     """Due within the horizon, or its message was lost: to be enqueued."""

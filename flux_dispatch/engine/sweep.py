@@ -18,7 +18,8 @@ from flux_dispatch.engine.flow.settler import Settler
 MAX_SLEEP_SECONDS: Final = 5.0
 MIN_SLEEP_SECONDS: Final = 0.05
 BUSY_SLEEP_SECONDS: Final = 0.25
-"""The pause while messages wait in the broker, or while all that is due waits in this worker: there is no hurry."""
+"""The pause while messages wait in the broker, or while all that is due waits in this worker: what a sweep would find
+is on its way already."""
 
 PARKED_SLEEP_SECONDS: Final = 0.25
 """The pause while deliveries wait for places of their webhooks."""

@@ -6,8 +6,8 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 STALL_SECONDS: Final = 0.1
-"""An alarm that comes so late says that the process stood still. An answer may have come meanwhile: the loop gets as
-much time again to read it, or a success would count as a failure, and be sent twice."""
+"""An alarm that comes so late says that the process was stopped, or its loop was starved. An answer may have come
+meanwhile: the loop gets as much time again to read it, or a success would count as a failure, and be sent twice."""
 
 
 class SharedDeadline:

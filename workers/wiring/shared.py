@@ -19,7 +19,7 @@ from workers.celery_queue import CeleryQueue
 
 
 def open_databases(settings: Settings, generation: Generation) -> tuple[AsyncEngine, AsyncEngine]:
-    """Open the database twice: for what is asked now and then, and for what is asked all the time."""
+    """Open two pools: one for rare statements, and one whose generic plans serve those of every event and delivery."""
     url = settings.need_database_url()
     return open_database(url, generation=generation), open_database(url, plans=Plans.GENERIC, generation=generation)
 

@@ -39,7 +39,7 @@ log = structlog.get_logger("flux.deliver")
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Unclaimed:
     delivery: DeliveryId
     progress: MessageProgress
     attempt: int
@@ -49,7 +49,7 @@ class _Wanted:
         return self.attempt > 1
 
 
-_Group: TypeAlias = list[tuple[AccountId, _Wanted]]
+_Group: TypeAlias = list[tuple[AccountId, _Unclaimed]]
 
 
 class Capacity(Protocol):
@@ -60,7 +60,7 @@ class Capacity(Protocol):
         ...
 
 
-class Begin(Protocol):
+class StartAttempt(Protocol):
     """What becomes of a delivery that is claimed."""
 
     def __call__(self, claim: Claim, clock: LeaseClock, progress: MessageProgress, *, is_heavy: bool) -> None:
@@ -80,14 +80,14 @@ class Claimer:
     def __init__(
         self,
         claim: Callable[[Sequence[DeliveryId]], Awaitable[ClaimedBatch | None]],
-        begin: Begin,
+        begin: StartAttempt,
         capacity: Capacity,
     ) -> None:
         self._claim = claim
         self._begin = begin
         self._capacity = capacity
-        self._light = AttemptQueue[_Wanted]()
-        self._heavy = AttemptQueue[_Wanted]()
+        self._light = AttemptQueue[_Unclaimed]()
+        self._heavy = AttemptQueue[_Unclaimed]()
         self._being_claimed = Counter[tuple[AccountId, bool]]()
         self._claims: dict[asyncio.Task[None], bool] = {}
         self._is_closed = False
@@ -105,7 +105,7 @@ class Claimer:
     ) -> None:
         """Have deliveries claimed when it is their account's turn, or leave them to the sweeper if too many wait."""
         for account, pairs in groupby(deliveries, itemgetter(0)):
-            self._add(account, [_Wanted(delivery, progress, attempt) for _, delivery in pairs], is_retry=attempt > 1)
+            self._add(account, [_Unclaimed(delivery, progress, attempt) for _, delivery in pairs], is_retry=attempt > 1)
         self.claim_next()
 
     def resume(self, account: AccountId | None) -> None:
@@ -137,10 +137,10 @@ class Claimer:
                 unclaimed.setdefault(wanted.attempt, []).append((account, wanted.delivery))
         return unclaimed
 
-    def _queues(self, *, is_retry: bool) -> tuple[FairQueue[_Wanted], FairQueue[_Wanted]]:
+    def _queues(self, *, is_retry: bool) -> tuple[FairQueue[_Unclaimed], FairQueue[_Unclaimed]]:
         return self._light.select(is_retry=is_retry), self._heavy.select(is_retry=is_retry)
 
-    def _add(self, account: AccountId, wanted: list[_Wanted], *, is_retry: bool) -> None:
+    def _add(self, account: AccountId, wanted: list[_Unclaimed], *, is_retry: bool) -> None:
         light, heavy = self._queues(is_retry=is_retry)
         queue = heavy if account in heavy else light
         room = max(fair_room(MAX_WAITING, light.length + heavy.length, queue.length_of(account)), 0)
@@ -182,7 +182,7 @@ class Claimer:
         return capacity - self._being_claimed[account, is_retry]
 
     async def _claim_group(self, group: _Group, *, is_heavy: bool) -> None:
-        wanted: dict[DeliveryId, tuple[AccountId, _Wanted]] = {}
+        wanted: dict[DeliveryId, tuple[AccountId, _Unclaimed]] = {}
         for account, each in group:
             if each.delivery in wanted:
                 each.progress.skip(1)  # a duplicate message
@@ -191,7 +191,7 @@ class Claimer:
         failpoint.reach("before_claim")
         await self._claim_isolating(wanted, is_heavy=is_heavy)
 
-    async def _claim_isolating(self, wanted: dict[DeliveryId, tuple[AccountId, _Wanted]], *, is_heavy: bool) -> None:
+    async def _claim_isolating(self, wanted: dict[DeliveryId, tuple[AccountId, _Unclaimed]], *, is_heavy: bool) -> None:
         """Claim these; if that fails for a reason that lies in one of them, it costs that one only."""
         asked = time.monotonic()
         try:
@@ -214,7 +214,7 @@ class Claimer:
         self,
         lease: ClaimedBatch,
         clock: LeaseClock,
-        wanted: dict[DeliveryId, tuple[AccountId, _Wanted]],
+        wanted: dict[DeliveryId, tuple[AccountId, _Unclaimed]],
         *,
         is_heavy: bool,
     ) -> None:
@@ -227,7 +227,7 @@ class Claimer:
             self._add(account, [each], is_retry=each.is_retry)
 
 
-def _fail(wanted: Sequence[_Wanted], error: Exception) -> None:
+def _fail(wanted: Sequence[_Unclaimed], error: Exception) -> None:
     if not isinstance(error, Unavailable):
         log.error("claim.failed", delivery=wanted[0].delivery, exc_info=error)
     for each in wanted:

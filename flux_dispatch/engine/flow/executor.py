@@ -22,7 +22,7 @@ MAX_QUEUED_OF_ONE_BESIDE_OTHERS: Final = 100
 """The same for one account. While others are served beside a heavy one, its claims are small, so that theirs are
 quick."""
 
-FEW_QUEUED: Final = 8
+MIN_QUEUED: Final = 8
 """So many of a light account may always wait to begin, however many accounts there are."""
 
 MAX_IN_FLIGHT: Final = 4096
@@ -79,7 +79,7 @@ class AttemptExecutor(Generic[Work]):
         self._weights = _Weights()
         # those that had nothing free among what is in flight
         self._refused: set[AccountId] = set()
-        # whether somebody was refused who has nothing here himself, so that only the end of others' work can help
+        # whether an account was refused that has nothing in here: only the end of others' work gives it capacity
         self._is_full = False
         self._is_idle = asyncio.Event()
         self._is_idle.set()
@@ -102,7 +102,7 @@ class AttemptExecutor(Generic[Work]):
         most = MAX_QUEUED_OF_ONE_BESIDE_OTHERS if is_beside else MAX_QUEUED_OF_ONE
         room = min(most - queued, fair_room(MAX_QUEUED, queue.length, queued), free, affordable)
         if not is_heavy:
-            return max(room, min(FEW_QUEUED - queued, free))
+            return max(room, min(MIN_QUEUED - queued, free))
         self._is_full |= room <= 0 and not queued
         return 0 if most - queued < most // 2 else room
 

@@ -12,7 +12,7 @@ from typing import Final, Protocol, cast
 from flux_dispatch.domain.claim import ClaimedBatch, ParkedWebhook
 from flux_dispatch.domain.ids import Prefix, WebhookId, format_id
 from flux_dispatch.engine.flow.bulkhead import Bulkhead
-from flux_dispatch.engine.flow.claimer import Begin, Capacity
+from flux_dispatch.engine.flow.claimer import Capacity, StartAttempt
 from flux_dispatch.engine.flow.lease_clock import LeaseClock
 from flux_dispatch.engine.flow.message_progress import MessageProgress
 
@@ -51,7 +51,7 @@ class Parked:
         begin: takes each delivery that is claimed.
     """
 
-    def __init__(self, deliveries: Deliveries, bulkhead: Bulkhead, capacity: Capacity, begin: Begin) -> None:
+    def __init__(self, deliveries: Deliveries, bulkhead: Bulkhead, capacity: Capacity, begin: StartAttempt) -> None:
         self._deliveries = deliveries
         self._bulkhead = bulkhead
         self._capacity = capacity

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flux_dispatch.domain.delivery import OPEN, TRANSITIONS, State, Transition, move, sources, target
+from flux_dispatch.domain.delivery import OPEN, TRANSITIONS, State, Transition, next_state, sources, target
 from flux_dispatch.domain.errors import IllegalTransition
 
 # written out again, by hand: what the product promises, whatever the table says
@@ -26,9 +26,9 @@ def test_every_pair_leads_where_it_was_promised_or_is_refused(state: State, by: 
     promised = PROMISED[state].get(by)
     if promised is None:
         with pytest.raises(IllegalTransition, match=f"A {state} delivery cannot {by}"):
-            move(state, by)
+            next_state(state, by)
     else:
-        assert move(state, by) == promised
+        assert next_state(state, by) == promised
 
 
 def test_states_are_open_while_something_is_owed() -> None:
@@ -43,7 +43,7 @@ def test_open_states_are_those_that_are_left_without_a_recovery() -> None:
 def test_a_delivered_delivery_stays_delivered(transitions: list[Transition]) -> None:
     for by in transitions:
         with pytest.raises(IllegalTransition):
-            move(State.DELIVERED, by)
+            next_state(State.DELIVERED, by)
 
 
 @given(st.lists(st.sampled_from(Transition), max_size=40))
@@ -51,7 +51,7 @@ def test_whatever_happens_an_end_can_still_be_reached(transitions: list[Transiti
     state = State.PENDING
     for by in transitions:
         if (state, by) in TRANSITIONS:
-            state = move(state, by)
+            state = next_state(state, by)
     assert _ends_reachable_from(state) & {State.DELIVERED, State.FAILED, State.CANCELED}
 
 
