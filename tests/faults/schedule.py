@@ -39,9 +39,7 @@ def check_schedule(history: History, *, over_at: float, calm_since: float | None
             wrong.append(f"attempt {request.attempt} of {owed.id} came {due_at - request.at:.3f} s early")
         late = request.at - max(due_at, over_at)
         if late > AFTER_A_FAULT_SECONDS and owed.path not in MAY_BE_LATE:
-            wrong.append(
-                f"attempt {request.attempt} of {owed.id} ({owed.path}) came {late:.1f} s after it was due and could come"
-            )
+            wrong.append(f"attempt {request.attempt} of {owed.id} ({owed.path}) came {late:.1f} s after it could come")
     if calm_since is not None:
         wrong += _in_calm([(request, due_at) for _, request, due_at in latenesses if due_at > calm_since])
     return wrong
