@@ -14,6 +14,7 @@ from flux_dispatch.store.alerts import AlertQueries
 from flux_dispatch.store.api_keys import ApiKeyStore
 from flux_dispatch.store.deliveries import DeliveryQueries
 from flux_dispatch.store.events import EventQueries
+from flux_dispatch.store.portal_links import PortalLinkStore
 from flux_dispatch.store.webhooks import WebhookQueries
 
 
@@ -32,6 +33,7 @@ class Dependencies:
     """The verbs and queries behind the routes.
 
     `check_readiness` says of each part why it cannot be used, None if it can; without `database` the API is not ready.
+    `public_url` is where customers reach this API; None: where the request reached it.
     """
 
     publish: Publish
@@ -42,8 +44,10 @@ class Dependencies:
     alert_queries: AlertQueries
     api_keys: ApiKeyStore
     accounts: AccountStore
+    portal_links: PortalLinkStore
     check_readiness: Callable[[], Awaitable[Mapping[str, str | None]]]
     max_body_bytes: int
+    public_url: str | None
 
 
 DEPENDENCIES: Final = web.AppKey("dependencies", Dependencies)

@@ -6,8 +6,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from flux_dispatch.api.auth import ACCOUNT, Authenticator, Handler
-from flux_dispatch.api.dependencies import Dependencies
+from flux_dispatch.api.auth import ACCOUNT, PLATFORM, Authenticator, Handler
 from flux_dispatch.api.errors import error_response, from_http, new_request_id
 from flux_dispatch.api.read_limit import ReadLimit
 from flux_dispatch.domain.api_key import Scope
@@ -33,9 +32,8 @@ class UnavailableLog:
         self._quiet_until, self._unlogged = now + 1, 0
 
 
-def make_middleware(dependencies: Dependencies) -> Middleware:
+def make_middleware(authenticator: Authenticator) -> Middleware:
     """Return the middleware."""
-    authenticator = Authenticator(dependencies)
     read_limit = ReadLimit()
     unavailable_log = UnavailableLog()
 
@@ -45,9 +43,9 @@ def make_middleware(dependencies: Dependencies) -> Middleware:
         try:
             scope = getattr(handler, "required_scope", None)
             if scope is not None:
-                request[ACCOUNT] = await authenticator.authenticate(request, scope)
+                await authenticator.authenticate(request, scope, handler.acts_for)  # type: ignore[attr-defined]
             if scope is Scope.READ:
-                async with read_limit.place(request[ACCOUNT]):
+                async with read_limit.place(request.get(ACCOUNT, PLATFORM)):
                     response = await handler(request)
             else:
                 response = await handler(request)

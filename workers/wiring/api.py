@@ -20,6 +20,7 @@ from flux_dispatch.store.connect import Plans, open_database, trouble_of
 from flux_dispatch.store.deliveries import DeliveryQueries
 from flux_dispatch.store.events import EventQueries
 from flux_dispatch.store.pages import MAX_READ_SECONDS
+from flux_dispatch.store.portal_links import PortalLinkStore
 from flux_dispatch.store.session import Generation
 from flux_dispatch.store.webhooks import WebhookQueries, WebhookStore
 from workers.celery_queue import CeleryQueue
@@ -29,7 +30,7 @@ from workers.redis_client_reuse import share_redis_clients
 from workers.wiring.shared import address_policy_of, make_publish, open_databases
 
 KEY_CONNECTIONS = 3
-"""A key is asked for once in three seconds, by its digest."""
+"""A key is asked for once in three seconds, by its digest; what else is asked of keys and accounts is rare."""
 
 
 @asynccontextmanager
@@ -63,8 +64,10 @@ async def api_application(settings: Settings) -> AsyncIterator[web.Application]:
             alert_queries=AlertQueries(reads),
             api_keys=ApiKeyStore(keys),
             accounts=AccountStore(keys),
+            portal_links=PortalLinkStore(keys),
             check_readiness=lambda: _check_readiness(database, queue),
             max_body_bytes=settings.max_body_bytes,
+            public_url=settings.public_url,
         )
     )
     await asyncio.to_thread(queue.close)
