@@ -1,6 +1,6 @@
 """What the API is made of: handed over by the wiring, so that this package opens nothing itself."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -29,6 +29,36 @@ class Publish(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Use:
+    """What a request takes of one limit of its key: `cost` of `per_second` things; `name` is what they are."""
+
+    name: str
+    per_second: int
+    cost: int
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How one limit stands: how many things are left, and in how many seconds all are.
+
+    `retry_seconds` is when the next one is there; 0 where the request may be served.
+    """
+
+    use: Use
+    remaining: int
+    full_seconds: float
+    retry_seconds: float
+
+
+class Counter(Protocol):
+    """Counts what keys ask for, for all processes."""
+
+    async def take(self, key_id: str, uses: Sequence[Use]) -> list[Allowance] | None:
+        """Take all that a request uses, or nothing if a limit has nothing left; None when nobody can count now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Dependencies:
     """The verbs and queries behind the routes.
 
@@ -45,6 +75,7 @@ class Dependencies:
     api_keys: ApiKeyStore
     accounts: AccountStore
     portal_links: PortalLinkStore
+    counter: Counter
     check_readiness: Callable[[], Awaitable[Mapping[str, str | None]]]
     max_body_bytes: int
     public_url: str | None

@@ -9,6 +9,7 @@ from celery import Celery
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from config.celeryconfig import celery_settings, forget_foreign_settings
+from config.redis_url import read_redis_url
 from config.settings import Settings
 from flux_dispatch.api.app import make_app
 from flux_dispatch.api.dependencies import Dependencies
@@ -27,6 +28,7 @@ from workers.celery_queue import CeleryQueue
 from workers.failpoints import arm_from_environment
 from workers.process_limits import tune_gc
 from workers.redis_client_reuse import share_redis_clients
+from workers.redis_counter import RedisCounter
 from workers.wiring.shared import address_policy_of, make_publish, open_databases
 
 KEY_CONNECTIONS = 3
@@ -42,6 +44,7 @@ async def api_application(settings: Settings) -> AsyncIterator[web.Application]:
     app = Celery("flux-api")
     app.config_from_object(celery_settings(settings.need_redis_url()))
     queue = CeleryQueue(app)
+    counter = RedisCounter(read_redis_url(settings.need_redis_url()))
     generation = Generation()
     database, engine_database = open_databases(settings, generation)
     # apart, so that however many lists are asked for, a key is checked and an event stored at once
@@ -65,11 +68,13 @@ async def api_application(settings: Settings) -> AsyncIterator[web.Application]:
             api_keys=ApiKeyStore(keys),
             accounts=AccountStore(keys),
             portal_links=PortalLinkStore(keys),
+            counter=counter,
             check_readiness=lambda: _check_readiness(database, queue),
             max_body_bytes=settings.max_body_bytes,
             public_url=settings.public_url,
         )
     )
+    await counter.close()
     await asyncio.to_thread(queue.close)
     for each in (engine_database, database, reads, keys):
         await each.dispose()
