@@ -16,7 +16,7 @@ from flux_dispatch.api.dependencies import Allowance, Use
 WAIT_SECONDS: Final = 0.05
 """For how long a request waits to be counted."""
 
-REST_SECONDS: Final = 1.0
+COOLDOWN_SECONDS: Final = 1.0
 """For how long nobody is counted after Redis did not answer."""
 
 MAX_AT_ONCE: Final = 16
@@ -68,7 +68,7 @@ class RedisCounter:
         self._client = _client(broker)
         self._script = self._client.register_script(_TAKE)
         self._places = asyncio.Semaphore(MAX_AT_ONCE)
-        self._rests_until = 0.0
+        self._cools_down_until = 0.0
         self._counting: set[asyncio.Task[list[int]]] = set()
 
     async def take(self, key_id: str, uses: Sequence[Use]) -> list[Allowance] | None:
@@ -76,7 +76,7 @@ class RedisCounter:
 
         None when Redis does not answer in time: whoever asks is served, uncounted.
         """
-        if time.monotonic() < self._rests_until:
+        if time.monotonic() < self._cools_down_until:
             return None
         task = asyncio.create_task(self._take(key_id, uses))
         self._counting.add(task)
@@ -84,7 +84,7 @@ class RedisCounter:
         # it is not given up with the wait: a first connection may take longer, and serves the next ones
         done, _ = await asyncio.wait({task}, timeout=WAIT_SECONDS)
         if not done or task.exception():
-            self._rest(task.exception() if done else None)
+            self._cool_down(task.exception() if done else None)
             return None
         said = task.result()
         return [
@@ -111,13 +111,13 @@ class RedisCounter:
         if not task.cancelled():
             task.exception()  # it may be nobody's any more
 
-    def _rest(self, error: BaseException | None) -> None:
+    def _cool_down(self, error: BaseException | None) -> None:
         if error is not None and not isinstance(error, RedisError | OSError):
             log.error("limits.failed", exc_info=error)
-        if time.monotonic() >= self._rests_until:
+        if time.monotonic() >= self._cools_down_until:
             why = type(error).__name__ if error else "no answer in time"
             log.warning("limits.uncounted", error=why, consequence="keys are held to no limit meanwhile")
-        self._rests_until = time.monotonic() + REST_SECONDS
+        self._cools_down_until = time.monotonic() + COOLDOWN_SECONDS
 
 
 def _client(broker: RedisUrl) -> Redis:

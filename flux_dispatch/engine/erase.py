@@ -5,6 +5,7 @@ from typing import Final, Protocol
 import structlog
 
 from flux_dispatch.domain.account import Erased
+from flux_dispatch.engine.flow import failpoint
 
 ERASE_BATCH_SIZE: Final = 500
 """Rows of one table in one transaction: a few tens of milliseconds of PostgreSQL's time."""
@@ -42,6 +43,7 @@ class Erase:
         erased = await self._accounts.erase_some(limit=ERASE_BATCH_SIZE)
         if erased is None:
             return IDLE_SECONDS
+        failpoint.reach("after_erase")
         if erased.is_over:
             log.info("account.erased", account=erased.account)
         return BUSY_SECONDS

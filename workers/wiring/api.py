@@ -39,11 +39,7 @@ KEY_CONNECTIONS = 3
 async def api_application(settings: Settings) -> AsyncIterator[web.Application]:
     """Open what the API needs, and close it at the end."""
     arm_from_environment()
-    forget_foreign_settings()
-    share_redis_clients()
-    app = Celery("flux-api")
-    app.config_from_object(celery_settings(settings.need_redis_url()))
-    queue = CeleryQueue(app)
+    queue = _open_queue(settings)
     counter = RedisCounter(read_redis_url(settings.need_redis_url()))
     generation = Generation()
     database, engine_database = open_databases(settings, generation)
@@ -78,6 +74,14 @@ async def api_application(settings: Settings) -> AsyncIterator[web.Application]:
     await asyncio.to_thread(queue.close)
     for each in (engine_database, database, reads, keys):
         await each.dispose()
+
+
+def _open_queue(settings: Settings) -> CeleryQueue:
+    forget_foreign_settings()
+    share_redis_clients()
+    app = Celery("flux-api")
+    app.config_from_object(celery_settings(settings.need_redis_url()))
+    return CeleryQueue(app)
 
 
 async def _check_readiness(database: AsyncEngine, queue: CeleryQueue) -> dict[str, str | None]:
