@@ -39,7 +39,7 @@ class KeyUse:
 
     async def close(self) -> None:
         """Wait for what is being written."""
-        await asyncio.gather(*self._writing)
+        await asyncio.gather(*self._writing, return_exceptions=True)
 
     async def _try_to_write(self, key_id: ApiKeyId) -> None:
         try:

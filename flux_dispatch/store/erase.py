@@ -27,6 +27,9 @@ _ACCOUNT = text("""
     LIMIT 1
     FOR NO KEY UPDATE SKIP LOCKED
 """)
+IN_ORDER: Final = text("SET LOCAL enable_bitmapscan = off")
+"""For the statements below: a bitmap would be made of all that an account has, for a page of it."""
+
 _LATER = text("UPDATE accounts SET erase_at = flux_now() + :pause WHERE id = :account")
 _LAST = text("DELETE FROM accounts WHERE id = :account")
 
@@ -36,9 +39,10 @@ _BY_ID = """
         SELECT {key} FROM {table} WHERE account_id = :account LIMIT :limit FOR UPDATE SKIP LOCKED
     ))
 """
-_FAN_OUTS = """
-    DELETE FROM fan_outs WHERE account_id = :account AND event_id = ANY(ARRAY(
-        SELECT event_id FROM fan_outs WHERE account_id = :account LIMIT :limit FOR UPDATE SKIP LOCKED
+# Where the account is a part of the key, the rest of it might be taken for a filter over all that the account has.
+_BY_PLACE = """
+    DELETE FROM {table} WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM {table} WHERE account_id = :account LIMIT :limit FOR UPDATE SKIP LOCKED
     ))
 """
 # What is being sent stays for as long as its lease: its worker shall find it.
@@ -65,17 +69,11 @@ _WEBHOOKS = """
         LIMIT :limit FOR UPDATE SKIP LOCKED
     ))
 """
-_SUBSCRIPTIONS = """
-    DELETE FROM subscriptions WHERE account_id = :account AND (pattern, webhook_id) IN (
-        SELECT pattern, webhook_id FROM subscriptions WHERE account_id = :account LIMIT :limit FOR UPDATE SKIP LOCKED
-    )
-"""
-
 STEPS: Final[Mapping[str, str]] = {
     # nothing more is made
     "ended": _STRAGGLERS,
-    "subscriptions": _SUBSCRIPTIONS,
-    "fan_outs": _FAN_OUTS,
+    "subscriptions": _BY_PLACE.format(table="subscriptions"),
+    "fan_outs": _BY_PLACE.format(table="fan_outs"),
     # what names others goes before them; attempts go with their deliveries
     "deliveries": _DELIVERIES,
     "alerts": _BY_ID.format(table="alerts", key="id"),
@@ -102,6 +100,7 @@ class EraseStore:
             found = (await connection.execute(_ACCOUNT, {"linger": LINGER})).one_or_none()
             if found is None:
                 return None
+            await connection.execute(IN_ORDER)
             rows = await _erase_page(connection, found.id, limit)
             if rows:
                 return await self._come_again(connection, found.id, timedelta(0), rows)

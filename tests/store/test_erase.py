@@ -1,15 +1,19 @@
 """Of a deleted account nothing stays: its rows go page by page, whoever comes, and the account last."""
 
 import asyncio
+import json
+from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.ids import AccountId, Prefix, parse_id
 from flux_dispatch.store.accounts import AccountStore
 from flux_dispatch.store.api_keys import ApiKeyStore
+from flux_dispatch.store.connect import Plans, open_database, transaction
 from flux_dispatch.store.deliver import DeliveryStore
-from flux_dispatch.store.erase import LINGER, PAUSE, STEPS, EraseStore
+from flux_dispatch.store.erase import IN_ORDER, LINGER, PAUSE, STEPS, EraseStore
 from flux_dispatch.store.portal_links import PortalLinkStore
 from flux_dispatch.store.tables import metadata
 from tests.support.store_harness import TIMING, StoreHarness, event
@@ -143,3 +147,50 @@ async def test_a_key_that_was_made_meanwhile_does_not_work(world: StoreHarness) 
     await AccountStore(world.database).delete(account)
     _, key = await keys.create(account, ["admin"])
     assert await keys.find(key) is None
+
+
+@pytest.mark.parametrize("statistics", ["none", "of the time before"])
+async def test_a_page_is_found_and_deleted_by_its_ids_whatever_the_statistics_say(
+    world: StoreHarness, database_url: str, statistics: str
+) -> None:
+    if statistics != "none":
+        await world.do("ANALYZE")
+    accounts = [await filled(world), await filled(world)]
+    for account in accounts:
+        for statement in _FILL.split(";\n"):
+            await world.do(statement, account=parse_id(Prefix.ACCOUNT, account))
+    engine = open_database(database_url, plans=Plans.GENERIC)
+    for name, statement in STEPS.items():
+        given = {"account": UUID(parse_id(Prefix.ACCOUNT, accounts[0])), "limit": 5}
+        sending = {"sending": "sending"} if ":sending" in statement else {}
+        assert await _read(engine, statement, given | sending) <= 40, name
+    await engine.dispose()
+
+
+_FILL = """
+    INSERT INTO events (id, account_id, type, created_at, body)
+    SELECT flux_new_id(), CAST(:account AS uuid), 'a', flux_now(), '{}' FROM generate_series(1, 3000);
+    INSERT INTO deliveries (event_id, webhook_id, account_id, state, due_at)
+    SELECT id, id, account_id, 'pending', flux_now() FROM events WHERE account_id = CAST(:account AS uuid);
+    INSERT INTO attempts SELECT id, 1, 0.1, flux_now(), 500 FROM deliveries
+    WHERE account_id = CAST(:account AS uuid) ON CONFLICT DO NOTHING;
+    INSERT INTO alerts (account_id, webhook_id, event_id, delivery_id, reason)
+    SELECT account_id, webhook_id, event_id, id, 'a' FROM deliveries WHERE account_id = CAST(:account AS uuid);
+    INSERT INTO fan_outs SELECT account_id, id, '{*}', id, 9 FROM events
+    WHERE account_id = CAST(:account AS uuid) ON CONFLICT DO NOTHING
+"""
+
+
+async def _read(database: AsyncEngine, statement: str, given: dict[str, object]) -> int:
+    """Return how many rows the statement touches."""
+    async with transaction(database) as connection:
+        await connection.execute(IN_ORDER)
+        explained = (await connection.execute(text(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}"), given)).scalar_one()
+    (root,) = explained if isinstance(explained, list) else json.loads(explained)
+    nodes = [root["Plan"]]
+    for node in nodes:
+        nodes += node.get("Plans", [])
+    scans = [node for node in nodes if "Scan" in node["Node Type"]]
+    return round(
+        sum((each["Actual Rows"] + each.get("Rows Removed by Filter", 0)) * each["Actual Loops"] for each in scans)
+    )
