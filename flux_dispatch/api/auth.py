@@ -9,6 +9,7 @@ from aiohttp import web
 from flux_dispatch.api.dependencies import Dependencies
 from flux_dispatch.api.key_use import KeyUse
 from flux_dispatch.api.short_memory import ShortMemory
+from flux_dispatch.domain.account import EXTERNAL, Account
 from flux_dispatch.domain.api_key import ApiKey, Scope, is_well_formed
 from flux_dispatch.domain.errors import Forbidden, InvalidRequest, NotFound, PlatformKeyNeeded, Unauthenticated
 from flux_dispatch.domain.ids import AccountId
@@ -61,7 +62,7 @@ class Authenticator:
         self._api_keys = dependencies.api_keys
         self._use = KeyUse(dependencies.api_keys.note_use)
         self._keys = ShortMemory[str, ApiKey](self._look_up, CACHE_SECONDS)
-        self._accounts = ShortMemory[str, AccountId](dependencies.accounts.find, CACHE_SECONDS)
+        self._accounts = ShortMemory[str, Account](dependencies.accounts.get, CACHE_SECONDS)
 
     async def authenticate(self, request: web.Request, scope: Scope, acts_for: ActsFor) -> None:
         """Note in the request its key, and the account that it acts for.
@@ -92,10 +93,17 @@ class Authenticator:
         Raises:
             NotFound: there is none of this name, or it is not the key's.
         """
-        if named is None:
+        if named is None or named == key.account:
             return key.account
-        account = await self._accounts.get(named)
-        if account is None or key.account not in {None, account}:
+        if key.account is not None:
+            # another account is not even looked for: how long that takes would tell whether it is there
+            own = await self._accounts.get(key.account) if named.startswith(EXTERNAL) else None
+            is_there = own is not None and own.external_id == named.removeprefix(EXTERNAL)
+            account = key.account if is_there else None
+        else:
+            found = await self._accounts.get(named)
+            account = found.id if found else None
+        if account is None:
             raise NotFound(f"There is no account {named}.")
         return account
 
@@ -106,7 +114,7 @@ class Authenticator:
     def forget_account(self, account: AccountId) -> None:
         """Ask the database about this account, and its keys, before they are trusted again: it was changed here."""
         self._keys.forget(lambda key: key.account == account)
-        self._accounts.forget(lambda known: known == account)
+        self._accounts.forget(lambda known: known.id == account)
 
     async def close(self) -> None:
         """Wait for what is being written."""

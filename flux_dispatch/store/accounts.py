@@ -73,17 +73,8 @@ class AccountStore:
                 if found := (await connection.execute(known)).one_or_none():
                     return _account_from_row(found), False
 
-    async def find(self, name: str) -> AccountId | None:
-        """Return the account that is named by its id, or by `ext:` and its external id; None when there is none."""
-        query = _named(select(accounts.c.id), name)
-        if query is None:
-            return None
-        async with connect(self._database) as connection:
-            found = (await connection.execute(query)).scalar()
-        return _account_id(found) if found else None
-
     async def get(self, name: str) -> Account | None:
-        """Return the account that is named as for find()."""
+        """Return the account that is named by its id, or by `ext:` and its external id; None when there is none."""
         query = _named(select(accounts), name)
         if query is None:
             return None
@@ -133,7 +124,7 @@ class AccountStore:
             MalformedId: the text cannot be an account's id.
         """
         parse_id(Prefix.ACCOUNT, account)
-        return await self.find(account) is not None
+        return await self.get(account) is not None
 
     async def first(self) -> AccountId | None:
         """Return the oldest account, if there is any."""

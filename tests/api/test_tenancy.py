@@ -218,6 +218,9 @@ async def test_another_account_is_not_there(matrix: Matrix, name: str) -> None:
     answers = [unlike(await matrix.call(foreign, name, thing, each), each) for each in named]
     assert answers == answers[:1] * len(named)
     assert answers[0][0] == 404
+    for own in (matrix.owner.account, "ext:cus_42"):
+        answer = await matrix.call(matrix.owner.http, name, await matrix.thing(name), own)
+        assert answer.is_success, answer.text
 
 
 @pytest.mark.parametrize("name", OF_ACCOUNTS)
