@@ -1,6 +1,6 @@
 """What the API is made of: handed over by the wiring, so that this package opens nothing itself."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -14,6 +14,7 @@ from flux_dispatch.store.alerts import AlertQueries
 from flux_dispatch.store.api_keys import ApiKeyStore
 from flux_dispatch.store.deliveries import DeliveryQueries
 from flux_dispatch.store.events import EventQueries
+from flux_dispatch.store.portal_links import PortalLinkStore
 from flux_dispatch.store.webhooks import WebhookQueries
 
 
@@ -28,10 +29,41 @@ class Publish(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Use:
+    """What a request takes of one limit of its key: `cost` of `per_second` things; `name` is what they are."""
+
+    name: str
+    per_second: int
+    cost: int
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How one limit stands: how many things are left, and in how many seconds all are.
+
+    `retry_seconds` is when the next one is there; 0 where the request may be served.
+    """
+
+    use: Use
+    remaining: int
+    full_seconds: float
+    retry_seconds: float
+
+
+class Counter(Protocol):
+    """Counts what keys ask for, for all processes."""
+
+    async def take(self, key_id: str, uses: Sequence[Use]) -> list[Allowance] | None:
+        """Take all that a request uses, or nothing if a limit has nothing left; None when nobody can count now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Dependencies:
     """The verbs and queries behind the routes.
 
     `check_readiness` says of each part why it cannot be used, None if it can; without `database` the API is not ready.
+    `public_url` is where customers reach this API; None: where the request reached it.
     """
 
     publish: Publish
@@ -42,8 +74,11 @@ class Dependencies:
     alert_queries: AlertQueries
     api_keys: ApiKeyStore
     accounts: AccountStore
+    portal_links: PortalLinkStore
+    counter: Counter
     check_readiness: Callable[[], Awaitable[Mapping[str, str | None]]]
     max_body_bytes: int
+    public_url: str | None
 
 
 DEPENDENCIES: Final = web.AppKey("dependencies", Dependencies)

@@ -1,6 +1,7 @@
 """The one form of every error that the API answers."""
 
 import json
+import math
 import random
 from http import HTTPStatus
 from typing import Any, Final
@@ -11,6 +12,7 @@ from flux_dispatch.domain.errors import (
     FluxError,
     InvalidRequest,
     NotFound,
+    RateLimited,
     TooManyRequests,
     Unauthenticated,
     Unavailable,
@@ -34,6 +36,8 @@ def error_response(error: FluxError, request_id: str) -> web.Response:
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, Unavailable | TooManyRequests):
         headers["Retry-After"] = RETRY_SECONDS
+    if isinstance(error, RateLimited):
+        headers["Retry-After"] = str(math.ceil(error.retry_seconds))
     body: dict[str, Any] = {
         "type": error.kind,
         "code": error.code,

@@ -6,9 +6,9 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from flux_dispatch.api.auth import ACCOUNT, Authenticator, Handler
-from flux_dispatch.api.dependencies import Dependencies
+from flux_dispatch.api.auth import ACCOUNT, PLATFORM, Authenticator, Handler
 from flux_dispatch.api.errors import error_response, from_http, new_request_id
+from flux_dispatch.api.rate_limit import HEADERS, RateLimit
 from flux_dispatch.api.read_limit import ReadLimit
 from flux_dispatch.domain.api_key import Scope
 from flux_dispatch.domain.errors import FluxError, InternalError, Unavailable
@@ -33,9 +33,8 @@ class UnavailableLog:
         self._quiet_until, self._unlogged = now + 1, 0
 
 
-def make_middleware(dependencies: Dependencies) -> Middleware:
+def make_middleware(authenticator: Authenticator, rate_limit: RateLimit) -> Middleware:
     """Return the middleware."""
-    authenticator = Authenticator(dependencies)
     read_limit = ReadLimit()
     unavailable_log = UnavailableLog()
 
@@ -45,9 +44,10 @@ def make_middleware(dependencies: Dependencies) -> Middleware:
         try:
             scope = getattr(handler, "required_scope", None)
             if scope is not None:
-                request[ACCOUNT] = await authenticator.authenticate(request, scope)
+                await authenticator.authenticate(request, scope, handler.acts_for)  # type: ignore[attr-defined]
+                await rate_limit.check(request, scope)
             if scope is Scope.READ:
-                async with read_limit.place(request[ACCOUNT]):
+                async with read_limit.place(request.get(ACCOUNT, PLATFORM)):
                     response = await handler(request)
             else:
                 response = await handler(request)
@@ -65,6 +65,7 @@ def make_middleware(dependencies: Dependencies) -> Middleware:
                 InternalError(f"Something broke on our side; it is logged as {request_id}."), request_id
             )
         response.headers["X-Request-Id"] = request_id
+        response.headers.update(request.get(HEADERS, {}))
         return response
 
     return handle_request

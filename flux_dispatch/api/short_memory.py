@@ -46,6 +46,11 @@ class ShortMemory(Generic[Key, Value]):
             self._ask(key)
         return known.value
 
+    def forget(self, is_changed: Callable[[Value], bool]) -> None:
+        """Ask anew, at the next time, for each value of which this is true."""
+        for key in [key for key, known in self._known.items() if is_changed(known.value)]:
+            del self._known[key]
+
     def _ask(self, key: Key) -> asyncio.Task[Value | None]:
         if key not in self._asked:
             self._asked[key] = task = asyncio.create_task(self._look_up(key))

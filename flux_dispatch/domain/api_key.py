@@ -3,17 +3,24 @@
 import hashlib
 import re
 from binascii import crc32
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 
-from flux_dispatch.domain.ids import AccountId
+from flux_dispatch.domain.errors import BeyondOwnKey, Forbidden, InvalidRequest
+from flux_dispatch.domain.ids import AccountId, ApiKeyId
+from flux_dispatch.domain.text import validate_text
 
 PREFIX: Final = "sk_live_"
 RANDOM_CHARACTERS: Final = 32
 CHECKSUM_CHARACTERS: Final = 6
+MAX_NAME_LENGTH: Final = 100
+MAX_PER_SECOND: Final = 1_000_000
 _ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+Bound = TypeVar("Bound", int, datetime)
 
 
 class Scope(StrEnum):
@@ -21,24 +28,90 @@ class Scope(StrEnum):
 
     EVENTS_WRITE = "events:write"
     WEBHOOKS_WRITE = "webhooks:write"
+    EVENT_TYPES_WRITE = "event_types:write"
     READ = "read"
     ADMIN = "admin"
 
 
 @dataclass(frozen=True, slots=True)
-class ApiKey:
-    """A key as it is stored; `account` is None for a platform key, which acts for any account. `last4` is its end."""
+class Limits:
+    """How much a key may ask for in a second, on the average of a few; None: as much as it likes."""
 
-    id: str
+    events_per_second: int | None = None
+    requests_per_second: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewApiKey:
+    """What a key shall be; every field has been checked."""
+
+    scopes: tuple[str, ...]
+    name: str = ""
+    expires_at: datetime | None = None
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key as it is stored; `account` is None for a platform key, which acts for any account.
+
+    `last4` is its end, and `last_used_at` is true to the minute.
+    """
+
+    id: ApiKeyId
     account: AccountId | None
     scopes: tuple[str, ...]
     last4: str
     created_at: datetime
     revoked_at: datetime | None
+    name: str = ""
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+    limits: Limits = Limits()
 
     def may(self, scope: Scope) -> bool:
         """Say whether the key covers a call of this scope."""
         return scope in self.scopes or Scope.ADMIN in self.scopes
+
+    def pass_on(self, wanted: NewApiKey) -> NewApiKey:
+        """Return the key that this one may make: what was not said is as with itself.
+
+        Raises:
+            Forbidden: it would have a scope that this one lacks.
+            BeyondOwnKey: it would last longer, or might ask for more.
+        """
+        for scope in wanted.scopes:
+            if not self.may(Scope(scope)):
+                raise Forbidden(f"This API key lacks the scope {scope}, so it cannot give it to another.")
+        return NewApiKey(
+            scopes=wanted.scopes,
+            name=wanted.name,
+            expires_at=_within(self.expires_at, wanted.expires_at, "expires_at"),
+            limits=Limits(
+                _within(self.limits.events_per_second, wanted.limits.events_per_second, "events_per_second"),
+                _within(self.limits.requests_per_second, wanted.limits.requests_per_second, "requests_per_second"),
+            ),
+        )
+
+
+def validate_new_api_key(*, scopes: Sequence[str], name: str, expires_at: datetime | None, limits: Limits) -> NewApiKey:
+    """Return what a key shall be, each scope once.
+
+    Raises:
+        InvalidRequest: a value is not what it must be; `param` names it.
+    """
+    if not scopes:
+        raise InvalidRequest(f"Name at least one scope of {', '.join(Scope)}.", param="scopes")
+    for index, scope in enumerate(scopes):
+        if scope not in set(Scope):
+            message = f"{scope[:60]!r} is not a scope. There are: {', '.join(Scope)}."
+            raise InvalidRequest(message, param=f"scopes[{index}]")
+    validate_text(name, "name", most=MAX_NAME_LENGTH, least=0)
+    for param in ("events_per_second", "requests_per_second"):
+        limit = getattr(limits, param)
+        if limit is not None and not 1 <= limit <= MAX_PER_SECOND:
+            raise InvalidRequest(f"{param} is a number from 1 to {MAX_PER_SECOND}.", param=param)
+    return NewApiKey(tuple(dict.fromkeys(scopes)), name, expires_at, limits)
 
 
 def encode_api_key(random: bytes) -> str:
@@ -68,6 +141,14 @@ def _base62(number: int, length: int) -> str:
         number, digit = divmod(number, len(_ALPHABET))
         digits.append(_ALPHABET[digit])
     return "".join(reversed(digits))
+
+
+def _within(own: Bound | None, wanted: Bound | None, param: str) -> Bound | None:
+    if own is None:
+        return wanted
+    if wanted is not None and wanted > own:
+        raise BeyondOwnKey(f"This API key has {param} {own}, and can give another no more than that.")
+    return own if wanted is None else wanted
 
 
 _KEY = re.compile(r"sk_live_(?P<body>[0-9A-Za-z]{32})(?P<checksum>[0-9A-Za-z]{6})", re.ASCII)

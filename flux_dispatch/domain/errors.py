@@ -6,10 +6,13 @@
     │   │   └── MalformedId            an id that cannot be one
     │   ├── Unauthenticated        no usable API key
     │   ├── Forbidden              a good key without the right
+    │   │   ├── PlatformKeyNeeded      what is about accounts takes a platform key
+    │   │   └── BeyondOwnKey           no key makes one that may do more
     │   ├── NotFound               no such thing in this account
     │   ├── IdempotencyConflict    one key, two different bodies
     │   ├── QueryTooSlow           too much to read; narrower filters will do
     │   └── TooManyRequests        too much at once; less, or later, will do
+    │       └── RateLimited            more than the key may ask for
     └── InternalError               the fault is on our side
         ├── IllegalTransition            a delivery was asked to do what its state does not allow
         └── Unavailable            a part we need is unavailable for the moment
@@ -77,11 +80,23 @@ class Unauthenticated(CallerError):
 
 
 class Forbidden(CallerError):
-    """The key is good, its scopes do not cover this call."""
+    """The key is good, but it may not do this: its scopes do not cover the call."""
 
     status = HTTPStatus.FORBIDDEN
     kind = "permission_error"
     code = "missing_scope"
+
+
+class PlatformKeyNeeded(Forbidden):
+    """The call is about accounts themselves, and the key belongs to one."""
+
+    code = "platform_key_needed"
+
+
+class BeyondOwnKey(Forbidden):
+    """A key would be made that may do more than the key that asks for it."""
+
+    code = "beyond_own_key"
 
 
 class NotFound(CallerError):
@@ -112,6 +127,16 @@ class TooManyRequests(CallerError):
     status = HTTPStatus.TOO_MANY_REQUESTS
     kind = "rate_limit_error"
     code = "too_many_reads"
+
+
+class RateLimited(TooManyRequests):
+    """The key asks for more than it may; after `retry_seconds` the same request may be sent again."""
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, retry_seconds: float) -> None:
+        super().__init__(message)
+        self.retry_seconds = retry_seconds
 
 
 class InternalError(FluxError):

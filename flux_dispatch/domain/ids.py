@@ -15,6 +15,7 @@ EventId = NewType("EventId", str)
 WebhookId = NewType("WebhookId", str)
 DeliveryId = NewType("DeliveryId", str)
 AlertId = NewType("AlertId", str)
+ApiKeyId = NewType("ApiKeyId", str)
 
 
 class Prefix(StrEnum):
@@ -26,6 +27,7 @@ class Prefix(StrEnum):
     DELIVERY = "dlv"
     ALERT = "alrt"
     API_KEY = "key"
+    PORTAL_LINK = "plink"
 
 
 def new_id(prefix: Prefix, unix_milliseconds: int) -> str:

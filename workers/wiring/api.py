@@ -9,6 +9,7 @@ from celery import Celery
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from config.celeryconfig import celery_settings, forget_foreign_settings
+from config.redis_url import read_redis_url
 from config.settings import Settings
 from flux_dispatch.api.app import make_app
 from flux_dispatch.api.dependencies import Dependencies
@@ -20,27 +21,26 @@ from flux_dispatch.store.connect import Plans, open_database, trouble_of
 from flux_dispatch.store.deliveries import DeliveryQueries
 from flux_dispatch.store.events import EventQueries
 from flux_dispatch.store.pages import MAX_READ_SECONDS
+from flux_dispatch.store.portal_links import PortalLinkStore
 from flux_dispatch.store.session import Generation
 from flux_dispatch.store.webhooks import WebhookQueries, WebhookStore
 from workers.celery_queue import CeleryQueue
 from workers.failpoints import arm_from_environment
 from workers.process_limits import tune_gc
 from workers.redis_client_reuse import share_redis_clients
+from workers.redis_counter import RedisCounter
 from workers.wiring.shared import address_policy_of, make_publish, open_databases
 
 KEY_CONNECTIONS = 3
-"""A key is asked for once in three seconds, by its digest."""
+"""A key is asked for once in three seconds, by its digest; what else is asked of keys and accounts is rare."""
 
 
 @asynccontextmanager
 async def api_application(settings: Settings) -> AsyncIterator[web.Application]:
     """Open what the API needs, and close it at the end."""
     arm_from_environment()
-    forget_foreign_settings()
-    share_redis_clients()
-    app = Celery("flux-api")
-    app.config_from_object(celery_settings(settings.need_redis_url()))
-    queue = CeleryQueue(app)
+    queue = _open_queue(settings)
+    counter = RedisCounter(read_redis_url(settings.need_redis_url()))
     generation = Generation()
     database, engine_database = open_databases(settings, generation)
     # apart, so that however many lists are asked for, a key is checked and an event stored at once
@@ -63,13 +63,25 @@ async def api_application(settings: Settings) -> AsyncIterator[web.Application]:
             alert_queries=AlertQueries(reads),
             api_keys=ApiKeyStore(keys),
             accounts=AccountStore(keys),
+            portal_links=PortalLinkStore(keys),
+            counter=counter,
             check_readiness=lambda: _check_readiness(database, queue),
             max_body_bytes=settings.max_body_bytes,
+            public_url=settings.public_url,
         )
     )
+    await counter.close()
     await asyncio.to_thread(queue.close)
     for each in (engine_database, database, reads, keys):
         await each.dispose()
+
+
+def _open_queue(settings: Settings) -> CeleryQueue:
+    forget_foreign_settings()
+    share_redis_clients()
+    app = Celery("flux-api")
+    app.config_from_object(celery_settings(settings.need_redis_url()))
+    return CeleryQueue(app)
 
 
 async def _check_readiness(database: AsyncEngine, queue: CeleryQueue) -> dict[str, str | None]:

@@ -10,6 +10,7 @@ from flux_dispatch.domain.retry import RetryPolicy
 from flux_dispatch.engine.alert import SendAlerts
 from flux_dispatch.engine.cancel import Cancel
 from flux_dispatch.engine.deliver import Deliver, DeliverLimits
+from flux_dispatch.engine.erase import Erase
 from flux_dispatch.engine.fail import Fail
 from flux_dispatch.engine.fan_out import FanOut
 from flux_dispatch.engine.flow.settler import Settler
@@ -19,6 +20,7 @@ from flux_dispatch.http.limits import max_open_posts
 from flux_dispatch.http.sender import AiohttpSender, SenderLimits
 from flux_dispatch.store.cancel import CancelStore
 from flux_dispatch.store.deliver import DeliveryStore
+from flux_dispatch.store.erase import EraseStore
 from flux_dispatch.store.fail import FailureStore
 from flux_dispatch.store.publish import EventStore
 from flux_dispatch.store.session import Generation
@@ -36,6 +38,7 @@ class Verbs:
     deliver: Deliver
     sweep: Sweep
     cancel: Cancel
+    erase: Erase
     fail: Fail
     alert: SendAlerts
 
@@ -67,6 +70,7 @@ async def open_verbs(settings: Settings, queue: CeleryQueue, threads: int) -> As
             deliver=deliver,
             sweep=Sweep(SweepStore(engine_database, timing), queue, settler, retry_policy, Work(deliver, fan_out)),
             cancel=Cancel(CancelStore(engine_database)),
+            erase=Erase(EraseStore(engine_database)),
             fail=Fail(failures, queue),
             alert=SendAlerts(failures),
         )

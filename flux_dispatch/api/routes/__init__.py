@@ -5,11 +5,14 @@ from typing import Final
 
 from aiohttp import web
 
-from flux_dispatch.api.routes import alerts, deliveries, events, webhooks
+from flux_dispatch.api.routes import accounts, alerts, api_keys, deliveries, events, portal_links, webhooks
 
 ROUTES: Final[Sequence[web.RouteTableDef]] = (
     webhooks.routes,
     events.routes,
     deliveries.routes,
     alerts.routes,
+    accounts.routes,
+    api_keys.routes,
+    portal_links.routes,
 )

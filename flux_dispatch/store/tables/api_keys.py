@@ -1,6 +1,6 @@
 """The table of API keys."""
 
-from sqlalchemy import ARRAY, UUID, Column, ForeignKey, LargeBinary, Table, Text
+from sqlalchemy import ARRAY, UUID, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text, text
 
 from flux_dispatch.store.tables.metadata import INSTANT, NEW_ID, NOW, metadata
 
@@ -16,4 +16,12 @@ api_keys = Table(
     Column("scopes", ARRAY(Text), nullable=False),
     Column("created_at", INSTANT, nullable=False, server_default=NOW),
     Column("revoked_at", INSTANT, nullable=True),
+    Column("name", Text, nullable=False, server_default=text("''")),
+    Column("expires_at", INSTANT, nullable=True),
+    # to the minute
+    Column("last_used_at", INSTANT, nullable=True),
+    # how much it may ask for; null: as much as it likes
+    Column("events_per_second", Integer, nullable=True),
+    Column("requests_per_second", Integer, nullable=True),
+    Index("api_keys_account", "account_id", "id"),
 )

@@ -24,6 +24,8 @@ webhooks = Table(
     # when somebody must look for deliveries that it will no longer get; set by a trigger when it is deleted or disabled
     Column("cancel_at", INSTANT, nullable=True),
     Index("webhooks_account", "account_id", "id", postgresql_where=text("deleted_at IS NULL")),
+    # by which those of an account are erased
+    Index("webhooks_deleted", "account_id", "id", postgresql_where=text("deleted_at IS NOT NULL")),
     Index("webhooks_cancel", "cancel_at", postgresql_where=text("cancel_at IS NOT NULL")),
 )
 

@@ -1,0 +1,143 @@
+"""The statements behind erase: one page of what was a deleted account's, one table after the other."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final, cast
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from flux_dispatch.domain.account import Erased
+from flux_dispatch.domain.delivery import State
+from flux_dispatch.domain.ids import AccountId, Prefix, format_id
+from flux_dispatch.store.connect import transaction
+
+PAUSE: Final = timedelta(seconds=5)
+"""When to look again at an account with attempts in flight: their rows go when their leases are over."""
+
+LINGER: Final = timedelta(minutes=1)
+"""For how long an account that has nothing left is looked at again: something may have been stored by a call that saw
+it as it was before. Longer than any statement takes, and than a key is remembered."""
+
+_ACCOUNT = text("""
+    SELECT id, greatest(deleted_at + :linger - flux_now(), interval '0') AS lingers FROM accounts
+    WHERE erase_at <= flux_now()
+    ORDER BY erase_at
+    LIMIT 1
+    FOR NO KEY UPDATE SKIP LOCKED
+""")
+IN_ORDER: Final = text("SET LOCAL enable_bitmapscan = off")
+"""For the statements below: a bitmap would be made of all that an account has, for a page of it."""
+
+_LATER = text("UPDATE accounts SET erase_at = flux_now() + :pause WHERE id = :account")
+_LAST = text("DELETE FROM accounts WHERE id = :account")
+
+# Locked by nobody else, so that none waits for a worker that has it in hand; that one is met when it is done.
+_BY_ID = """
+    DELETE FROM {table} WHERE {key} = ANY(ARRAY(
+        SELECT {key} FROM {table} WHERE account_id = :account LIMIT :limit FOR UPDATE SKIP LOCKED
+    ))
+"""
+# Where the account is a part of the key, the rest of it might be taken for a filter over all that the account has.
+_BY_PLACE = """
+    DELETE FROM {table} WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM {table} WHERE account_id = :account LIMIT :limit FOR UPDATE SKIP LOCKED
+    ))
+"""
+# What is being sent stays for as long as its lease: its worker shall find it.
+_DELIVERIES = """
+    WITH page AS (
+        SELECT id FROM deliveries
+        WHERE account_id = :account AND (state <> :sending OR leased_until < flux_now())
+        LIMIT :limit FOR UPDATE SKIP LOCKED
+    ), their_attempts AS (
+        DELETE FROM attempts WHERE delivery_id = ANY(ARRAY(SELECT id FROM page))
+    )
+    DELETE FROM deliveries WHERE id = ANY(ARRAY(SELECT id FROM page))
+"""
+# by a call that saw the account as it was before
+_STRAGGLERS = """
+    UPDATE webhooks SET deleted_at = flux_now(), updated_at = flux_now()
+    WHERE id = ANY(ARRAY(
+        SELECT id FROM webhooks WHERE account_id = :account AND deleted_at IS NULL LIMIT :limit
+    ))
+"""
+_WEBHOOKS = """
+    DELETE FROM webhooks WHERE id = ANY(ARRAY(
+        SELECT id FROM webhooks WHERE account_id = :account AND deleted_at IS NOT NULL
+        LIMIT :limit FOR UPDATE SKIP LOCKED
+    ))
+"""
+STEPS: Final[Mapping[str, str]] = {
+    # nothing more is made
+    "ended": _STRAGGLERS,
+    "subscriptions": _BY_PLACE.format(table="subscriptions"),
+    "fan_outs": _BY_PLACE.format(table="fan_outs"),
+    # what names others goes before them; attempts go with their deliveries
+    "deliveries": _DELIVERIES,
+    "alerts": _BY_ID.format(table="alerts", key="id"),
+    "events": _BY_ID.format(table="events", key="id"),
+    "webhooks": _WEBHOOKS,
+    "portal_links": _BY_ID.format(table="portal_links", key="id"),
+    "api_keys": _BY_ID.format(table="api_keys", key="id"),
+}
+"""What is done of an account, in this order, by the table that it empties; a test holds that every table is here."""
+
+
+class EraseStore:
+    """Erases accounts that were deleted."""
+
+    def __init__(self, database: AsyncEngine) -> None:
+        self._database = database
+
+    async def erase_some(self, *, limit: int) -> Erased | None:
+        """Erase up to `limit` rows of one table of one such account; None when none is to be looked at.
+
+        Nothing is waited for that another holds, but the account itself is locked: two workers erase two accounts.
+        """
+        async with transaction(self._database) as connection:
+            found = (await connection.execute(_ACCOUNT, {"linger": LINGER})).one_or_none()
+            if found is None:
+                return None
+            await connection.execute(IN_ORDER)
+            rows = await _erase_page(connection, found.id, limit)
+            if rows:
+                return await self._come_again(connection, found.id, timedelta(0), rows)
+            if await _is_anything_left(connection, found.id):
+                return await self._come_again(connection, found.id, PAUSE, rows)
+            if found.lingers:
+                return await self._come_again(connection, found.id, found.lingers, rows)
+            await connection.execute(_LAST, {"account": found.id})
+            return Erased(_account_id(found.id), rows, is_over=True)
+
+    async def _come_again(self, connection: AsyncConnection, account: UUID, pause: timedelta, rows: int) -> Erased:
+        await connection.execute(_LATER, {"account": account, "pause": pause})
+        return Erased(_account_id(account), rows, is_over=False)
+
+
+async def _erase_page(connection: AsyncConnection, account: UUID, limit: int) -> int:
+    """Do the first step that has something to do; return how many rows it had, at most `limit`."""
+    for statement in STEPS.values():
+        given: dict[str, Any] = {"account": account, "limit": limit}
+        if ":sending" in statement:
+            given["sending"] = State.SENDING.value
+        if rows := (await connection.execute(text(statement), given)).rowcount:
+            return rows
+        if ":sending" in statement and await _has(connection, "deliveries", account):
+            return 0
+    return 0
+
+
+async def _is_anything_left(connection: AsyncConnection, account: UUID) -> bool:
+    tables = [table for table in STEPS if table != "ended"]
+    return any([await _has(connection, table, account) for table in tables])
+
+
+async def _has(connection: AsyncConnection, table: str, account: UUID) -> bool:
+    query = text(f"SELECT EXISTS (SELECT FROM {table} WHERE account_id = :account)")  # noqa: S608 - one of ours
+    return bool((await connection.execute(query, {"account": account})).scalar())
+
+
+def _account_id(value: UUID) -> AccountId:
+    return cast(AccountId, format_id(Prefix.ACCOUNT, value.hex))
