@@ -28,7 +28,7 @@ _ADD = DriverStatement("""
     ), fresh AS (
         INSERT INTO events (id, account_id, type, created_at, idempotency_key, body)
         SELECT given.id, account_id, type, given.created_at, idempotency_key, body
-        FROM given JOIN accounts ON accounts.id = given.account_id
+        FROM given JOIN accounts ON accounts.id = given.account_id AND accounts.deleted_at IS NULL
         ON CONFLICT DO NOTHING
         RETURNING id
     ), made AS (
