@@ -1,12 +1,12 @@
 """What the API is made of: handed over by the wiring, so that this package opens nothing itself."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from aiohttp import web
 
-from flux_dispatch.domain.event import EventData, PublishResult
+from flux_dispatch.domain.event import EventData, EventDraft, PublishResult
 from flux_dispatch.domain.ids import AccountId
 from flux_dispatch.engine.webhooks import Webhooks
 from flux_dispatch.store.accounts import AccountStore
@@ -24,6 +24,10 @@ class Publish(Protocol):
         self, account: AccountId, event_type: str, data: EventData, *, idempotency_key: str | None = None
     ) -> PublishResult:
         """Return when the event is committed."""
+        ...
+
+    async def batch(self, account: AccountId, drafts: Sequence[EventDraft]) -> list[PublishResult]:
+        """Return when all of these events are committed, in one transaction."""
         ...
 
 

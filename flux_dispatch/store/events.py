@@ -29,8 +29,8 @@ _EVENTS = """
         SELECT CASE
             WHEN events.failed_at IS NOT NULL THEN 'failed'
             WHEN counts.open > 0 THEN 'pending'
-            -- that many were stored with it; the others may be still to come
-            WHEN counts.total >= 1000 AND EXISTS (
+            -- others are still to come
+            WHEN EXISTS (
                 SELECT FROM fan_outs WHERE account_id = events.account_id AND event_id = events.id
             ) THEN 'pending'
             WHEN counts.delivered > 0 THEN 'delivered'

@@ -10,13 +10,15 @@ from sqlalchemy import Row
 from flux_dispatch.api.auth import ACCOUNT, requires_scope
 from flux_dispatch.api.dependencies import DEPENDENCIES
 from flux_dispatch.api.filters import FilterParsers, one_of, parse_filters, timestamp
-from flux_dispatch.api.json_text import members, to_json
+from flux_dispatch.api.json_text import members, members_of_each, to_json
 from flux_dispatch.api.pagination import list_response
 from flux_dispatch.api.path import or_404, path_id
 from flux_dispatch.api.request_body import missing, read_bytes, unknown, wrong_type
 from flux_dispatch.domain.api_key import Scope
+from flux_dispatch.domain.errors import InvalidRequest
 from flux_dispatch.domain.event import (
     EventData,
+    EventDraft,
     PublishResult,
     carried,
     data_in,
@@ -41,6 +43,23 @@ async def publish_event(request: web.Request) -> web.Response:
         body=serialize_published(published),
         status=HTTPStatus.ACCEPTED,
         headers=headers,
+        content_type="application/json",
+    )
+
+
+@routes.post("/v1/events/batch")
+@requires_scope(Scope.EVENTS_WRITE)
+async def publish_batch(request: web.Request) -> web.Response:
+    """Publish up to 1000 events: 202 when all are stored, else none is."""
+    if "Idempotency-Key" in request.headers:
+        message = "Idempotency-Key is for one event. Give each event of a batch its own idempotency_key in the body."
+        raise InvalidRequest(message, param="Idempotency-Key", code="invalid_idempotency_key")
+    drafts = await read_batch(request)
+    published = await request.app[DEPENDENCIES].publish.batch(request[ACCOUNT], drafts)
+    return web.Response(
+        body=b'{"object":"list","data":[' + b",".join(map(serialize_published, published)) + b"]}",
+        status=HTTPStatus.ACCEPTED,
+        headers={"Idempotent-Replayed": "true"} if all(each.is_replay for each in published) else None,
         content_type="application/json",
     )
 
@@ -73,11 +92,54 @@ async def read_event(request: web.Request) -> tuple[str, EventData]:
     given = members(await read_bytes(request))
     if given is None:
         raise wrong_type("", "an object")
+    _check_names(given, {"type", "data"})
+    return _type_and_data(given)
+
+
+async def read_batch(request: web.Request) -> list[EventDraft]:
+    """Return the events of POST /v1/events/batch; their data as it stands in the body.
+
+    Raises:
+        InvalidRequest: as for read_body; what is wrong with one event is named like `events[17].data`.
+    """
+    given = members_of_each(await read_bytes(request), "events")
+    if given is None:
+        raise wrong_type("", "an object")
+    if "events" not in given:
+        raise missing("events")
+    for name in given.keys() - {"events"}:
+        raise unknown(name[:60])
+    if not isinstance(given["events"], list):
+        raise wrong_type("events", "a list")
+    drafts = []
+    for index, each in enumerate(given["events"]):
+        if not isinstance(each, dict):
+            raise wrong_type(f"events[{index}]", "an object")
+        try:
+            drafts.append(_draft(each))
+        except InvalidRequest as error:
+            raise error.within(f"events[{index}]") from None
+    return drafts
+
+
+def _draft(given: dict[str, tuple[Any, str]]) -> EventDraft:
+    _check_names(given, {"type", "data", "idempotency_key"})
+    event_type, data = _type_and_data(given)
+    key = None
+    if "idempotency_key" in given and not isinstance(key := given["idempotency_key"][0], str):
+        raise wrong_type("idempotency_key", "text")
+    return EventDraft(event_type, data, key)
+
+
+def _check_names(given: dict[str, tuple[Any, str]], known: set[str]) -> None:
     for name in ("type", "data"):
         if name not in given:
             raise missing(name)
-    for name in given.keys() - {"type", "data"}:
+    for name in given.keys() - known:
         raise unknown(name[:60])
+
+
+def _type_and_data(given: dict[str, tuple[Any, str]]) -> tuple[str, EventData]:
     (event_type, _), (data, text) = given["type"], given["data"]
     if not isinstance(event_type, str):
         raise wrong_type("type", "text")
