@@ -8,6 +8,7 @@ from aiohttp import web
 
 from flux_dispatch.domain.event import EventData, EventDraft, PublishResult
 from flux_dispatch.domain.ids import AccountId
+from flux_dispatch.engine.retry import Retry
 from flux_dispatch.engine.webhooks import Webhooks
 from flux_dispatch.store.accounts import AccountStore
 from flux_dispatch.store.alerts import AlertQueries
@@ -39,6 +40,7 @@ class Dependencies:
     """
 
     publish: Publish
+    retry: Retry
     webhooks: Webhooks
     webhook_queries: WebhookQueries
     event_queries: EventQueries

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
 
@@ -50,6 +51,16 @@ async def get_delivery(request: web.Request) -> web.Response:
     found = or_404(await queries.get(request[ACCOUNT], delivery), delivery)
     attempts = [serialize_attempt(each) for each in await queries.attempts(delivery)]
     return web.json_response(serialize(found) | {"attempts": attempts})
+
+
+@routes.post("/v1/deliveries/{id}/retry")
+@requires_scope(Scope.EVENTS_WRITE)
+async def retry_delivery(request: web.Request) -> web.Response:
+    """Have a delivery attempted at once: 202 with the delivery as it stands then."""
+    delivery = DeliveryId(path_id(request, Prefix.DELIVERY))
+    await request.app[DEPENDENCIES].retry(request[ACCOUNT], delivery)
+    found = or_404(await request.app[DEPENDENCIES].delivery_queries.get(request[ACCOUNT], delivery), delivery)
+    return web.json_response(serialize(found), status=HTTPStatus.ACCEPTED)
 
 
 async def _list_response(request: web.Request, filters: dict[str, Any]) -> web.Response:
