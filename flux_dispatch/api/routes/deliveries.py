@@ -11,13 +11,14 @@ from sqlalchemy import Row
 
 from flux_dispatch.api.auth import ACCOUNT, requires_scope
 from flux_dispatch.api.dependencies import DEPENDENCIES
-from flux_dispatch.api.filters import FilterParsers, one_of, parse_filters
+from flux_dispatch.api.filters import FilterParsers, one_of, parse_filters, timestamp
 from flux_dispatch.api.pagination import list_response
 from flux_dispatch.api.path import or_404, path_id
 from flux_dispatch.domain.api_key import Scope
 from flux_dispatch.domain.delivery import State
 from flux_dispatch.domain.event import rfc3339_millis, rfc3339_seconds
-from flux_dispatch.domain.ids import DeliveryId, EventId, Prefix, format_id, parse_id
+from flux_dispatch.domain.ids import DeliveryId, EventId, Prefix, WebhookId, format_id, parse_id
+from flux_dispatch.domain.outcome import ErrorClass
 
 routes = web.RouteTableDef()
 
@@ -34,10 +35,21 @@ async def list_deliveries_of_event(request: web.Request) -> web.Response:
     return await _list_response(request, filters)
 
 
+@routes.get("/v1/webhooks/{id}/deliveries")
+@requires_scope(Scope.READ)
+async def list_deliveries_of_webhook(request: web.Request) -> web.Response:
+    """List the deliveries to a webhook."""
+    filters = parse_filters(request, _NARROWING)
+    webhook = WebhookId(path_id(request, Prefix.WEBHOOK))
+    or_404(await request.app[DEPENDENCIES].webhook_queries.get(request[ACCOUNT], webhook), webhook)
+    filters["webhook"] = parse_id(Prefix.WEBHOOK, webhook)
+    return await _list_response(request, filters)
+
+
 @routes.get("/v1/deliveries")
 @requires_scope(Scope.READ)
 async def list_deliveries(request: web.Request) -> web.Response:
-    """List deliveries, by status, webhook and event if asked."""
+    """List deliveries, by status, outcome, webhook, event and time if asked."""
     filters = parse_filters(request, _FILTERS)
     return await _list_response(request, filters)
 
@@ -112,8 +124,14 @@ def _made_at(uuid7: UUID) -> datetime:
 
 
 _STATUS_FILTER: Final[FilterParsers] = {"status": one_of(State)}
-_FILTERS: Final[FilterParsers] = {
+_NARROWING: Final[FilterParsers] = {
     **_STATUS_FILTER,
+    "outcome": one_of(ErrorClass),
+    "created_after": timestamp,
+    "created_before": timestamp,
+}
+_FILTERS: Final[FilterParsers] = {
+    **_NARROWING,
     "webhook": partial(parse_id, Prefix.WEBHOOK),
     "event": partial(parse_id, Prefix.EVENT),
 }

@@ -77,10 +77,11 @@ async def list_events(request: web.Request) -> web.Response:
 @routes.get("/v1/events/{id}")
 @requires_scope(Scope.READ)
 async def get_event(request: web.Request) -> web.Response:
-    """Show an event."""
+    """Show an event, with the exact text that is signed and sent."""
     event = EventId(path_id(request, Prefix.EVENT))
-    found = await request.app[DEPENDENCIES].event_queries.get(request[ACCOUNT], event)
-    return web.Response(text=to_json(serialize(or_404(found, event))), content_type="application/json")
+    found = or_404(await request.app[DEPENDENCIES].event_queries.get(request[ACCOUNT], event), event)
+    shown = serialize(found) | {"body": found.body.decode("ascii")}
+    return web.Response(text=to_json(shown), content_type="application/json")
 
 
 async def read_event(request: web.Request) -> tuple[str, EventData]:
