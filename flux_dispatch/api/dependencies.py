@@ -6,8 +6,9 @@ from typing import Final, Protocol
 
 from aiohttp import web
 
-from flux_dispatch.domain.event import EventData, PublishResult
+from flux_dispatch.domain.event import EventData, EventDraft, PublishResult
 from flux_dispatch.domain.ids import AccountId
+from flux_dispatch.engine.retry import Retry
 from flux_dispatch.engine.webhooks import Webhooks
 from flux_dispatch.store.accounts import AccountStore
 from flux_dispatch.store.alerts import AlertQueries
@@ -25,6 +26,10 @@ class Publish(Protocol):
         self, account: AccountId, event_type: str, data: EventData, *, idempotency_key: str | None = None
     ) -> PublishResult:
         """Return when the event is committed."""
+        ...
+
+    async def batch(self, account: AccountId, drafts: Sequence[EventDraft]) -> list[PublishResult]:
+        """Return when all of these events are committed, in one transaction."""
         ...
 
 
@@ -67,6 +72,7 @@ class Dependencies:
     """
 
     publish: Publish
+    retry: Retry
     webhooks: Webhooks
     webhook_queries: WebhookQueries
     event_queries: EventQueries

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from flux_dispatch.domain.errors import (
     FluxError,
+    IdempotencyConflict,
     InvalidRequest,
     NotFound,
     RateLimited,
@@ -42,7 +43,7 @@ def error_response(error: FluxError, request_id: str) -> web.Response:
         "type": error.kind,
         "code": error.code,
         "message": error.message,
-        "param": error.param if isinstance(error, InvalidRequest) else None,
+        "param": error.param if isinstance(error, InvalidRequest | IdempotencyConflict) else None,
         "doc_url": f"{DOCUMENTATION}/errors.md#{error.code}",
         "request_id": request_id,
     }

@@ -43,9 +43,35 @@ def members(body: bytes) -> dict[str, tuple[Any, str]] | None:
         if not text.startswith("{", start):
             parse(body)
             return None
-        found = _take_apart(text, start + 1)
+        found, end = _take_apart(text, start + 1)
+        _check_end(text, end)
     _check_depth(body, [value for value, _ in found.values()], MAX_NESTED)
     return found
+
+
+def members_of_each(body: bytes, name: str) -> dict[str, Any] | None:
+    """Return the members of an object by their names, and for the array of this name a list of what it holds.
+
+    Of each object in it stand there the members as `members` has them, so that each may be as deep as if it came alone.
+    What is wrong with one says so by its `param`, like `events[17]`.
+
+    Raises:
+        InvalidRequest: as for members.
+    """
+    with _as_invalid_requests():
+        text = body.decode("utf-8")
+        start = _after_space(text, 0)
+        if not text.startswith("{", start):
+            parse(body)
+            return None
+        found, end = _take_apart(text, start + 1, each_of=name)
+        _check_end(text, end)
+    given = {each: value for each, (value, _) in found.items()}
+    _check_depth(body, [value for each, value in given.items() if each != name], MAX_NESTED)
+    for index, each in enumerate(given[name] if isinstance(given.get(name), list) else ()):
+        level = [value for value, _ in each.values()] if isinstance(each, dict) else [each]
+        _check_depth(body, level, MAX_NESTED, f"{name}[{index}]")
+    return given
 
 
 def not_json(message: str, param: str | None = None) -> InvalidRequest:
@@ -73,11 +99,15 @@ def _as_invalid_requests() -> Iterator[None]:
     except _BeyondAllNumbersError as error:
         raise not_json(str(error), "data") from None
     except ValueError as error:
-        raise not_json(f"The body is not valid JSON: {str(error)[:200]}.") from None
+        raise _invalid(error) from None
 
 
-def _take_apart(text: str, position: int) -> dict[str, tuple[Any, str]]:
-    """Return the members of the object whose brace is before this position, which ends the text."""
+def _invalid(error: ValueError, param: str | None = None) -> InvalidRequest:
+    return not_json(f"The body is not valid JSON: {str(error)[:200]}.", param)
+
+
+def _take_apart(text: str, position: int, each_of: str | None = None) -> tuple[dict[str, tuple[Any, str]], int]:
+    """Return the members of the object whose brace is before this position, and the position of the other brace."""
     found: dict[str, tuple[Any, str]] = {}
     position = _after_space(text, position)
     is_over = text.startswith("}", position)
@@ -86,18 +116,55 @@ def _take_apart(text: str, position: int) -> dict[str, tuple[Any, str]]:
         if name in found:
             raise ValueError(f"{name[:60]!r} stands there twice")
         start = _after_space(text, position)
-        try:
-            value, position = _scan(text, start)
-        except StopIteration as error:
-            raise json.JSONDecodeError("Expecting value", text, error.value) from None
+        if name == each_of and text.startswith("[", start):
+            value, position = _each(text, start + 1, name)
+        else:
+            value, position = _value(text, start)
         found[name] = (value, text[start:position])
-        position = _after_space(text, position)
-        is_over = text.startswith("}", position)
-        if not is_over:
-            position = _after_space(text, _after(",", text, position))
-    if (end := _after_space(text, position + 1)) != len(text):
+        position, is_over = _after_comma(text, position, "}")
+    return found, position
+
+
+def _each(text: str, position: int, name: str) -> tuple[list[Any], int]:
+    """Return what the array holds whose bracket is before this position, and where it ends."""
+    found: list[Any] = []
+    position = _after_space(text, position)
+    is_over = text.startswith("]", position)
+    while not is_over:
+        try:
+            if text.startswith("{", position):
+                value, position = _take_apart(text, position + 1)
+                position += 1
+            else:
+                value, position = _value(text, position)
+        except _BeyondAllNumbersError as error:
+            raise not_json(str(error), f"{name}[{len(found)}].data") from None
+        except ValueError as error:
+            raise _invalid(error, f"{name}[{len(found)}]") from None
+        found.append(value)
+        position, is_over = _after_comma(text, position, "]")
+    return found, position + 1
+
+
+def _value(text: str, position: int) -> tuple[Any, int]:
+    try:
+        value, end = _scan(text, position)
+    except StopIteration as error:
+        raise json.JSONDecodeError("Expecting value", text, error.value) from None
+    return value, end
+
+
+def _after_comma(text: str, position: int, closing: str) -> tuple[int, bool]:
+    """Return where the next thing begins, or that there is none and where the closing bracket is."""
+    position = _after_space(text, position)
+    if text.startswith(closing, position):
+        return position, True
+    return _after_space(text, _after(",", text, position)), False
+
+
+def _check_end(text: str, brace: int) -> None:
+    if (end := _after_space(text, brace + 1)) != len(text):
         raise json.JSONDecodeError("Extra data", text, end)
-    return found
 
 
 def _name(text: str, position: int) -> tuple[str, int]:
@@ -116,14 +183,16 @@ def _after_space(text: str, position: int) -> int:
     return found.end() if found else position
 
 
-def _check_depth(body: bytes, level: list[Any], most: int) -> None:
+def _check_depth(body: bytes, level: list[Any], most: int, param: str | None = None) -> None:
     # counting is cheap, and what opens so few brackets cannot be deep
     if body.count(b"{") + body.count(b"[") <= MAX_NESTED:
         return
     for _ in range(most):
+        if not level:
+            return
         level = [inner for each in level for inner in _inside(each)]
     if level:
-        raise not_json(_TOO_DEEP)
+        raise not_json(_TOO_DEEP, param)
 
 
 def _inside(each: Any) -> Iterable[Any]:  # noqa: ANN401 - whatever JSON holds

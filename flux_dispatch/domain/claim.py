@@ -14,9 +14,10 @@ class Claim:
     """One delivery that this worker, and no other, may POST now.
 
     `lease_token` fences its settlement: who lost the lease settles nothing. `attempt` is the 1-based number of this
-    try. `wait_seconds` is how long it is still to wait until the delivery is due: a message may come a little early.
-    `secrets` are those to sign with, newest first. `body` is one object for all claims of an event that were made
-    together, and `bytes_held` is this one's part of it.
+    try, and `recovered_after` how many of the tries before it do not count for the retry policy. `wait_seconds` is how
+    long it is still to wait until the delivery is due: a message may come a little early. `secrets` are those to sign
+    with, newest first. `body` is one object for all claims of an event that were made together, and `bytes_held` is
+    this one's part of it.
     """
 
     delivery: DeliveryId
@@ -31,6 +32,7 @@ class Claim:
     headers: Mapping[str, str]
     body: bytes
     bytes_held: int = 0
+    recovered_after: int = 0
 
 
 @dataclass(frozen=True, slots=True)

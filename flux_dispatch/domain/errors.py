@@ -61,6 +61,11 @@ class InvalidRequest(CallerError):
         self.code = code
         self.status = status
 
+    def within(self, place: str) -> "InvalidRequest":
+        """Return the same error for a value that stands at this place of a larger request, like `events[17]`."""
+        param = f"{place}.{self.param}" if self.param else place
+        return InvalidRequest(self.message, param=param, code=self.code, status=self.status)
+
 
 class MalformedId(InvalidRequest):
     """The text cannot be an id of this noun."""
@@ -108,11 +113,15 @@ class NotFound(CallerError):
 
 
 class IdempotencyConflict(CallerError):
-    """An idempotency key that was used before came with another body."""
+    """An idempotency key that was used before came with another body; `param` names the event of a batch."""
 
     status = HTTPStatus.CONFLICT
     kind = "idempotency_error"
     code = "idempotency_key_reused"
+
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
 
 
 class QueryTooSlow(CallerError):

@@ -27,6 +27,15 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class EventDraft:
+    """One event of a batch, as its publisher gives it."""
+
+    type: str
+    data: "EventData"
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StoredEvent:
     """What became of one event: `event` is an earlier one if the idempotency key was known.
 

@@ -59,11 +59,14 @@ class GiveUp:
 Decision: TypeAlias = Done | RetryAfter | GiveUp
 
 
-def decide(outcome: Outcome, attempt: int, table: RetryPolicy) -> Decision:
+def decide(outcome: Outcome, attempt: int, table: RetryPolicy, *, recovered_after: int = 0) -> Decision:
     """Say what follows the attempt of this 1-based number.
 
     The table decides; a Retry-After of the receiver can only make it later, up to `MAX_RETRY_AFTER`. A 410 ends it.
+    The numbers of a recovered delivery's attempts go on, but its table begins anew after the `recovered_after` attempts
+    that were made before.
     """
+    attempt -= recovered_after
     match outcome:
         case Succeeded():
             return Done()

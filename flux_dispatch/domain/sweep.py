@@ -34,7 +34,10 @@ class SweepAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SweptDelivery:
-    """One delivery that a sweep went over; `attempt` is the number of its next, or present, attempt."""
+    """One delivery that a sweep went over; `attempt` is the number of its next, or present, attempt.
+
+    `recovered_after` is how many of those before it do not count for the retry policy.
+    """
 
     delivery: DeliveryId
     account: AccountId
@@ -42,6 +45,7 @@ class SweptDelivery:
     attempt: int
     due_in_seconds: float
     lease_token: str | None
+    recovered_after: int = 0
 
 
 @dataclass(frozen=True, slots=True)

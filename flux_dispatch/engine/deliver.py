@@ -198,7 +198,7 @@ class Deliver:
             return self._put_back(work, UNSENT_PAUSE)
         attempt = Attempt(claim.attempt, took_seconds, outcome)
         self._log.note(claim, attempt)
-        decision = decide(outcome, claim.attempt, self._rules.retry_policy)
+        decision = decide(outcome, claim.attempt, self._rules.retry_policy, recovered_after=claim.recovered_after)
         return self._settler.settle(
             Settlement(claim.account, claim.delivery, claim.lease_token, attempt, decision), work.progress.note
         )

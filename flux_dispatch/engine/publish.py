@@ -1,13 +1,14 @@
 """Publish: an event is stored with one delivery for each webhook that wants it, then its workers are enqueued."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, cast
 
-from flux_dispatch.domain.errors import IdempotencyConflict, InvalidRequest, MalformedId, NotFound
+from flux_dispatch.domain.errors import IdempotencyConflict, InvalidRequest, MalformedId, NotFound, Unavailable
 from flux_dispatch.domain.event import (
     Event,
     EventData,
+    EventDraft,
     PublishResult,
     StoredEvent,
     compose_body,
@@ -33,12 +34,26 @@ LINGER: Final = Linger(0, 0.0001, 0.002)
 
 MAX_IDEMPOTENCY_KEY_LENGTH: Final = 255
 
+MAX_BATCH: Final = 1000
+"""How many events one batch may have."""
+
+BATCH_TRIES: Final = 5
+"""How often a batch is begun anew because others stored events with keys of its own since it looked for them."""
+
 
 class Events(Protocol):
     """What publishing needs of the store."""
 
     async def create(self, events: Sequence[Event], *, first_delay: timedelta) -> list[StoredEvent | None]:
         """Store events with their deliveries in one transaction; one result for each, None for an unknown account."""
+        ...
+
+    async def create_all(self, events: Sequence[Event], *, first_delay: timedelta) -> list[StoredEvent] | None:
+        """Store events of one account, all or (a key is known: None, the account is not: an empty list) none."""
+        ...
+
+    async def earlier(self, events: Sequence[Event]) -> Mapping[tuple[AccountId, str | None], StoredEvent]:
+        """Return the events that were stored with the keys of these, by account and key."""
         ...
 
 
@@ -82,6 +97,11 @@ class Publish:
         self._expected = FanOutEstimate()
         self._store_light = self._batched(max_concurrent=2)
         self._store_heavy = self._batched(max_concurrent=1)
+        # one at a time, accounts in turn: what a batch may cost, its account waits for and no other
+        batches = InTurn[Call[Sequence[Event], list[StoredEvent]]](
+            lambda call: call[0][0].account, lambda call: len(call[0]), 1
+        )
+        self._store_batch = BatchedCall(self._commit_batches, most=1, max_concurrent=1, queue=batches)
 
     async def __call__(
         self,
@@ -106,11 +126,57 @@ class Publish:
         is_heavy = self._expected.deliveries_of(event) > HEAVY_FROM
         stored = await (self._store_heavy(event) if is_heavy else self._store_light(event))
         if stored is None:
-            message = f"There is no account {account}."
-            raise NotFound(message)
+            raise _no_account(account)
         if stored.is_duplicate:
             _check_same(stored.event, event)
         return PublishResult(stored.event, stored.webhooks, stored.is_duplicate)
+
+    async def batch(self, account: AccountId, drafts: Sequence[EventDraft]) -> list[PublishResult]:
+        """Return when all of these 1 to 1000 events are committed, in one transaction; one result for each, in order.
+
+        An event whose key is known with the same type and data is not stored again, as if it came alone.
+
+        Raises:
+            InvalidRequest, IdempotencyConflict: as for one event, with where it stands in the batch; also for a key
+            that two of them have. Nothing is stored, whatever it is that one of them raises.
+            NotFound, Unavailable: as for one event.
+        """
+        _check_batch(account, drafts)
+        now = await self._clock.now()
+        events = [_new_event(now, account, each.type, each.data, each.idempotency_key) for each in drafts]
+        stored = await self._store_batch(events)
+        return [PublishResult(each.event, each.webhooks, each.is_duplicate) for each in stored]
+
+    async def _commit_batches(self, batches: list[Sequence[Event]]) -> list[list[StoredEvent]]:
+        return [await self._commit_batch(events) for events in batches]
+
+    async def _commit_batch(self, events: Sequence[Event]) -> list[StoredEvent]:
+        for _ in range(BATCH_TRIES):
+            keyed = [event for event in events if event.idempotency_key is not None]
+            earlier = await self._events.earlier(keyed) if keyed else {}
+            known = {
+                event.id: found for event in keyed if (found := earlier.get((event.account, event.idempotency_key)))
+            }
+            for index, event in enumerate(events):
+                if event.id in known:
+                    _check_same(known[event.id].event, event, param=f"events[{index}].idempotency_key")
+            if (stored := await self._store_all([event for event in events if event.id not in known])) is not None:
+                fresh = iter(stored)
+                return [known.get(event.id) or next(fresh) for event in events]
+        raise Unavailable("Others publish with the same idempotency keys at this moment. Send the batch again.")
+
+    async def _store_all(self, events: list[Event]) -> list[StoredEvent] | None:
+        if not events:
+            return []
+        failpoint.reach("before_publish")
+        stored = await self._events.create_all(events, first_delay=self._first_delay)
+        failpoint.reach("after_publish")
+        if stored is None:
+            return None
+        if not stored:
+            raise _no_account(events[0].account)
+        self._note(stored)
+        return stored
 
     def _batched(self, max_concurrent: int) -> BatchedCall[Event, StoredEvent | None]:
         queue = InTurn[Call[Event, StoredEvent | None]](
@@ -124,10 +190,13 @@ class Publish:
         failpoint.reach("before_publish")
         stored = await self._events.create(events, first_delay=self._first_delay)
         failpoint.reach("after_publish")
+        self._note(stored)
+        return stored
+
+    def _note(self, stored: Sequence[StoredEvent | None]) -> None:
         self._expected.note(stored)
         if self._is_enqueued_at_once:
             self._enqueue([each for each in stored if each and not each.is_duplicate])
-        return stored
 
     def _enqueue(self, fresh: list[StoredEvent]) -> None:
         owed = [(each.event.account, delivery) for each in fresh for delivery in each.deliveries]
@@ -160,17 +229,37 @@ def _check(account: object, event_type: object, data: object, key: object) -> No
     _check_key(key)
 
 
-def _check_key(key: object) -> None:
+def _check_batch(account: AccountId, drafts: Sequence[EventDraft]) -> None:
+    if not 0 < len(drafts) <= MAX_BATCH:
+        raise InvalidRequest(f"A batch has 1 to {MAX_BATCH} events.", param="events")
+    seen: dict[str, int] = {}
+    for index, draft in enumerate(drafts):
+        key = draft.idempotency_key
+        try:
+            _check(account, draft.type, draft.data, None)
+            _check_key(key, param="idempotency_key")
+        except InvalidRequest as error:
+            raise error.within(f"events[{index}]") from None
+        if key is not None and seen.setdefault(key, index) != index:
+            message = f"events[{seen[key]}] has the same idempotency key. Give each event of a batch its own, or none."
+            raise InvalidRequest(message, param=f"events[{index}].idempotency_key", code="invalid_idempotency_key")
+
+
+def _check_key(key: object, *, param: str = "Idempotency-Key") -> None:
     if key is None:
         return
     if not isinstance(key, str) or not (
         0 < len(key) <= MAX_IDEMPOTENCY_KEY_LENGTH and key.isascii() and key.isprintable()
     ):
         message = f"An idempotency key is 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} printable ASCII characters."
-        raise InvalidRequest(message, param="Idempotency-Key", code="invalid_idempotency_key")
+        raise InvalidRequest(message, param=param, code="invalid_idempotency_key")
 
 
-def _check_same(earlier: Event, event: Event) -> None:
+def _no_account(account: AccountId) -> NotFound:
+    return NotFound(f"There is no account {account}.")
+
+
+def _check_same(earlier: Event, event: Event, *, param: str | None = None) -> None:
     if earlier.type != event.type or not says_the_same(data_in(earlier.body), data_in(event.body)):
         message = "This idempotency key was used with another event. Use a new key for a new event."
-        raise IdempotencyConflict(message)
+        raise IdempotencyConflict(message, param=param)

@@ -255,7 +255,7 @@ class Sweep:
             swept.delivery,
             swept.lease_token or "",
             attempt,
-            decide(outcome, swept.attempt, self._retry_policy),
+            decide(outcome, swept.attempt, self._retry_policy, recovered_after=swept.recovered_after),
         )
 
 

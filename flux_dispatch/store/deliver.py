@@ -86,7 +86,8 @@ _TAKE = """
         RETURNING deliveries.id, deliveries.event_id, deliveries.webhook_id, deliveries.account_id, deliveries.attempts,
                   extract(epoch FROM deliveries.due_at - flux_now())::float8 AS wait_seconds,
                   weighed.url, weighed.secrets, weighed.headers::text,
-                  CASE WHEN is_taken AND copy = 1 THEN weighed.body END AS body, is_taken, is_parked
+                  CASE WHEN is_taken AND copy = 1 THEN weighed.body END AS body, is_taken, is_parked,
+                  deliveries.recovered_after
     )
     SELECT taken.*, flux_now() AS at FROM taken WHERE NOT is_parked
 """
@@ -325,6 +326,7 @@ def _claim_from_row(row: asyncpg.Record, lease_token: str, body: bytes, copies: 
         headers=_NO_HEADERS if headers == "{}" else json.loads(headers),
         body=body,
         bytes_held=len(body) // copies,
+        recovered_after=row["recovered_after"],
     )
 
 

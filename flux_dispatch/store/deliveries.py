@@ -9,7 +9,7 @@ from sqlalchemy import Row, text
 from flux_dispatch.domain.delivery import OPEN, State
 from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, parse_id
 from flux_dispatch.store.connect import connect
-from flux_dispatch.store.pages import Page, Queries, behind
+from flux_dispatch.store.pages import Page, Queries, behind, first_id
 
 _DELIVERIES = """
     SELECT deliveries.id, deliveries.event_id, deliveries.webhook_id, deliveries.state, deliveries.reason,
@@ -44,7 +44,10 @@ class DeliveryQueries(Queries):
     """Reads deliveries."""
 
     async def page(self, account: AccountId, page: Page, filters: Mapping[str, Any]) -> list[Row[Any]]:
-        """Return deliveries; filters: event and webhook (uuids in hex), status.
+        """Return deliveries; filters: event and webhook (uuids in hex), status, outcome, created_after, created_before.
+
+        The times are those of their events, by which deliveries are listed, to the millisecond; the outcome is the
+        error class of the last attempt.
 
         Raises:
             QueryTooSlow: it would take too long to find as many as the page has.
@@ -69,16 +72,32 @@ def deliveries_query(page: Page, filters: Mapping[str, Any]) -> tuple[str, dict[
     """Return the statement for a page of deliveries, and its parameters besides the account and the page's own."""
     where = " AND ".join([behind(page, "event_id", "id"), *(_DELIVERY_CONDITIONS[name] for name in filters)])
     endings = [_ENDINGS[State(filters["status"])]] if "status" in filters else sorted(set(_ENDINGS.values()))
+    if "outcome" in filters:
+        # what was delivered has no error, and is not looked at
+        endings = [each for each in endings if each != _ENDINGS[State.DELIVERED]] or [_NO_ENDING]
+    parameters = dict(filters)
+    if "created_after" in filters:
+        parameters["created_after"] = first_id(filters["created_after"], 1)
+    if "created_before" in filters:
+        parameters["created_before"] = first_id(filters["created_before"], 0)
     pages = " UNION ALL ".join(_PAGE_OF_DELIVERIES.format(ending=each, where=where) for each in endings)
     query = _DELIVERIES.format(source=_DELIVERIES_BY_ENDING.format(pages=pages))
-    return f"{query} ORDER BY deliveries.event_id DESC, deliveries.id DESC", dict(filters)
+    return f"{query} ORDER BY deliveries.event_id DESC, deliveries.id DESC", parameters
 
 
 _ENDINGS: Final = {**dict.fromkeys(OPEN, 0), State.DELIVERED: 1, State.FAILED: 2, State.CANCELED: 3}
 """What deliveries.ending says of a delivery in this state."""
 
+_NO_ENDING: Final = -1
+
 _DELIVERY_CONDITIONS: Final = {
     "event": "event_id = CAST(:event AS uuid)",
     "webhook": "webhook_id = CAST(:webhook AS uuid)",
     "status": "state = :status",
+    # an event's id begins with the millisecond that it was made in, so a time is a place in the index
+    "created_after": "event_id >= CAST(:created_after AS uuid)",
+    "created_before": "event_id < CAST(:created_before AS uuid)",
+    "outcome": (
+        "(SELECT error FROM attempts WHERE delivery_id = deliveries.id AND number = deliveries.attempts) = :outcome"
+    ),
 }

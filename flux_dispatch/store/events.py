@@ -1,13 +1,12 @@
 """Events as they are read; they are stored by publishing."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Row
 
 from flux_dispatch.domain.ids import AccountId, EventId, Prefix, parse_id
-from flux_dispatch.store.pages import Page, Queries, behind
+from flux_dispatch.store.pages import Page, Queries, behind, first_id
 
 EVENT_STATUSES: Final = ("pending", "delivered", "failed", "canceled", "unmatched")
 """What the deliveries of an event may make of it."""
@@ -29,8 +28,8 @@ _EVENTS = """
         SELECT CASE
             WHEN events.failed_at IS NOT NULL THEN 'failed'
             WHEN counts.open > 0 THEN 'pending'
-            -- that many were stored with it; the others may be still to come
-            WHEN counts.total >= 1000 AND EXISTS (
+            -- others are still to come
+            WHEN EXISTS (
                 SELECT FROM fan_outs WHERE account_id = events.account_id AND event_id = events.id
             ) THEN 'pending'
             WHEN counts.delivered > 0 THEN 'delivered'
@@ -76,10 +75,10 @@ def events_query(page: Page, filters: Mapping[str, Any]) -> tuple[str, dict[str,
     # an id begins with the millisecond that the event was made in, so a time is a place in the index
     if "created_after" in filters:
         bounds.append("{key} >= CAST(:first AS uuid)")
-        parameters["first"] = _first_id(filters["created_after"], -1)
+        parameters["first"] = first_id(filters["created_after"], -1)
     if "created_before" in filters:
         bounds.append("{key} < CAST(:beyond AS uuid)")
-        parameters["beyond"] = _first_id(filters["created_before"], 1)
+        parameters["beyond"] = first_id(filters["created_before"], 1)
     source, where = "events", " AND ".join(bounds)
     ending = _ENDINGS_OF_EVENTS.get(filters.get("status", ""))
     if ending is not None:
@@ -89,12 +88,6 @@ def events_query(page: Page, filters: Mapping[str, Any]) -> tuple[str, dict[str,
         wanted.append("events.failed_at IS NOT NULL")
     where = " AND ".join([where.format(key="events.id"), *wanted])
     return f"{_EVENTS.format(source=source, where=where)} ORDER BY events.id DESC LIMIT :limit", parameters
-
-
-def _first_id(instant: datetime, further_milliseconds: int) -> str:
-    """Return the lowest id of a millisecond, as a uuid in hex."""
-    milliseconds = int(instant.timestamp() * 1000) + further_milliseconds
-    return f"{max(milliseconds, 0):012x}" + "0" * 20
 
 
 _ENDINGS_OF_EVENTS: Final = {"pending": 0, "delivered": 1, "canceled": 3}

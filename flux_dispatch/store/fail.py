@@ -12,7 +12,8 @@ from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId, EventId, Pr
 from flux_dispatch.store.connect import connect
 
 # Rows are locked in the order of their ids, deliveries before events before webhooks, so that two of these never wait
-# for each other crosswise.
+# for each other crosswise. Events are locked though they seem to have failed already: a recovery may be taking that
+# back.
 _FAIL = text("""
     WITH exhausted AS (
         SELECT id, event_id, webhook_id, account_id, reason FROM deliveries
@@ -24,10 +25,10 @@ _FAIL = text("""
         RETURNING deliveries.id
     ), theirs AS (
         SELECT id FROM events
-        WHERE id IN (SELECT event_id FROM exhausted) AND failed_at IS NULL
+        WHERE id IN (SELECT event_id FROM exhausted)
         ORDER BY id FOR NO KEY UPDATE
     ), marked AS (
-        UPDATE events SET failed_at = flux_now() FROM theirs WHERE events.id = theirs.id
+        UPDATE events SET failed_at = coalesce(failed_at, flux_now()) FROM theirs WHERE events.id = theirs.id
     ), gone AS (
         SELECT id FROM webhooks
         WHERE id IN (SELECT webhook_id FROM exhausted WHERE reason = 'gone') AND status = 'enabled'

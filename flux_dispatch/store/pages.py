@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -70,6 +71,12 @@ def behind(page: Page, *keys: str) -> str:
         return "true"
     seen = ", ".join(f"CAST(:after_{index} AS uuid)" for index in range(len(keys)))
     return f"({', '.join(keys)}) < ({seen})"
+
+
+def first_id(instant: datetime, further_milliseconds: int) -> str:
+    """Return the lowest id of a millisecond, as a uuid in hex."""
+    milliseconds = int(instant.timestamp() * 1000) + further_milliseconds
+    return f"{max(milliseconds, 0):012x}" + "0" * 20
 
 
 _GIVEN_UP: Final = "57014"

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import asyncpg
 from sqlalchemy import Row, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.delivery import State
@@ -14,10 +15,14 @@ from flux_dispatch.domain.event import Event, StoredEvent, patterns_that_match
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, format_id, parse_id
 from flux_dispatch.domain.timing import Timing
 from flux_dispatch.store.connect import DriverStatement, connect
+from flux_dispatch.store.trouble import sqlstate
 
 FAN_OUT_AT_ONCE: Final = 1000
 """How many deliveries of one event are stored with it. Where more webhooks want it, the others get theirs in steps of
 as many, from a note that is stored with the event: one event must not keep everybody's waiting."""
+
+DELIVERIES_OF_A_BATCH: Final = 10_000
+"""About how many deliveries one statement stores with a batch; each of its events gets its part, the rest in steps."""
 
 _ADD = DriverStatement("""
     WITH given AS (
@@ -60,6 +65,9 @@ _ADD = DriverStatement("""
     SELECT fresh.id AS event_id, made.id AS delivery_id, begun.webhooks
     FROM fresh LEFT JOIN made ON made.event_id = fresh.id LEFT JOIN begun ON begun.event_id = fresh.id
 """)
+
+# For those that are stored all or none: a key that is known ends the statement.
+_ADD_ALL = DriverStatement(_ADD.text.replace("ON CONFLICT DO NOTHING", ""))
 
 # The next of those that very many webhooks want: the deliveries of the next of these, and how far it has come.
 _FAN_OUT = DriverStatement("""
@@ -115,21 +123,33 @@ class EventStore:
         An event whose idempotency key its account used before is not stored; the earlier one is returned. For an
         account that does not exist the result is None.
         """
-        # in the order of their keys, so that two groups never wait for each other's keys crosswise
-        in_order = sorted(events, key=lambda event: (event.account, event.idempotency_key or ""))
-        rows = await _ADD.rows(self._database, self._parameters(in_order, first_delay))
-        fresh = _deliveries_by_event(rows)
-        webhooks = {_event_id(row["event_id"]): row["webhooks"] for row in rows if row["webhooks"] is not None}
+        rows = await _ADD.rows(self._database, self._parameters(events, first_delay))
+        fresh = _fresh(events, rows)
         duplicate = [event for event in events if event.id not in fresh]
-        earlier = await self._earlier(duplicate) if duplicate else {}
-        return [
-            StoredEvent(event, tuple(fresh[event.id]), webhooks.get(event.id, len(fresh[event.id])), is_duplicate=False)
-            if event.id in fresh
-            else earlier.get((event.account, event.idempotency_key))
-            for event in events
-        ]
+        earlier = await self.earlier(duplicate) if duplicate else {}
+        return [fresh.get(event.id) or earlier.get((event.account, event.idempotency_key)) for event in events]
+
+    async def create_all(self, events: Sequence[Event], *, first_delay: timedelta) -> list[StoredEvent] | None:
+        """Store these events of one account in one transaction, in which none of their keys is known.
+
+        Returns:
+            One for each, in order; none at all for an account that does not exist. None, and nothing is stored, when a
+            key is known by now.
+        """
+        parameters = self._parameters(events, first_delay)
+        parameters["most"] = min(FAN_OUT_AT_ONCE, max(DELIVERIES_OF_A_BATCH // len(events), 1))
+        try:
+            rows = await _ADD_ALL.rows(self._database, parameters)
+        except DBAPIError as error:
+            if sqlstate(error) == _KNOWN_ALREADY:
+                return None
+            raise
+        fresh = _fresh(events, rows)
+        return [fresh[event.id] for event in events if event.id in fresh]
 
     def _parameters(self, events: Sequence[Event], first_delay: timedelta) -> dict[str, Any]:
+        # in the order of their keys, so that two groups never wait for each other's keys crosswise
+        events = sorted(events, key=lambda event: (event.account, event.idempotency_key or ""))
         return {
             "ids": [parse_id(Prefix.EVENT, event.id) for event in events],
             "accounts": [parse_id(Prefix.ACCOUNT, event.account) for event in events],
@@ -164,7 +184,8 @@ class EventStore:
         made = [row["delivery_id"] for row in rows if row["delivery_id"] is not None]
         return account, [cast(DeliveryId, format_id(Prefix.DELIVERY, each.hex)) for each in made]
 
-    async def _earlier(self, events: Sequence[Event]) -> dict[tuple[AccountId, str | None], StoredEvent]:
+    async def earlier(self, events: Sequence[Event]) -> dict[tuple[AccountId, str | None], StoredEvent]:
+        """Return the events that were stored with the keys of these, by account and key."""
         async with connect(self._database) as connection:
             rows = await connection.execute(
                 _EARLIER,
@@ -179,6 +200,16 @@ class EventStore:
 
 def _event_id(value: UUID) -> EventId:
     return cast(EventId, format_id(Prefix.EVENT, value.hex))
+
+
+def _fresh(events: Iterable[Event], rows: Sequence[asyncpg.Record]) -> dict[EventId, StoredEvent]:
+    deliveries = _deliveries_by_event(rows)
+    webhooks = {_event_id(row["event_id"]): row["webhooks"] for row in rows if row["webhooks"] is not None}
+    return {
+        event.id: StoredEvent(event, tuple(theirs), webhooks.get(event.id, len(theirs)), is_duplicate=False)
+        for event in events
+        if (theirs := deliveries.get(event.id)) is not None
+    }
 
 
 def _deliveries_by_event(rows: Iterable[asyncpg.Record]) -> dict[EventId, list[DeliveryId]]:
@@ -201,3 +232,7 @@ def _event_from_row(row: Row[Any]) -> StoredEvent:
     )
     deliveries = tuple(cast(DeliveryId, format_id(Prefix.DELIVERY, each.hex)) for each in row.deliveries)
     return StoredEvent(event, deliveries, len(deliveries), is_duplicate=True)
+
+
+_KNOWN_ALREADY: Final = "23505"
+"""The SQLSTATE of a value that may stand in the table only once."""

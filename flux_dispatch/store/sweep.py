@@ -158,7 +158,8 @@ _SWEEP = f"""
         END
     FROM swept WHERE deliveries.id = ANY(ARRAY(SELECT id FROM front)) AND deliveries.id = swept.id RETURNING
     deliveries.id, deliveries.account_id, swept.action, deliveries.attempts + 1 AS attempt, deliveries.lease_token,
-              extract(epoch FROM deliveries.due_at - flux_now())::float8 AS due_in_seconds
+              extract(epoch FROM deliveries.due_at - flux_now())::float8 AS due_in_seconds,
+              deliveries.recovered_after
 """
 _SWEEP_GROUPS = DriverStatement(_SWEEP.replace(":front:", _FRONT_BY_GROUP))
 _SWEEP_STRANDED = DriverStatement(_SWEEP.replace(":front:", _FRONT_BY_ID))
@@ -267,7 +268,7 @@ def _group(second: datetime, account: UUID) -> DueGroup:
 
 
 def _swept_from_row(row: asyncpg.Record) -> SweptDelivery:
-    delivery, account, action, attempt, lease_token, due_in_seconds = row
+    delivery, account, action, attempt, lease_token, due_in_seconds, recovered_after = row
     return SweptDelivery(
         delivery=cast(DeliveryId, format_id(Prefix.DELIVERY, delivery.hex)),
         account=cast(AccountId, format_id(Prefix.ACCOUNT, account.hex)),
@@ -275,4 +276,5 @@ def _swept_from_row(row: asyncpg.Record) -> SweptDelivery:
         attempt=attempt,
         due_in_seconds=due_in_seconds or 0.0,
         lease_token=lease_token.hex if lease_token else None,
+        recovered_after=recovered_after,
     )

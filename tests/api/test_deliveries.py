@@ -1,5 +1,6 @@
 """Deliveries, their attempts and alerts over HTTP."""
 
+from datetime import timedelta
 from typing import Any
 
 from flux_dispatch.domain.ids import Prefix, format_id, parse_id
@@ -69,6 +70,48 @@ async def test_deliveries_are_narrowed_by_status_webhook_and_event(tenant: Calle
     of_event = f"/v1/events/{invoice['id']}/deliveries"
     assert len(await _listed(tenant, of_event)) == 2
     assert len(await _listed(tenant, of_event, status="delivered")) == 0
+
+
+async def test_deliveries_are_narrowed_by_the_error_of_the_last_attempt_and_by_time(
+    tenant: Caller, world: StoreHarness
+) -> None:
+    webhook = await tenant.webhook("*")
+    first, second = await tenant.event(), await tenant.event()
+    for number, error in [(1, "timeout"), (2, "dns_error")]:
+        await world.do(
+            "INSERT INTO attempts (delivery_id, number, duration_seconds, ended_at, error) "
+            "SELECT id, :number, 0.25, flux_now(), :error FROM deliveries WHERE event_id = CAST(:event AS uuid)",
+            number=number,
+            error=error,
+            event=parse_id(Prefix.EVENT, first["id"]),
+        )
+    await world.do("UPDATE deliveries SET attempts = 2")
+    made = await world.scalar(
+        "SELECT created_at FROM events WHERE id = CAST(:id AS uuid)", id=parse_id(Prefix.EVENT, second["id"])
+    )
+    before, after = (made - timedelta(milliseconds=1)).isoformat(), (made + timedelta(milliseconds=1)).isoformat()
+    for filters, expected in [
+        ({"outcome": "dns_error"}, {first["id"]}),
+        ({"outcome": "timeout"}, set()),
+        ({"outcome": "dns_error", "status": "delivered"}, set()),
+        ({"created_before": after}, {first["id"], second["id"]}),
+        ({"created_after": after}, set()),
+        ({"created_after": before, "created_before": after}, {second["id"]}),
+    ]:
+        for path in ("/v1/deliveries", f"/v1/webhooks/{webhook['id']}/deliveries"):
+            listed = await _listed(tenant, path, **filters)
+            assert {each["event"] for each in listed} == expected, filters
+    check_error(await tenant.http.get("/v1/deliveries", params={"outcome": "x"}), 400, "invalid_parameter", "outcome")
+
+
+async def test_the_deliveries_of_a_webhook_are_its_own(tenant: Caller, other_tenant: Caller) -> None:
+    every, invoices = await tenant.webhook("*"), await tenant.webhook("invoice.*")
+    await tenant.event()
+    path = "/v1/webhooks/{}/deliveries"
+    assert [each["webhook"] for each in await _listed(tenant, path.format(every["id"]))] == [every["id"]]
+    assert await _listed(tenant, path.format(invoices["id"])) == []
+    check_error(await other_tenant.http.get(path.format(every["id"])), 404, "not_found")
+    check_error(await tenant.http.get(path.format("wh_" + "0" * 32)), 404, "not_found")
 
 
 async def test_a_delivery_to_a_deleted_webhook_still_shows_where_it_went(tenant: Caller) -> None:

@@ -132,7 +132,8 @@ def _in_sql(words: list[str]) -> str:
 
 
 _FINAL = _in_sql([state for state in State if state not in OPEN])
-_MOVES = _in_sql([f"{was} {became}" for (was, move), became in TRANSITIONS.items() if move is not Transition.RECOVER])
+_MOVES = _in_sql([f"{was} {became}" for (was, _), became in TRANSITIONS.items()])
+_RECOVERIES = _in_sql([f"{was} {became}" for (was, move), became in TRANSITIONS.items() if move is Transition.RECOVER])
 
 TRANSITION_GUARD = f"""
     CREATE TABLE illegal_transitions (delivery_id uuid, was text, became text);
@@ -145,9 +146,10 @@ TRANSITION_GUARD = f"""
     CREATE TRIGGER transition_guard AFTER UPDATE ON deliveries FOR EACH ROW
     WHEN (
         OLD.state = ANY({_FINAL}) AND OLD.* IS DISTINCT FROM NEW.*
+            AND (OLD.state || ' ' || NEW.state <> ALL ({_RECOVERIES}) OR NEW.recovered_after <> OLD.attempts)
         OR OLD.state <> NEW.state AND OLD.state || ' ' || NEW.state <> ALL ({_MOVES})
     )
     EXECUTE FUNCTION note_illegal_move();
 """  # noqa: S608 - only names of our own enums are written into it
-"""Notes what may never happen: a move that the table of states does not have, or any change of what is final. No fault
-asks for a recovery."""
+"""Notes what may never happen: a move that the table of states does not have, or any change of what is final but a
+recovery."""

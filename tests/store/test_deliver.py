@@ -140,6 +140,22 @@ async def test_the_default_table_is_kept_through_all_five_attempts(world: StoreH
     assert [each.number for each in numbers] == [1, 2, 3, 4, 5]
 
 
+async def test_a_recovered_delivery_counts_on_and_has_the_whole_table_again(
+    world: StoreHarness, store: DeliveryStore
+) -> None:
+    account = await world.account()
+    await world.webhook(account, "*")
+    delivery = await world.delivery(account)
+    await world.do("UPDATE deliveries SET state = 'scheduled', attempts = 5, recovered_after = 5")
+    got = await claim(store, delivery)
+    assert (got.attempt, got.recovered_after) == (6, 5)
+    decision = decide(Rejected(500), got.attempt, DEFAULT_TABLE, recovered_after=got.recovered_after)
+    await store.settle([refused(got, decision)])
+    row = await world.state(delivery)
+    assert (row.state, row.attempts) == ("scheduled", 6)
+    assert row.due_in == pytest.approx(60, abs=5)
+
+
 async def test_retries_are_swept_in_time(world: StoreHarness, store: DeliveryStore) -> None:
     account = await world.account()
     await world.webhook(account, "*")

@@ -7,11 +7,12 @@ from datetime import timedelta
 
 import pytest
 
+from flux_dispatch.domain.event import EventData, EventDraft
 from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, parse_id
 from flux_dispatch.engine.fan_out import FanOut
 from flux_dispatch.engine.publish import Publish
 from flux_dispatch.store.events import EventQueries
-from flux_dispatch.store.publish import FAN_OUT_AT_ONCE, EventStore
+from flux_dispatch.store.publish import DELIVERIES_OF_A_BATCH, FAN_OUT_AT_ONCE, EventStore
 from tests.support.store_harness import SECRET, TIMING, StoreHarness, database_clock
 
 
@@ -77,6 +78,24 @@ async def test_every_webhook_gets_one_delivery_however_many_there_are(
     assert queue.enqueued == {account: count}
     assert await world.scalar("SELECT count(*) FROM deliveries") == count
     assert await world.scalar("SELECT count(*) FROM fan_outs") == 0
+
+
+async def test_a_batch_makes_its_first_deliveries_at_once_and_the_rest_in_steps(
+    world: StoreHarness, publish: Publish, fan_out: FanOut, queue: Queue
+) -> None:
+    account = await world.account()
+    await many_webhooks(world, account, 60)
+    made = await publish.batch(account, [EventDraft("order.completed", EventData("{}"))] * 200)
+    assert {each.webhooks for each in made} == {60}
+    assert await world.scalar("SELECT count(*) FROM deliveries") == DELIVERIES_OF_A_BATCH
+    await world.do("UPDATE deliveries SET state = 'delivered', ended_at = flux_now(), sweep_at = NULL, due_at = NULL")
+    event = await EventQueries(world.database).get(account, made[0].event.id)
+    assert event is not None
+    assert event.status == "pending"
+    while await fan_out():
+        pass
+    assert await world.scalar("SELECT count(DISTINCT (event_id, webhook_id)) FROM deliveries") == 200 * 60
+    assert queue.enqueued == {account: 200 * 60}
 
 
 async def test_accounts_take_turns_in_what_is_left_to_be_fanned_out(

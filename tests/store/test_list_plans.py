@@ -72,6 +72,21 @@ async def test_a_time_is_a_place_in_the_list(world: StoreHarness, reading: Async
     assert len(await EventQueries(reading).page(account, Page(100), lately)) == 20
 
 
+@pytest.mark.timeout(120)
+async def test_deliveries_are_found_by_time_and_by_the_error_of_the_last_attempt(
+    world: StoreHarness, reading: AsyncEngine
+) -> None:
+    account = await _filled(world)
+    webhook = {"webhook": await world.scalar("SELECT encode(uuid_send(id), 'hex') FROM webhooks")}
+    now = await world.scalar("SELECT max(created_at) FROM events")
+    for filters in ({"outcome": "timeout"}, {"outcome": "timeout", "status": "delivered"}, webhook | {"outcome": "x"}):
+        query, parameters = deliveries_query(PAGE, filters)
+        assert await _read(reading, account, query, parameters) < 100, filters
+    for filters in ({"created_after": now - timedelta(seconds=20)}, {"created_before": now - timedelta(days=2)}):
+        query, parameters = deliveries_query(PAGE, filters)
+        assert await _read(reading, account, query, parameters) < 400, filters
+
+
 async def test_what_takes_too_long_says_how_to_narrow_it(world: StoreHarness, database_url: str) -> None:
     account = await world.account()
     impatient = open_database(database_url, plans=Plans.CUSTOM, statement_seconds=0.2)

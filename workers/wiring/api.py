@@ -13,6 +13,7 @@ from config.redis_url import read_redis_url
 from config.settings import Settings
 from flux_dispatch.api.app import make_app
 from flux_dispatch.api.dependencies import Dependencies
+from flux_dispatch.engine.retry import Retry
 from flux_dispatch.engine.webhooks import Webhooks
 from flux_dispatch.store.accounts import AccountStore
 from flux_dispatch.store.alerts import AlertQueries
@@ -22,6 +23,7 @@ from flux_dispatch.store.deliveries import DeliveryQueries
 from flux_dispatch.store.events import EventQueries
 from flux_dispatch.store.pages import MAX_READ_SECONDS
 from flux_dispatch.store.portal_links import PortalLinkStore
+from flux_dispatch.store.retry import RetryStore
 from flux_dispatch.store.session import Generation
 from flux_dispatch.store.webhooks import WebhookQueries, WebhookStore
 from workers.celery_queue import CeleryQueue
@@ -29,7 +31,7 @@ from workers.failpoints import arm_from_environment
 from workers.process_limits import tune_gc
 from workers.redis_client_reuse import share_redis_clients
 from workers.redis_counter import RedisCounter
-from workers.wiring.shared import address_policy_of, make_publish, open_databases
+from workers.wiring.shared import address_policy_of, make_publish, open_databases, timing_of
 
 KEY_CONNECTIONS = 3
 """A key is asked for once in three seconds, by its digest; what else is asked of keys and accounts is rare."""
@@ -51,6 +53,7 @@ async def api_application(settings: Settings) -> AsyncIterator[web.Application]:
     yield make_app(
         Dependencies(
             publish=make_publish(settings, engine_database, queue),
+            retry=Retry(RetryStore(database, timing_of(settings)), queue),
             webhooks=Webhooks(
                 WebhookStore(database),
                 address_policy_of(settings),

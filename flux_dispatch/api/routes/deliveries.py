@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
 
@@ -10,13 +11,14 @@ from sqlalchemy import Row
 
 from flux_dispatch.api.auth import ACCOUNT, requires_scope
 from flux_dispatch.api.dependencies import DEPENDENCIES
-from flux_dispatch.api.filters import FilterParsers, one_of, parse_filters
+from flux_dispatch.api.filters import FilterParsers, one_of, parse_filters, timestamp
 from flux_dispatch.api.pagination import list_response
 from flux_dispatch.api.path import or_404, path_id
 from flux_dispatch.domain.api_key import Scope
 from flux_dispatch.domain.delivery import State
 from flux_dispatch.domain.event import rfc3339_millis, rfc3339_seconds
-from flux_dispatch.domain.ids import DeliveryId, EventId, Prefix, format_id, parse_id
+from flux_dispatch.domain.ids import DeliveryId, EventId, Prefix, WebhookId, format_id, parse_id
+from flux_dispatch.domain.outcome import ErrorClass
 
 routes = web.RouteTableDef()
 
@@ -33,10 +35,21 @@ async def list_deliveries_of_event(request: web.Request) -> web.Response:
     return await _list_response(request, filters)
 
 
+@routes.get("/v1/webhooks/{id}/deliveries")
+@requires_scope(Scope.READ)
+async def list_deliveries_of_webhook(request: web.Request) -> web.Response:
+    """List the deliveries to a webhook."""
+    filters = parse_filters(request, _NARROWING)
+    webhook = WebhookId(path_id(request, Prefix.WEBHOOK))
+    or_404(await request.app[DEPENDENCIES].webhook_queries.get(request[ACCOUNT], webhook), webhook)
+    filters["webhook"] = parse_id(Prefix.WEBHOOK, webhook)
+    return await _list_response(request, filters)
+
+
 @routes.get("/v1/deliveries")
 @requires_scope(Scope.READ)
 async def list_deliveries(request: web.Request) -> web.Response:
-    """List deliveries, by status, webhook and event if asked."""
+    """List deliveries, by status, outcome, webhook, event and time if asked."""
     filters = parse_filters(request, _FILTERS)
     return await _list_response(request, filters)
 
@@ -50,6 +63,16 @@ async def get_delivery(request: web.Request) -> web.Response:
     found = or_404(await queries.get(request[ACCOUNT], delivery), delivery)
     attempts = [serialize_attempt(each) for each in await queries.attempts(delivery)]
     return web.json_response(serialize(found) | {"attempts": attempts})
+
+
+@routes.post("/v1/deliveries/{id}/retry")
+@requires_scope(Scope.EVENTS_WRITE)
+async def retry_delivery(request: web.Request) -> web.Response:
+    """Have a delivery attempted at once: 202 with the delivery as it stands then."""
+    delivery = DeliveryId(path_id(request, Prefix.DELIVERY))
+    await request.app[DEPENDENCIES].retry(request[ACCOUNT], delivery)
+    found = or_404(await request.app[DEPENDENCIES].delivery_queries.get(request[ACCOUNT], delivery), delivery)
+    return web.json_response(serialize(found), status=HTTPStatus.ACCEPTED)
 
 
 async def _list_response(request: web.Request, filters: dict[str, Any]) -> web.Response:
@@ -101,8 +124,14 @@ def _made_at(uuid7: UUID) -> datetime:
 
 
 _STATUS_FILTER: Final[FilterParsers] = {"status": one_of(State)}
-_FILTERS: Final[FilterParsers] = {
+_NARROWING: Final[FilterParsers] = {
     **_STATUS_FILTER,
+    "outcome": one_of(ErrorClass),
+    "created_after": timestamp,
+    "created_before": timestamp,
+}
+_FILTERS: Final[FilterParsers] = {
+    **_NARROWING,
     "webhook": partial(parse_id, Prefix.WEBHOOK),
     "event": partial(parse_id, Prefix.EVENT),
 }

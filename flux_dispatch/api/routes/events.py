@@ -10,13 +10,16 @@ from sqlalchemy import Row
 from flux_dispatch.api.auth import ACCOUNT, requires_scope
 from flux_dispatch.api.dependencies import DEPENDENCIES
 from flux_dispatch.api.filters import FilterParsers, one_of, parse_filters, timestamp
-from flux_dispatch.api.json_text import members, to_json
+from flux_dispatch.api.json_text import members, members_of_each, to_json
 from flux_dispatch.api.pagination import list_response
 from flux_dispatch.api.path import or_404, path_id
+from flux_dispatch.api.rate_limit import RATE_LIMIT
 from flux_dispatch.api.request_body import missing, read_bytes, unknown, wrong_type
 from flux_dispatch.domain.api_key import Scope
+from flux_dispatch.domain.errors import InvalidRequest
 from flux_dispatch.domain.event import (
     EventData,
+    EventDraft,
     PublishResult,
     carried,
     data_in,
@@ -45,6 +48,25 @@ async def publish_event(request: web.Request) -> web.Response:
     )
 
 
+@routes.post("/v1/events/batch")
+@requires_scope(Scope.EVENTS_WRITE)
+async def publish_batch(request: web.Request) -> web.Response:
+    """Publish up to 1000 events: 202 when all are stored, else none is."""
+    if "Idempotency-Key" in request.headers:
+        message = "Idempotency-Key is for one event. Give each event of a batch its own idempotency_key in the body."
+        raise InvalidRequest(message, param="Idempotency-Key", code="invalid_idempotency_key")
+    drafts = await read_batch(request)
+    # one of them is counted as every publication is
+    await request.app[RATE_LIMIT].count_events(request, len(drafts) - 1)
+    published = await request.app[DEPENDENCIES].publish.batch(request[ACCOUNT], drafts)
+    return web.Response(
+        body=b'{"object":"list","data":[' + b",".join(map(serialize_published, published)) + b"]}",
+        status=HTTPStatus.ACCEPTED,
+        headers={"Idempotent-Replayed": "true"} if all(each.is_replay for each in published) else None,
+        content_type="application/json",
+    )
+
+
 @routes.get("/v1/events")
 @requires_scope(Scope.READ)
 async def list_events(request: web.Request) -> web.Response:
@@ -58,10 +80,11 @@ async def list_events(request: web.Request) -> web.Response:
 @routes.get("/v1/events/{id}")
 @requires_scope(Scope.READ)
 async def get_event(request: web.Request) -> web.Response:
-    """Show an event."""
+    """Show an event, with the exact text that is signed and sent."""
     event = EventId(path_id(request, Prefix.EVENT))
-    found = await request.app[DEPENDENCIES].event_queries.get(request[ACCOUNT], event)
-    return web.Response(text=to_json(serialize(or_404(found, event))), content_type="application/json")
+    found = or_404(await request.app[DEPENDENCIES].event_queries.get(request[ACCOUNT], event), event)
+    shown = serialize(found) | {"body": found.body.decode("ascii")}
+    return web.Response(text=to_json(shown), content_type="application/json")
 
 
 async def read_event(request: web.Request) -> tuple[str, EventData]:
@@ -73,11 +96,54 @@ async def read_event(request: web.Request) -> tuple[str, EventData]:
     given = members(await read_bytes(request))
     if given is None:
         raise wrong_type("", "an object")
+    _check_names(given, {"type", "data"})
+    return _type_and_data(given)
+
+
+async def read_batch(request: web.Request) -> list[EventDraft]:
+    """Return the events of POST /v1/events/batch; their data as it stands in the body.
+
+    Raises:
+        InvalidRequest: as for read_body; what is wrong with one event is named like `events[17].data`.
+    """
+    given = members_of_each(await read_bytes(request), "events")
+    if given is None:
+        raise wrong_type("", "an object")
+    if "events" not in given:
+        raise missing("events")
+    for name in given.keys() - {"events"}:
+        raise unknown(name[:60])
+    if not isinstance(given["events"], list):
+        raise wrong_type("events", "a list")
+    drafts = []
+    for index, each in enumerate(given["events"]):
+        if not isinstance(each, dict):
+            raise wrong_type(f"events[{index}]", "an object")
+        try:
+            drafts.append(_draft(each))
+        except InvalidRequest as error:
+            raise error.within(f"events[{index}]") from None
+    return drafts
+
+
+def _draft(given: dict[str, tuple[Any, str]]) -> EventDraft:
+    _check_names(given, {"type", "data", "idempotency_key"})
+    event_type, data = _type_and_data(given)
+    key = None
+    if "idempotency_key" in given and not isinstance(key := given["idempotency_key"][0], str):
+        raise wrong_type("idempotency_key", "text")
+    return EventDraft(event_type, data, key)
+
+
+def _check_names(given: dict[str, tuple[Any, str]], known: set[str]) -> None:
     for name in ("type", "data"):
         if name not in given:
             raise missing(name)
-    for name in given.keys() - {"type", "data"}:
+    for name in given.keys() - known:
         raise unknown(name[:60])
+
+
+def _type_and_data(given: dict[str, tuple[Any, str]]) -> tuple[str, EventData]:
     (event_type, _), (data, text) = given["type"], given["data"]
     if not isinstance(event_type, str):
         raise wrong_type("type", "text")

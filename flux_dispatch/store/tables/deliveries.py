@@ -29,6 +29,8 @@ deliveries = Table(
     Column("lease_token", UUID, nullable=True),
     # how many attempts were settled
     Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
+    # how many of them were made before it was last recovered: the retry policy counts from there
+    Column("recovered_after", SmallInteger, nullable=False, server_default=text("0")),
     # how many workers died over the attempt that is in flight
     Column("rescues", SmallInteger, nullable=False, server_default=text("0")),
     Column("state", Text, nullable=False),

@@ -89,3 +89,9 @@ def test_a_success_ends_it_however_many_attempts_it_took() -> None:
 def test_a_table_needs_a_delay_and_none_below_zero(wrong: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="at least one delay"):
         RetryPolicy.from_seconds(wrong)
+
+
+def test_a_recovered_delivery_has_the_whole_table_again() -> None:
+    for attempt in range(1, TABLE.attempts + 2):
+        again = decide(Rejected(500), attempt + 7, TABLE, recovered_after=7)
+        assert again == decide(Rejected(500), attempt, TABLE)

@@ -1,0 +1,93 @@
+"""The statements behind retry: one delivery is recovered or made due, and its event has not failed any more."""
+
+from typing import Final, cast
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from flux_dispatch.domain.delivery import State, Transition, sources, target
+from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, WebhookId, format_id, parse_id
+from flux_dispatch.domain.retried import Receiving, Retried
+from flux_dispatch.domain.timing import Timing
+from flux_dispatch.store.connect import transaction
+
+WAITING: Final = [State.PENDING.value, State.SCHEDULED.value]
+
+# What is parked stays so: it is due.
+_RETRY = text("""
+    WITH found AS (
+        SELECT deliveries.id, deliveries.event_id, deliveries.webhook_id, deliveries.state, deliveries.attempts,
+               webhooks.deleted_at IS NOT NULL AS is_deleted, webhooks.status = 'enabled' AS is_enabled
+        FROM deliveries JOIN webhooks ON webhooks.id = deliveries.webhook_id
+        WHERE deliveries.id = CAST(:id AS uuid) AND deliveries.account_id = CAST(:account AS uuid)
+        FOR NO KEY UPDATE OF deliveries
+    ), moved AS (
+        UPDATE deliveries
+        SET state = CASE WHEN found.state = ANY(CAST(:ended AS text[])) THEN :recovered ELSE found.state END,
+            recovered_after = CASE
+                WHEN found.state = ANY(CAST(:ended AS text[])) THEN found.attempts ELSE deliveries.recovered_after
+            END,
+            rescues = CASE WHEN found.state = ANY(CAST(:ended AS text[])) THEN 0 ELSE deliveries.rescues END,
+            reason = NULL, ended_at = NULL,
+            due_at = least(deliveries.due_at, flux_now()),
+            sweep_at = CASE
+                WHEN deliveries.sweep_at = 'infinity' THEN deliveries.sweep_at
+                ELSE flux_second(flux_now() + CAST(:sweep_after AS interval))
+            END
+        FROM found
+        WHERE deliveries.id = found.id AND found.is_enabled AND NOT found.is_deleted
+          AND (found.state = ANY(CAST(:waiting AS text[])) OR found.state = ANY(CAST(:ended AS text[])))
+        RETURNING deliveries.id
+    )
+    SELECT found.*, EXISTS (SELECT FROM moved) AS is_moved FROM found
+""")
+
+
+# An event has failed while one of its deliveries has. Rows are locked in the order of a final failure, the delivery
+# before its event; once that is locked, another statement sees every failure that was committed meanwhile, and one that
+# comes later waits for this.
+_LOCK_EVENT = text("SELECT FROM events WHERE id = :event FOR NO KEY UPDATE")
+_UNFAIL_EVENT = text("""
+    UPDATE events SET failed_at = NULL
+    WHERE id = :event AND coalesce(failed_at IS NOT NULL, false)
+      AND NOT EXISTS (SELECT FROM deliveries WHERE event_id = :event AND coalesce(ending = 2, false))
+""")
+
+
+class RetryStore:
+    """Has single deliveries attempted again."""
+
+    def __init__(self, database: AsyncEngine, timing: Timing) -> None:
+        self._database = database
+        self._timing = timing
+
+    async def retry(self, account: AccountId, delivery: DeliveryId) -> Retried | None:
+        """Have a delivery that waits due now, and recover one that failed or was canceled; None: there is none."""
+        parameters = {
+            "id": parse_id(Prefix.DELIVERY, delivery),
+            "account": parse_id(Prefix.ACCOUNT, account),
+            "ended": sources(Transition.RECOVER),
+            "recovered": target(Transition.RECOVER).value,
+            "waiting": WAITING,
+            "sweep_after": self._timing.enqueue_grace,
+        }
+        async with transaction(self._database) as connection:
+            row = (await connection.execute(_RETRY, parameters)).one_or_none()
+            if row is not None and row.is_moved and row.state == State.FAILED:
+                await connection.execute(_LOCK_EVENT, {"event": row.event_id})
+                await connection.execute(_UNFAIL_EVENT, {"event": row.event_id})
+        if row is None:
+            return None
+        return Retried(
+            state=State(row.state),
+            webhook=cast(WebhookId, format_id(Prefix.WEBHOOK, row.webhook_id.hex)),
+            receiving=_receiving(is_deleted=row.is_deleted, is_enabled=row.is_enabled),
+            attempt=row.attempts + 1,
+            is_moved=row.is_moved,
+        )
+
+
+def _receiving(*, is_deleted: bool, is_enabled: bool) -> Receiving:
+    if is_deleted:
+        return Receiving.DELETED
+    return Receiving.ENABLED if is_enabled else Receiving.DISABLED
