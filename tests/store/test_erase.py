@@ -133,13 +133,24 @@ async def test_what_was_made_meanwhile_goes_too(world: StoreHarness, erase: Eras
     account = await world.account()
     await AccountStore(world.database).delete(account)
     assert await erase_all(erase) == [0]
-    await world.webhook(account, "*")  # as by a call that saw the account as it was before
+    deleted_at = await world.scalar("SELECT deleted_at FROM accounts")
+    # as by calls that saw the account as it was before
+    await world.do("UPDATE accounts SET deleted_at = NULL")
+    await world.webhook(account, "*")
     await world.delivery(account)
+    await world.do("UPDATE accounts SET deleted_at = :at", at=deleted_at)
     await ApiKeyStore(world.database).create(account, ["admin"])
     await world.advance_clock(LINGER.total_seconds())
     await erase_all(erase)
     assert set((await rows_left(world)).values()) == {0}
     assert await world.scalar("SELECT count(*) FROM accounts") == 0
+
+
+async def test_nothing_is_published_for_a_deleted_account(world: StoreHarness) -> None:
+    account = await world.account()
+    await AccountStore(world.database).delete(account)
+    assert await world.publish(event(account)) == []
+    assert await world.scalar("SELECT count(*) FROM events") == 0
 
 
 async def test_a_key_that_was_made_meanwhile_does_not_work(world: StoreHarness) -> None:

@@ -83,8 +83,8 @@ async def get_event(request: web.Request) -> web.Response:
     """Show an event, with the exact text that is signed and sent."""
     event = EventId(path_id(request, Prefix.EVENT))
     found = or_404(await request.app[DEPENDENCIES].event_queries.get(request[ACCOUNT], event), event)
-    shown = serialize(found) | {"body": found.body.decode("ascii")}
-    return web.Response(text=to_json(shown), content_type="application/json")
+    event_and_body = serialize(found) | {"body": found.body.decode("ascii")}
+    return web.Response(text=to_json(event_and_body), content_type="application/json")
 
 
 async def read_event(request: web.Request) -> tuple[str, EventData]:
