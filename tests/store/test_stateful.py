@@ -62,7 +62,9 @@ class Life(RuleBasedStateMachine):
         self.failures = FailureStore(self.world.database)
         self.successes: dict[DeliveryId, int] = {}
         self.finals: dict[str, str] = {}
-        self.run(self.world.do("TRUNCATE webhooks, events, deliveries, attempts, alerts, accounts, api_keys"))
+        self.run(
+            self.world.do("TRUNCATE accounts, api_keys, portal_links, webhooks, events, deliveries, attempts, alerts")
+        )
         self.run(self.world.advance_clock(0))
         self.account = self.run(self.world.account())
         self.run(self.world.webhook(self.account, "*"))
