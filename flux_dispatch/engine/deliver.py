@@ -91,7 +91,7 @@ class Deliver:
         deliveries: the store.
         sender: POSTs.
         settler: takes what came of each.
-        queue: enqueued for what this worker was told of and leaves to others.
+        queue: told of what this worker leaves to others.
         limits: the operator's decisions.
     """
 

@@ -35,7 +35,7 @@ class FanOut:
 
     Args:
         events: the store.
-        queue: enqueued after each step.
+        queue: told of the deliveries of each step.
         first_delay: the retry table's delay before the first attempt.
         horizon: what is due later than this is left to the sweeper.
     """

@@ -1,4 +1,4 @@
-"""Publish: an event is stored with one delivery for each webhook that wants it, then its workers are enqueued."""
+"""Publish: an event is stored with one delivery for each webhook that wants it, then these are enqueued."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -80,7 +80,7 @@ class Publish:
 
     Args:
         events: the store.
-        queue: enqueued after the commit.
+        queue: told of the deliveries after the commit.
         clock: the time that events are made at.
         first_delay: the retry table's delay before the first attempt.
         horizon: what is due later than this is left to the sweeper.

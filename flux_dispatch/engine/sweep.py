@@ -151,7 +151,7 @@ class Sweep:
 
     Args:
         deliveries: the store.
-        queue: enqueued for what is found.
+        queue: told of what is found.
         settler: takes the attempts whose workers died once too often.
         retry_policy: decides what follows those.
         work: what is done in this worker.

@@ -64,7 +64,7 @@ class Settler:
 
     Args:
         deliveries: the store.
-        queue: enqueued after a commit that asks for more work.
+        queue: told after a commit what more is to be done.
         horizon: retries due within it are enqueued at once with their countdown; later ones are left to the sweeper.
     """
 
