@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import time
+from contextlib import AsyncExitStack
 from urllib.parse import urlsplit
 
 import pytest
@@ -80,7 +81,7 @@ async def test_a_host_that_vanished_costs_seconds_however_many_connections_it_to
         engine_database = open_database(proxy.url, plans=Plans.GENERIC, generation=generation)
         cold = open_database(proxy.url, generation=generation)
         for pool in (engine_database, cold):
-            await asyncio.gather(*(StoreHarness(pool).scalar("SELECT pg_sleep(0.3)") for _ in range(8)))
+            await open_at_once(pool, 8)
         proxy.vanish()
         began = time.monotonic()
         with pytest.raises(Unavailable):
@@ -149,7 +150,7 @@ async def test_a_server_that_only_reads_is_left_and_found_again(database: AsyncE
     write = DriverStatement("INSERT INTO accounts (name) VALUES (:name) RETURNING id")
     world = StoreHarness(database)
     engine_database = open_database(database_url, plans=Plans.GENERIC, pool_size=3)
-    await asyncio.gather(*(StoreHarness(engine_database).scalar("SELECT pg_sleep(0.1)") for _ in range(3)))
+    await open_at_once(engine_database, 3)
     await world.do(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     await world.do(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = :n", n=name
@@ -184,7 +185,7 @@ async def test_of_several_hosts_the_one_that_takes_writes_is_used_though_the_fir
         began = time.monotonic()
         assert await pid_of(several)
         assert time.monotonic() - began < 4
-        await asyncio.gather(*(StoreHarness(several).scalar("SELECT pg_sleep(0.1)") for _ in range(3)))
+        await open_at_once(several, 3)
         assert time.monotonic() - began < 5, "the host that answered is asked first"
         await several.dispose()
 
@@ -236,3 +237,10 @@ async def test_a_session_that_fails_before_it_is_ready_is_ended(database: AsyncE
             return (await connection.execute(count)).scalar_one() == 1
 
     await eventually_async(nobody_else, "no session is left open")
+
+
+async def open_at_once(pool: AsyncEngine, count: int) -> None:
+    """Have the pool open so many connections: each is held until all are there."""
+    async with AsyncExitStack() as held:
+        for _ in range(count):
+            await held.enter_async_context(connect(pool))
