@@ -19,9 +19,13 @@ STRAGGLERS = 0.05
 """That much of the attempts may be later, up to what is allowed after a fault: the machine is busy with other things,
 too. A system that is late is late with more than these."""
 
-MAY_BE_LATE = {"/hang", "/jammed", "/many"}
-"""What waits for a place of an endpoint that hangs is late by design, and so is what was rescued behind the thousands
-that its own account has waiting: of those it is promised that they make nobody else late."""
+MAY_BE_LATE = {"/hang", "/jammed"}
+"""Their bulkheads are full for as long as they hang: what waits for a place is late by design."""
+
+BEHIND_ITS_OWN = {"/many"}
+"""What was rescued stands behind the thousands that its own account has waiting: it may be late for as long as these
+keep coming."""
+MAX_GAP_SECONDS = 2.0
 
 
 def check_schedule(history: History, *, over_at: float, calm_since: float | None) -> list[str]:
@@ -34,15 +38,32 @@ def check_schedule(history: History, *, over_at: float, calm_since: float | None
     """
     wrong = list(_in_order(history))
     latenesses = list(_latenesses(history))
+    pauses = _pauses(history)
     for owed, request, due_at in latenesses:
         if request.at < due_at:
             wrong.append(f"attempt {request.attempt} of {owed.id} came {due_at - request.at:.3f} s early")
         late = request.at - max(due_at, over_at)
-        if late > AFTER_A_FAULT_SECONDS and owed.path not in MAY_BE_LATE:
+        if (
+            late > AFTER_A_FAULT_SECONDS
+            and owed.path not in MAY_BE_LATE
+            and not _is_behind_its_own(owed, request, pauses)
+        ):
             wrong.append(f"attempt {request.attempt} of {owed.id} ({owed.path}) came {late:.1f} s after it could come")
     if calm_since is not None:
         wrong += _in_calm([(request, due_at) for _, request, due_at in latenesses if due_at > calm_since])
     return wrong
+
+
+def _pauses(history: History) -> list[tuple[float, float]]:
+    """Return when nothing came for long at an endpoint of an account with thousands waiting."""
+    times = sorted(each.at for theirs in history.arrivals.values() for each in theirs if each.path in BEHIND_ITS_OWN)
+    return [(before, after) for before, after in pairwise(times) if after - before > MAX_GAP_SECONDS]
+
+
+def _is_behind_its_own(owed: DeliveryRow, request: Request, pauses: list[tuple[float, float]]) -> bool:
+    """Say whether others of its account came all the time while it waited, so that it was their turn."""
+    since = request.at - AFTER_A_FAULT_SECONDS
+    return owed.path in BEHIND_ITS_OWN and not any(before < request.at and after > since for before, after in pauses)
 
 
 def _in_order(history: History) -> Iterator[str]:
