@@ -64,6 +64,15 @@ def test_an_attempt_may_be_as_late_as_the_end_of_the_fault_and_a_recovery() -> N
     assert check_schedule(late, over_at=202, calm_since=None) == []
 
 
+@pytest.mark.parametrize(("gap", "told"), [(1, 0), (3, 1)])
+def test_what_stands_behind_its_own_account_may_be_late_while_that_is_served(gap: int, told: int) -> None:
+    owed = replace(GOOD, path="/many", attempts=1, numbers=[1], ends=[150.0])
+    late = Request(150, "/many", arrival(150, 1).headers, b"")
+    others = [Request(at, "/many", {"flux-delivery": "dlv_2", "flux-attempt": "1"}, b"") for at in range(100, 150, gap)]
+    kept = History({owed.id: owed}, {owed.id: [late], "dlv_2": others})
+    assert len(check_schedule(kept, over_at=101, calm_since=None)) == told
+
+
 def test_without_a_fault_an_attempt_has_a_tenth_of_its_delay_and_a_second() -> None:
     assert check_schedule(history(FIRST, arrival(102.15, 2)), over_at=0, calm_since=99) == []
     assert len(check_schedule(history(FIRST, arrival(102.25, 2)), over_at=0, calm_since=99)) == 1
