@@ -10,6 +10,7 @@ from typing import Final
 from flux_dispatch.domain.errors import InvalidRequest
 from flux_dispatch.domain.event import MAX_TYPE_LENGTH
 from flux_dispatch.domain.ids import AccountId, WebhookId
+from flux_dispatch.domain.text import is_storable
 
 MAX_PATTERNS: Final = 100
 MAX_HEADERS: Final = 20
@@ -98,7 +99,7 @@ def validate_description(text: str) -> str:
     Raises:
         InvalidRequest: it is too long or holds a NUL character, which the database refuses.
     """
-    if len(text) > MAX_DESCRIPTION_LENGTH or "\0" in text or not _encodes(text):
+    if len(text) > MAX_DESCRIPTION_LENGTH or not is_storable(text):
         message = f"A description is at most {MAX_DESCRIPTION_LENGTH} characters of text."
         raise InvalidRequest(message, param="description")
     return text
@@ -117,14 +118,6 @@ def _check_header(name: str, value: str) -> None:
             f"The value of {name} must be visible ASCII, with name and value at most {MAX_HEADER_LENGTH} characters."
         )
         raise InvalidRequest(message, param=param)
-
-
-def _encodes(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 _PATTERN = re.compile(r"\*|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(\.\*)?", re.ASCII)

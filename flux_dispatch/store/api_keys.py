@@ -15,7 +15,6 @@ from flux_dispatch.store.pages import Page
 from flux_dispatch.store.tables import accounts, api_keys
 
 _RANDOM_BYTES = 24
-_HINT_CHARACTERS = 4
 
 
 class ApiKeyStore:
@@ -36,7 +35,7 @@ class ApiKeyStore:
         values = {
             "account_id": _uuid(account),
             "digest": digest(key),
-            "last4": key[-_HINT_CHARACTERS:],
+            "last4": key[-4:],
             "scopes": list(wanted.scopes),
             "name": wanted.name,
             "expires_at": wanted.expires_at,
