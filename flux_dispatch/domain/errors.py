@@ -12,6 +12,7 @@
     │   └── TooManyRequests        too much at once; less, or later, will do
     └── InternalError               the fault is on our side
         ├── IllegalTransition            a delivery was asked to do what its state does not allow
+        ├── CannotUnseal                 what is sealed does not open with the keys that there are
         └── Unavailable            a part we need is unavailable for the moment
 
 What a customer's server answers is never an error of this tree: it is an Outcome.
@@ -120,6 +121,12 @@ class InternalError(FluxError):
 
 class IllegalTransition(InternalError):
     """A delivery was asked to do what its state does not allow; nothing was changed."""
+
+
+class CannotUnseal(InternalError):
+    """A sealed value does not open; the message says what an operator must do. It costs nothing but that value."""
+
+    code = "cannot_unseal"
 
 
 class Unavailable(InternalError):

@@ -24,7 +24,7 @@ from flux_dispatch.store.pages import Page
 from flux_dispatch.store.tables import metadata
 from flux_dispatch.store.webhooks import WebhookQueries
 from tests.conftest import with_database
-from tests.support.store_harness import TIMING, StoreHarness, event
+from tests.support.store_harness import SEALS, TIMING, StoreHarness, event
 from tests.support.waiting import eventually_async
 
 
@@ -90,7 +90,8 @@ async def test_this_release_works_on_while_the_next_one_s_columns_come_and_go(da
             rounds.append(None)
 
     working = [asyncio.create_task(work()) for _ in range(4)]
-    for change, revision in (("ADD COLUMN next_release text", "9999"), ("DROP COLUMN next_release", "0001")):
+    ours = await world.scalar("SELECT version_num FROM alembic_version")
+    for change, revision in (("ADD COLUMN next_release text", "9999"), ("DROP COLUMN next_release", ours)):
         for table in ("webhooks", "events", "deliveries", "attempts", "alerts", "api_keys"):
             await _until_more(rounds, working)
             await world.do(f"ALTER TABLE {table} {change}")
@@ -114,14 +115,14 @@ async def _life(world: StoreHarness) -> Callable[[], Awaitable[None]]:
     """Return what publishes an event, claims its delivery, and reads every list."""
     account = await world.account()
     webhook = await world.webhook(account, "*")
-    keys, deliveries = ApiKeyStore(world.database), DeliveryStore(world.database, TIMING)
+    keys, deliveries = ApiKeyStore(world.database), DeliveryStore(world.database, TIMING, SEALS)
     listed = DeliveryQueries(world.database)
     page = Page(limit=10)
 
     async def live() -> None:
         (stored,) = await world.publish(event(account))
         assert await deliveries.claim(stored.deliveries)
-        await WebhookQueries(world.database).get(account, webhook)
+        await WebhookQueries(world.database, SEALS).get(account, webhook)
         await asyncio.gather(EventQueries(world.database).page(account, page, {}), listed.page(account, page, {}))
         await asyncio.gather(listed.attempts(stored.deliveries[0]), AlertQueries(world.database).page(account, page))
         await keys.list_all()

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from config.celeryconfig import celery_settings, forget_foreign_settings
 from config.settings import Settings
 from flux_dispatch.api.app import make_app
+from flux_dispatch.api.cursors import Cursors
 from flux_dispatch.api.dependencies import Dependencies
 from flux_dispatch.engine.webhooks import Webhooks
 from flux_dispatch.store.accounts import AccountStore
@@ -20,13 +21,14 @@ from flux_dispatch.store.connect import Plans, open_database, trouble_of
 from flux_dispatch.store.deliveries import DeliveryQueries
 from flux_dispatch.store.events import EventQueries
 from flux_dispatch.store.pages import MAX_READ_SECONDS
+from flux_dispatch.store.sealed_webhooks import WebhookSeals
 from flux_dispatch.store.session import Generation
 from flux_dispatch.store.webhooks import WebhookQueries, WebhookStore
 from workers.celery_queue import CeleryQueue
 from workers.failpoints import arm_from_environment
 from workers.process_limits import tune_gc
 from workers.redis_client_reuse import share_redis_clients
-from workers.wiring.shared import address_policy_of, make_publish, open_databases
+from workers.wiring.shared import address_policy_of, keyring_of, make_publish, open_databases
 
 KEY_CONNECTIONS = 3
 """A key is asked for once in three seconds, by its digest."""
@@ -35,6 +37,8 @@ KEY_CONNECTIONS = 3
 @asynccontextmanager
 async def api_application(settings: Settings) -> AsyncIterator[web.Application]:
     """Open what the API needs, and close it at the end."""
+    keyring = keyring_of(settings)
+    seals = WebhookSeals(keyring)
     arm_from_environment()
     forget_foreign_settings()
     share_redis_clients()
@@ -52,15 +56,16 @@ async def api_application(settings: Settings) -> AsyncIterator[web.Application]:
         Dependencies(
             publish=make_publish(settings, engine_database, queue),
             webhooks=Webhooks(
-                WebhookStore(database),
+                WebhookStore(database, seals),
                 address_policy_of(settings),
                 require_https=settings.require_https,
                 most=settings.webhooks_per_account,
             ),
-            webhook_queries=WebhookQueries(reads),
+            webhook_queries=WebhookQueries(reads, seals),
             event_queries=EventQueries(reads),
             delivery_queries=DeliveryQueries(reads),
             alert_queries=AlertQueries(reads),
+            cursors=Cursors(keyring.derived_keys("cursors")),
             api_keys=ApiKeyStore(keys),
             accounts=AccountStore(keys),
             check_readiness=lambda: _check_readiness(database, queue),

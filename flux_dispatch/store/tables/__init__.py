@@ -6,6 +6,7 @@ from flux_dispatch.store.tables.api_keys import api_keys
 from flux_dispatch.store.tables.deliveries import attempts, deliveries
 from flux_dispatch.store.tables.events import events, fan_outs
 from flux_dispatch.store.tables.metadata import metadata
+from flux_dispatch.store.tables.sealing import sealing
 from flux_dispatch.store.tables.webhooks import subscriptions, webhooks
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "events",
     "fan_outs",
     "metadata",
+    "sealing",
     "subscriptions",
     "webhooks",
 ]
