@@ -177,7 +177,12 @@ class WebhookQueries(Queries):
         row = await self._found(account, webhook)
         if row is None:
             return None
-        newest, *_ = self._seals.secrets(row.id, row.secrets, (row.sealed_secrets or [])[:1] or None, [None], row.now)
+        sealed = (row.sealed_secrets or [])[:1] or None
+        try:
+            newest, *_ = self._seals.secrets(row.id, row.secrets, sealed, [None], row.now)
+        except CannotUnseal as error:
+            log.warning("webhook.cannot_unseal", reason=str(error), consequence="its secret cannot be shown")
+            raise
         return SigningSecrets(newest, tuple(each for each in _expire_at(row) if each and each > row.now))
 
     async def _found(self, account: AccountId, webhook: WebhookId) -> Row[Any] | None:

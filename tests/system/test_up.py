@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import asyncpg
 import httpx
 import pytest
 
+from config.settings import load_settings
 from tests.support.newcomer import Up, flux_up, running
 from tests.support.waiting import eventually
 
@@ -93,6 +95,17 @@ def test_ctrl_c_ends_all_and_the_next_start_is_quick_and_has_the_same_key(tmp_pa
         second.process.kill()
         second.process.wait(10)
         eventually(lambda: not second.processes(), "its children end by themselves", 40)
+
+
+def test_it_makes_an_encryption_key_for_its_owner_s_eyes_and_gives_it_to_its_parts(up: Up) -> None:
+    kept = up.home / "encryption-key"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    key = kept.read_text().strip()
+    assert load_settings({"FLUX_ENCRYPTION_KEYS": key}).encryption_keys
+    assert f"FLUX_ENCRYPTION_KEYS={key}".encode() in Path("/proc", str(up.pid("worker1")), "environ").read_bytes()
+    assert key.encode() not in Path("/proc", str(up.pid("flower")), "environ").read_bytes()
+    assert key not in up.text
+    assert key not in (up.home / "up.json").read_text()
 
 
 def test_ctrl_c_while_it_starts_ends_all(tmp_path: Path) -> None:
