@@ -112,7 +112,7 @@ class UnsealLog:
 
 async def keeps_plain(connection: AsyncConnection) -> bool:
     """Say, until the transaction ends, whether what is sealed must also stand in plain text, for the release before."""
-    return bool((await connection.execute(select(sealing.c.keeps_plain).with_for_update(read=True))).scalar_one())
+    return bool((await connection.execute(select(sealing.c.keeps_plain).with_for_update(read=True))).scalar())
 
 
 def _secrets_of(webhook: UUID) -> str:

@@ -17,6 +17,14 @@ from config.settings import load_settings
 from tests.support.newcomer import Up, flux_up, running
 from tests.support.waiting import eventually
 
+OF_THE_RELEASE_BEFORE = """
+    INSERT INTO webhooks (account_id, url, events, description, headers, status, secrets, deleted_at)
+    SELECT id, 'https://example.com/', '{*}', '', '{}', 'enabled', '{whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw}', now()
+    FROM accounts
+"""
+
+PLAIN = "SELECT count(*) FROM webhooks WHERE secrets <> '{}'"
+
 CTRL_C_DEBOUNCE_SECONDS = 15
 """Generous: it is under five on a quiet machine, and this machine may run other tests."""
 
@@ -79,6 +87,8 @@ def test_a_second_one_in_the_same_home_is_refused(up: Up) -> None:
 def test_ctrl_c_ends_all_and_the_next_start_is_quick_and_has_the_same_key(tmp_path: Path) -> None:
     with running(tmp_path / "home", "--workers", "1") as first:
         key = first.ready().file["api_key"]
+        asyncio.run(_value(first.file["database_url"], OF_THE_RELEASE_BEFORE))
+        assert asyncio.run(_value(first.file["database_url"], PLAIN)) == 1
         assert first.stop() == 0
         assert first.processes() == set()
         assert not (first.home / "up.json").exists()
@@ -91,6 +101,9 @@ def test_ctrl_c_ends_all_and_the_next_start_is_quick_and_has_the_same_key(tmp_pa
         sys.stdout.write(f"second start: {seconds:.1f} s\n")
         assert seconds < CTRL_C_DEBOUNCE_SECONDS
         assert "signature verified" in second.text
+        assert (
+            asyncio.run(_value(second.file["database_url"], "SELECT count(*) FROM webhooks WHERE secrets <> '{}'")) == 0
+        )
 
         second.process.kill()
         second.process.wait(10)
