@@ -1,4 +1,4 @@
-"""Nothing that is secret stands in the database, in Redis or in a log, however a whole run goes."""
+"""Nothing that is secret stands in the database, in Redis, in Flower or in a log, however a whole run goes."""
 
 import re
 import threading
@@ -6,12 +6,13 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import httpx
 import redis
 
-from flux_dispatch.cli.embedded import free_port
 from tests.support.installation import ENCRYPTION_KEY, Installation
 from tests.support.receiver import Receiver, Request
 from tests.support.waiting import eventually
+from tests.system.test_whole_run import start_flower, tasks_in
 
 HEADERS = {"X-Token": "sesame-open-4711", "Authorization": "Bearer sesame-shut-0815"}
 TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
@@ -59,11 +60,9 @@ def spellings(secret: str) -> set[str]:
 def test_no_secret_key_or_header_value_stands_anywhere(installation: Installation) -> None:
     installation.settings |= {"FLUX_RETRY_DELAYS": "0,1", "FLUX_LOG_LEVEL": "debug"}
     with Receiver(answer_by_path) as receiver, monitored(installation.redis_url) as said:
-        api, worker = installation.start_api(), installation.start_worker()
-        flower_port = str(free_port())
-        flower = installation.start(
-            "flower", "flower", FLUX_FLOWER_PORT=flower_port, FLUX_FLOWER_BASIC_AUTH="flux:flux"
-        )
+        installation.start_api()
+        flower = start_flower(installation)
+        installation.start_worker()
         secrets = {installation.key, ENCRYPTION_KEY, *HEADERS.values()}
         for path in ("/good", "/bad"):
             given = {"url": f"{receiver.url}{path}", "events": ["*"], "headers": HEADERS}
@@ -76,14 +75,17 @@ def test_no_secret_key_or_header_value_stands_anywhere(installation: Installatio
         secrets.add("sesame-more")
         event = installation.publish(order="visible-in-the-body")
         eventually(lambda: installation.event(event)["status"] == "failed", "one was delivered, one given up", 30)
-        eventually(lambda: flower.logged("flux.") or worker.logged("delivery.attempted"), "it is logged")
+        eventually(lambda: tasks_in(flower) >= {"flux.deliver", "flux.fail"}, "Flower shows the tasks")
+        shown_by_flower = "".join(
+            httpx.get(f"{flower}{path}").text for path in ("/api/tasks", "/api/workers?refresh=1")
+        )
         arrived = receiver.at("/good")[0]
         assert {name: arrived.headers[name] for name in HEADERS} == HEADERS
         assert arrived.headers["flux-signature"].count("v1=") == 2
         tables = [row["table_name"] for row in installation.rows(TABLES)]
         every_row = [f"SELECT t::text AS text FROM {table} AS t" for table in tables]  # noqa: S608
         dump = "\n".join(row["text"] for query in every_row for row in installation.rows(query))
-        for part in (api, worker, flower):
+        for part in installation.processes:
             part.stop()
     logs = "".join(part.log.read_text() for part in installation.processes)
     assert b"visible-in-the-body".hex() in dump, "the dump shows what it holds"
@@ -93,5 +95,6 @@ def test_no_secret_key_or_header_value_stands_anywhere(installation: Installatio
     for secret in secrets:
         for spelling in spellings(secret):
             assert spelling not in dump, f"{secret} lies in the database"
+            assert spelling not in shown_by_flower, f"{secret} is shown by Flower"
             assert spelling not in logs, f"{secret} stands in a log"
             assert not any(spelling in each for each in said), f"{secret} went to Redis"
