@@ -57,22 +57,33 @@ def spellings(secret: str) -> set[str]:
     return {secret, *(each.hex() for each in raw), *(b64encode(each).decode() for each in raw), *map(str, raw)}
 
 
+def live(installation: Installation, receiver: Receiver) -> set[str]:
+    """Create, rotate, show and change webhooks; return what of them must stand nowhere."""
+    secrets = {*HEADERS.values(), "sesame-more"}
+    for path in ("/good", "/bad"):
+        given = {"url": f"{receiver.url}{path}", "events": ["*"], "headers": HEADERS}
+        made = installation.call("POST", "/v1/webhooks", given)
+        rotated = installation.call("POST", f"/v1/webhooks/{made['id']}/secret/rotate", {})
+        assert installation.call("GET", f"/v1/webhooks/{made['id']}/secret") == rotated
+        installation.call("PATCH", f"/v1/webhooks/{made['id']}", {"headers": HEADERS | {"X-More": "sesame-more"}})
+        secrets |= {made["secret"], rotated["secret"]}
+    return secrets
+
+
+def dumped(installation: Installation) -> str:
+    """Return every row of every table as text."""
+    tables = [row["table_name"] for row in installation.rows(TABLES)]
+    every_row = [f"SELECT t::text AS text FROM {table} AS t" for table in tables]  # noqa: S608
+    return "\n".join(row["text"] for query in every_row for row in installation.rows(query))
+
+
 def test_no_secret_key_or_header_value_stands_anywhere(installation: Installation) -> None:
     installation.settings |= {"FLUX_RETRY_DELAYS": "0,1", "FLUX_LOG_LEVEL": "debug"}
     with Receiver(answer_by_path) as receiver, monitored(installation.redis_url) as said:
         installation.start_api()
         flower = start_flower(installation)
         installation.start_worker()
-        secrets = {installation.key, ENCRYPTION_KEY, *HEADERS.values()}
-        for path in ("/good", "/bad"):
-            given = {"url": f"{receiver.url}{path}", "events": ["*"], "headers": HEADERS}
-            made = installation.call("POST", "/v1/webhooks", given)
-            rotated = installation.call("POST", f"/v1/webhooks/{made['id']}/secret/rotate", {})
-            shown = installation.call("GET", f"/v1/webhooks/{made['id']}/secret")
-            assert shown["secret"] == rotated["secret"]
-            secrets |= {made["secret"], rotated["secret"]}
-            installation.call("PATCH", f"/v1/webhooks/{made['id']}", {"headers": HEADERS | {"X-More": "sesame-more"}})
-        secrets.add("sesame-more")
+        secrets = {installation.key, ENCRYPTION_KEY} | live(installation, receiver)
         event = installation.publish(order="visible-in-the-body")
         eventually(lambda: installation.event(event)["status"] == "failed", "one was delivered, one given up", 30)
         eventually(lambda: tasks_in(flower) >= {"flux.deliver", "flux.fail"}, "Flower shows the tasks")
@@ -82,9 +93,7 @@ def test_no_secret_key_or_header_value_stands_anywhere(installation: Installatio
         arrived = receiver.at("/good")[0]
         assert {name: arrived.headers[name] for name in HEADERS} == HEADERS
         assert arrived.headers["flux-signature"].count("v1=") == 2
-        tables = [row["table_name"] for row in installation.rows(TABLES)]
-        every_row = [f"SELECT t::text AS text FROM {table} AS t" for table in tables]  # noqa: S608
-        dump = "\n".join(row["text"] for query in every_row for row in installation.rows(query))
+        dump = dumped(installation)
         for part in installation.processes:
             part.stop()
     logs = "".join(part.log.read_text() for part in installation.processes)
