@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import redis
 from flux_dispatch.cli.embedded import EmbeddedPostgres, free_port, redis_command
 
 _PATIENCE_SECONDS = 30
+_ENCRYPTION_KEY = b64encode(bytes(32)).decode()
 _CPU_FIELDS = range(11, 15)
 """utime, stime, cutime, cstime of proc_pid_stat(5), counted from the state."""
 
@@ -38,6 +40,7 @@ class Servers:
             "FLUX_REDIS_URL": self.redis_url,
             "FLUX_ALLOW_NETWORKS": "127.0.0.0/8",
             "FLUX_REQUIRE_HTTPS": "false",
+            "FLUX_ENCRYPTION_KEYS": _ENCRYPTION_KEY,
         }
         return ours | settings | more
 

@@ -26,6 +26,7 @@ _KINDS: Final = {
     "redis_url": "URL",
     "api_url": "URL",
     "retry_delays": "numbers, comma-separated",
+    "encryption_keys": "keys, comma-separated",
     "allow_networks": "CIDRs, comma-separated",
     "deny_networks": "CIDRs, comma-separated",
 }

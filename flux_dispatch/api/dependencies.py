@@ -6,6 +6,7 @@ from typing import Final, Protocol
 
 from aiohttp import web
 
+from flux_dispatch.api.cursors import Cursors
 from flux_dispatch.domain.event import EventData, EventDraft, PublishResult
 from flux_dispatch.domain.ids import AccountId
 from flux_dispatch.engine.retry import Retry
@@ -78,6 +79,7 @@ class Dependencies:
     event_queries: EventQueries
     delivery_queries: DeliveryQueries
     alert_queries: AlertQueries
+    cursors: Cursors
     api_keys: ApiKeyStore
     accounts: AccountStore
     portal_links: PortalLinkStore

@@ -1,5 +1,7 @@
-"""`flux keys`: make, list and revoke API keys, straight in the database."""
+"""`flux keys`: make, list and revoke API keys, and renew the encryption key, straight in the database."""
 
+import os
+from base64 import b64encode
 from typing import Annotated
 
 import typer
@@ -7,7 +9,9 @@ import typer
 from flux_dispatch.cli.errors import CliError
 from flux_dispatch.domain.api_key import Scope
 
-app = typer.Typer(help="API keys.", no_args_is_help=True)
+_ENCRYPTION_KEY_BYTES = 32
+
+app = typer.Typer(help="API keys, and the keys that seal secrets in the database.", no_args_is_help=True)
 
 
 @app.command()
@@ -52,3 +56,19 @@ def revoke(key_id: Annotated[str, typer.Argument(help="key_…, as `flux keys li
     if not revoke_key(given_settings(), key_id):
         raise CliError(f"There is no working key {key_id}. `flux keys list` shows them.")
     typer.echo(f"{key_id} is revoked.")
+
+
+@app.command("new-encryption-key")
+def new_encryption_key() -> None:
+    """Print a new key for FLUX_ENCRYPTION_KEYS; it is kept nowhere."""
+    typer.echo(b64encode(os.urandom(_ENCRYPTION_KEY_BYTES)).decode())
+
+
+@app.command("rotate-encryption")
+def rotate_encryption() -> None:
+    """Seal every webhook under the newest of FLUX_ENCRYPTION_KEYS, while all runs; may be ended and begun again."""
+    from flux_dispatch.cli.given import given_settings
+    from flux_dispatch.cli.reseal import reseal_all
+
+    sealed, key = reseal_all(given_settings())
+    typer.echo(f"{sealed} webhooks were sealed under the key {key}. None is in plain text or under an older one now.")

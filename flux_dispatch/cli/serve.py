@@ -28,6 +28,7 @@ def run_api(settings: Settings) -> None:
     """Serve the API until SIGTERM or SIGINT; requests in flight are finished."""
     set_up_logs(settings.log_format, settings.log_level)
     settings.need_redis_url()
+    settings.need_encryption_keys()
     uvloop.run(_serve_api(settings))
 
 
@@ -40,6 +41,7 @@ def run_worker(settings: Settings, concurrency: int, queues: str | None) -> None
     unknown = [name for name in wanted if name not in QUEUES]
     if unknown:
         raise CliError(f"{unknown[0]} is not a queue. There are: {', '.join(QUEUES)}.")
+    settings.need_encryption_keys()
     uvloop.run(_check_database(settings))
     # Celery warns root of pickled messages; this app takes JSON only
     warnings.simplefilter("ignore", SecurityWarning)

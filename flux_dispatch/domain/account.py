@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from flux_dispatch.domain.errors import InvalidRequest
 from flux_dispatch.domain.ids import AccountId
+from flux_dispatch.domain.metadata import validate_metadata
 from flux_dispatch.domain.text import is_storable, validate_text
 
 EXTERNAL: Final = "ext:"
@@ -14,9 +15,6 @@ EXTERNAL: Final = "ext:"
 
 MAX_NAME_LENGTH: Final = 200
 MAX_EXTERNAL_ID_LENGTH: Final = 255
-MAX_METADATA_KEYS: Final = 50
-MAX_METADATA_KEY_LENGTH: Final = 40
-MAX_METADATA_VALUE_LENGTH: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +70,6 @@ def validate_account(changes: Mapping[str, Any]) -> dict[str, Any]:
     if "metadata" in changes:
         validate_metadata(changes["metadata"])
     return dict(changes)
-
-
-def validate_metadata(metadata: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the metadata: what a caller wants kept beside a thing.
-
-    Raises:
-        InvalidRequest: there is too much of it, or what cannot be kept.
-    """
-    if len(metadata) > MAX_METADATA_KEYS:
-        raise InvalidRequest(f"metadata has at most {MAX_METADATA_KEYS} keys.", param="metadata")
-    for key, value in metadata.items():
-        if not 0 < len(key) <= MAX_METADATA_KEY_LENGTH or not is_storable(key):
-            message = f"A key of metadata is text of 1 to {MAX_METADATA_KEY_LENGTH} characters."
-            raise InvalidRequest(message, param="metadata")
-        validate_text(value, f"metadata.{key}", most=MAX_METADATA_VALUE_LENGTH, least=0)
-    return metadata
 
 
 def is_external_id(text: str) -> bool:

@@ -15,6 +15,7 @@
     │       └── RateLimited            more than the key may ask for
     └── InternalError               the fault is on our side
         ├── IllegalTransition            a delivery was asked to do what its state does not allow
+        ├── CannotUnseal                 what is sealed does not open with the keys that there are
         └── Unavailable            a part we need is unavailable for the moment
 
 What a customer's server answers is never an error of this tree: it is an Outcome.
@@ -154,6 +155,12 @@ class InternalError(FluxError):
 
 class IllegalTransition(InternalError):
     """A delivery was asked to do what its state does not allow; nothing was changed."""
+
+
+class CannotUnseal(InternalError):
+    """A sealed value does not open; the message says what an operator must do. It costs nothing but that value."""
+
+    code = "cannot_unseal"
 
 
 class Unavailable(InternalError):

@@ -3,19 +3,31 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from http import HTTPStatus
 from typing import Final
 
 from flux_dispatch.domain.errors import InvalidRequest
 from flux_dispatch.domain.event import MAX_TYPE_LENGTH
 from flux_dispatch.domain.ids import AccountId, WebhookId
-from flux_dispatch.domain.text import is_storable
+from flux_dispatch.domain.text import validate_text
 
 MAX_PATTERNS: Final = 100
 MAX_HEADERS: Final = 20
 MAX_HEADER_LENGTH: Final = 4096
 MAX_DESCRIPTION_LENGTH: Final = 500
+MAX_REASON_LENGTH: Final = 200
+
+MAX_SECRETS: Final = 10
+"""How many sign at once: each makes the two headers of signatures longer."""
+
+DEFAULT_OVERLAP: Final = timedelta(days=1)
+MAX_OVERLAP: Final = timedelta(days=7)
+"""How long an old secret may go on signing beside the new one."""
+
+BY_HAND: Final = "by_hand"
+"""Why a webhook is disabled that its owner disabled and said no more."""
 
 
 class Status(StrEnum):
@@ -27,29 +39,51 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewWebhook:
-    """What a caller asks for when a webhook is created; every field has been checked."""
+    """What a caller asks for when a webhook is created."""
 
     url: str
     events: tuple[str, ...]
     description: str
     headers: Mapping[str, str]
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookChange:
+    """What a caller asks to change of a webhook; None is left as it is, all else takes the place of what was there."""
+
+    url: str | None = None
+    events: tuple[str, ...] | None = None
+    description: str | None = None
+    headers: Mapping[str, str] | None = None
+    metadata: Mapping[str, str] | None = None
+    status: str | None = None
+    disabled_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """A webhook as it is stored."""
+    """A webhook as it is stored, without its secrets; `headers` is None when they do not open."""
 
     id: WebhookId
     account: AccountId
     url: str
     events: tuple[str, ...]
     description: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] | None
+    metadata: Mapping[str, str]
     status: Status
     disabled_reason: str | None
-    secret: str
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SigningSecrets:
+    """The newest secret of a webhook, and when each of the older ones ends that sign beside it."""
+
+    newest: str
+    older_expire_at: tuple[datetime, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +92,15 @@ class Cleared:
 
     webhook: WebhookId
     canceled: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resealed:
+    """What one batch of sealing anew came to: the last webhook looked at, how many were sealed, which do not open."""
+
+    last: WebhookId
+    sealed: int
+    shut: tuple[WebhookId, ...]
 
 
 def validate_patterns(patterns: Sequence[str]) -> tuple[str, ...]:
@@ -93,16 +136,67 @@ def validate_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return dict(headers)
 
 
+def validate_status(status: str | None, reason: str | None) -> tuple[Status | None, str | None]:
+    """Return the status that is asked for, and why it is disabled if it is.
+
+    Raises:
+        InvalidRequest: there is no such status, or a reason that is too long or comes without `disabled`.
+    """
+    if status is not None and status not in set(Status):
+        message = f"{status[:60]!r} is not a status: give enabled or disabled."
+        raise InvalidRequest(message, param="status")
+    if reason is not None and status != Status.DISABLED:
+        message = "A reason for disabling needs the status disabled beside it."
+        raise InvalidRequest(message, param="disabled_reason")
+    if reason is not None:
+        validate_text(reason, "disabled_reason", most=MAX_REASON_LENGTH)
+    return Status(status) if status else None, (reason or BY_HAND) if status == Status.DISABLED else None
+
+
+def validate_overlap(seconds: int) -> timedelta:
+    """Return for how long the secret that is replaced goes on signing.
+
+    Raises:
+        InvalidRequest: it is negative, or longer than MAX_OVERLAP.
+    """
+    most = int(MAX_OVERLAP.total_seconds())
+    if not 0 <= seconds <= most:
+        message = f"expires_in is the seconds for which the old secret goes on signing, from 0 to {most} (seven days)."
+        raise InvalidRequest(message, param="expires_in")
+    return timedelta(seconds=seconds)
+
+
+def expiries_after_rotation(
+    expire_at: Sequence[datetime | None], now: datetime, overlap: timedelta
+) -> tuple[datetime | None, ...]:
+    """Return when each secret ends once a new one has come; None for one that signs no more.
+
+    Args:
+        expire_at: when each ends until now, the newest first; None for that one.
+        now: an expiry that is not after it is over.
+        overlap: how long the newest until now goes on signing; zero ends all that are older than the new one.
+
+    Raises:
+        InvalidRequest: more secrets than MAX_SECRETS would sign at once.
+    """
+    if not overlap:
+        return (None,) * len(expire_at)
+    ends = [until or now + overlap for until in expire_at]
+    left = tuple(until if until > now else None for until in ends)
+    if 1 + len(left) - left.count(None) > MAX_SECRETS:
+        message = f"{MAX_SECRETS} secrets sign for this webhook already. Wait until one expires, or end all older ones "
+        message += "now with expires_in 0."
+        raise InvalidRequest(message, code="too_many_secrets", status=HTTPStatus.CONFLICT)
+    return left
+
+
 def validate_description(text: str) -> str:
     """Return the description.
 
     Raises:
         InvalidRequest: it is too long or holds a NUL character, which the database refuses.
     """
-    if len(text) > MAX_DESCRIPTION_LENGTH or not is_storable(text):
-        message = f"A description is at most {MAX_DESCRIPTION_LENGTH} characters of text."
-        raise InvalidRequest(message, param="description")
-    return text
+    return validate_text(text, "description", most=MAX_DESCRIPTION_LENGTH, least=0)
 
 
 def _check_header(name: str, value: str) -> None:

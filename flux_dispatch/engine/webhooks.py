@@ -1,16 +1,30 @@
 """Webhooks: a customer's endpoint begins, or ends, to want events."""
 
 import os
-from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from http import HTTPStatus
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from flux_dispatch.domain.address import AddressPolicy
 from flux_dispatch.domain.errors import InvalidRequest, NotFound
 from flux_dispatch.domain.ids import AccountId, WebhookId
+from flux_dispatch.domain.metadata import validate_metadata
 from flux_dispatch.domain.signing import SECRET_BYTES, encode_secret
 from flux_dispatch.domain.url import normalize_url
-from flux_dispatch.domain.webhook import NewWebhook, Webhook, validate_description, validate_headers, validate_patterns
+from flux_dispatch.domain.webhook import (
+    NewWebhook,
+    SigningSecrets,
+    Webhook,
+    WebhookChange,
+    validate_description,
+    validate_headers,
+    validate_overlap,
+    validate_patterns,
+    validate_status,
+)
+
+Found = TypeVar("Found")
 
 
 class WebhookStore(Protocol):
@@ -20,13 +34,23 @@ class WebhookStore(Protocol):
         """Store a new webhook; None when the account has `most` already."""
         ...
 
+    async def update(self, account: AccountId, webhook: WebhookId, change: WebhookChange) -> Webhook | None:
+        """Change a webhook; None when the account has no such one."""
+        ...
+
+    async def rotate_secret(
+        self, account: AccountId, webhook: WebhookId, secret: str, overlap: timedelta
+    ) -> SigningSecrets | None:
+        """Have a new secret sign first, the one before for so much longer; None when there is no such webhook."""
+        ...
+
     async def delete(self, account: AccountId, webhook: WebhookId) -> bool:
         """Delete a webhook; False when the account has no such one."""
         ...
 
 
 class Webhooks:
-    """Creates and deletes webhooks.
+    """Creates, changes and deletes webhooks.
 
     Args:
         webhooks: the store.
@@ -41,27 +65,57 @@ class Webhooks:
         self._require_https = require_https
         self._most = most
 
-    async def create(
-        self, account: AccountId, *, url: str, events: Sequence[str], description: str, headers: Mapping[str, str]
-    ) -> Webhook:
-        """Create a webhook with a new secret.
+    async def create(self, account: AccountId, wanted: NewWebhook) -> tuple[Webhook, str]:
+        """Create a webhook, and return it with its new secret.
 
         Raises:
             InvalidRequest: a value is not what it must be, then `param` names it; or the account has as many webhooks
                 as it may have. Nothing is stored.
         """
         draft = NewWebhook(
-            url=normalize_url(url, require_https=self._require_https, policy=self._policy),
-            events=validate_patterns(events),
-            description=validate_description(description),
-            headers=validate_headers(headers),
+            url=self._canonical(wanted.url),
+            events=validate_patterns(wanted.events),
+            description=validate_description(wanted.description),
+            headers=validate_headers(wanted.headers),
+            metadata=validate_metadata(wanted.metadata),
         )
-        made = await self._webhooks.create(account, draft, encode_secret(os.urandom(SECRET_BYTES)), most=self._most)
+        secret = _new_secret()
+        made = await self._webhooks.create(account, draft, secret, most=self._most)
         if made is None:
             message = f"This account has {self._most} webhooks and may not have more. Delete those that nobody needs, "
             message += "or have an operator raise FLUX_WEBHOOKS_PER_ACCOUNT."
             raise InvalidRequest(message, code="too_many_webhooks", status=HTTPStatus.CONFLICT)
-        return made
+        return made, secret
+
+    async def update(self, account: AccountId, webhook: WebhookId, change: WebhookChange) -> Webhook:
+        """Change what is named. A disabled webhook's deliveries are canceled; one enabled again keeps what is left.
+
+        Raises:
+            InvalidRequest: a value is not what it must be, then `param` names it. Nothing is changed.
+            NotFound: the account has no such webhook.
+        """
+        status, reason = validate_status(change.status, change.disabled_reason)
+        checked = replace(
+            change,
+            url=None if change.url is None else self._canonical(change.url),
+            events=None if change.events is None else validate_patterns(change.events),
+            description=None if change.description is None else validate_description(change.description),
+            headers=None if change.headers is None else validate_headers(change.headers),
+            metadata=None if change.metadata is None else validate_metadata(change.metadata),
+            status=status,
+            disabled_reason=reason,
+        )
+        return _found(await self._webhooks.update(account, webhook, checked), webhook)
+
+    async def rotate_secret(self, account: AccountId, webhook: WebhookId, expires_in_seconds: int) -> SigningSecrets:
+        """Have a new secret sign, and the one before beside it for so long; 0 ends all older ones.
+
+        Raises:
+            InvalidRequest: that is longer than it may be, or too many would sign at once. Nothing is changed.
+            NotFound: the account has no such webhook.
+        """
+        overlap = validate_overlap(expires_in_seconds)
+        return _found(await self._webhooks.rotate_secret(account, webhook, _new_secret(), overlap), webhook)
 
     async def delete(self, account: AccountId, webhook: WebhookId) -> None:
         """Delete a webhook; what was still to be delivered to it is canceled.
@@ -69,5 +123,17 @@ class Webhooks:
         Raises:
             NotFound: the account has no such webhook.
         """
-        if not await self._webhooks.delete(account, webhook):
-            raise NotFound(f"There is no webhook {webhook}.")
+        _found(await self._webhooks.delete(account, webhook) or None, webhook)
+
+    def _canonical(self, url: str) -> str:
+        return normalize_url(url, require_https=self._require_https, policy=self._policy)
+
+
+def _new_secret() -> str:
+    return encode_secret(os.urandom(SECRET_BYTES))
+
+
+def _found(found: Found | None, webhook: WebhookId) -> Found:
+    if found is None:
+        raise NotFound(f"There is no webhook {webhook}.")
+    return found

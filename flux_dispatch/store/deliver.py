@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, assert_never, cast
@@ -13,11 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.claim import Claim, ClaimedBatch, ParkedWebhook, Release, Settlement
 from flux_dispatch.domain.delivery import State, Transition, sources, target
+from flux_dispatch.domain.errors import CannotUnseal, Unavailable
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, WebhookId, format_id, parse_id
 from flux_dispatch.domain.outcome import to_record
 from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter
 from flux_dispatch.domain.timing import Timing
 from flux_dispatch.store.connect import DriverStatement
+from flux_dispatch.store.sealed_webhooks import UNSEAL_PAUSE, UnsealLog, WebhookSeals
 
 MAX_BYTES_IN_ONE_CLAIM: Final = 16 * 2**20
 """Of bodies, each counted once, however many webhooks its event goes to; the first one is claimed whatever it weighs.
@@ -27,7 +30,8 @@ MAX_BYTES_IN_ONE_CLAIM: Final = 16 * 2**20
 # their tables. Made while it knew of few such rows, its plan would read such an index from end to end for each
 # delivery.
 _DUE = """
-        SELECT deliveries.id, deliveries.event_id, webhooks.url, webhooks.secrets, webhooks.headers, events.body,
+        SELECT deliveries.id, deliveries.event_id, webhooks.url, webhooks.secrets, webhooks.headers,
+               webhooks.sealed_secrets, webhooks.secrets_expire_at, webhooks.sealed_headers, events.body,
                deliveries.webhook_id = ANY(CAST(:saturated AS uuid[])) AS is_parked
         FROM deliveries
         JOIN webhooks ON webhooks.id = deliveries.webhook_id
@@ -41,7 +45,8 @@ _DUE = """
 """
 
 _PARKED = """
-        SELECT parked.id, parked.event_id, webhooks.url, webhooks.secrets, webhooks.headers, events.body,
+        SELECT parked.id, parked.event_id, webhooks.url, webhooks.secrets, webhooks.headers,
+               webhooks.sealed_secrets, webhooks.secrets_expire_at, webhooks.sealed_headers, events.body,
                false AS is_parked
         FROM unnest(CAST(:webhooks AS uuid[]), CAST(:places AS int[])) AS wanted (webhook, places)
         JOIN webhooks ON webhooks.id = wanted.webhook
@@ -86,6 +91,7 @@ _TAKE = """
         RETURNING deliveries.id, deliveries.event_id, deliveries.webhook_id, deliveries.account_id, deliveries.attempts,
                   extract(epoch FROM deliveries.due_at - flux_now())::float8 AS wait_seconds,
                   weighed.url, weighed.secrets, weighed.headers::text,
+                  weighed.sealed_secrets, weighed.secrets_expire_at, weighed.sealed_headers,
                   CASE WHEN is_taken AND copy = 1 THEN weighed.body END AS body, is_taken, is_parked,
                   deliveries.recovered_after
     )
@@ -192,15 +198,17 @@ class _Next:
 class DeliveryStore:
     """Moves deliveries through an attempt."""
 
-    def __init__(self, database: AsyncEngine, timing: Timing) -> None:
+    def __init__(self, database: AsyncEngine, timing: Timing, seals: WebhookSeals) -> None:
         self._database = database
         self._timing = timing
+        self._seals = seals
+        self._unseal_log = UnsealLog()
 
     async def claim(self, deliveries: Sequence[DeliveryId], saturated: Sequence[WebhookId] = ()) -> ClaimedBatch | None:
         """Lease those that are due, unleased and of an enabled webhook; None when none of them is.
 
         What another claims at the same moment is skipped, never waited for. What is due for a saturated webhook is
-        parked.
+        parked. What is for a webhook whose secrets or headers do not open is given back, and rests.
         """
         lease_token = uuid4().hex
         parameters = {
@@ -213,7 +221,7 @@ class DeliveryStore:
             "lease": self._timing.lease,
             "most_bytes": MAX_BYTES_IN_ONE_CLAIM,
         }
-        return self._leased(await _CLAIM.rows(self._database, parameters), lease_token)
+        return await self._leased(await _CLAIM.rows(self._database, parameters), lease_token)
 
     async def parked_webhooks(self, after: WebhookId, limit: int) -> list[ParkedWebhook]:
         """Return up to `limit` webhooks for which deliveries are parked, in the order of their ids."""
@@ -232,25 +240,34 @@ class DeliveryStore:
             "lease": self._timing.lease,
             "most_bytes": MAX_BYTES_IN_ONE_CLAIM,
         }
-        return self._leased(await _CLAIM_PARKED.rows(self._database, parameters), lease_token)
+        return await self._leased(await _CLAIM_PARKED.rows(self._database, parameters), lease_token)
 
     async def unpark(self, webhooks: Sequence[WebhookId], limit: int) -> None:
         """Have the sweeper take up to `limit` of the deliveries that are parked for these webhooks."""
         parameters = {"webhooks": [parse_id(Prefix.WEBHOOK, each) for each in webhooks], "most": limit}
         await _UNPARK.rows(self._database, parameters)
 
-    def _leased(self, rows: list[asyncpg.Record], lease_token: str) -> ClaimedBatch | None:
+    async def _leased(self, rows: list[asyncpg.Record], lease_token: str) -> ClaimedBatch | None:
         if not rows:
             return None
         taken = [row for row in rows if row["is_taken"]]
         copies = Counter(row["event_id"] for row in taken)
         bodies = {row["event_id"]: row["body"] for row in taken if row["body"] is not None}
-        return ClaimedBatch(
-            rows[0]["at"],
-            self._timing.lease.total_seconds(),
-            tuple(_claim_from_row(row, lease_token, bodies[row["event_id"]], copies[row["event_id"]]) for row in taken),
-            tuple(_delivery_id(row["id"]) for row in rows if not row["is_taken"]),
-        )
+        claims: list[Claim] = []
+        shut: list[Release] = []
+        for row in taken:
+            event = row["event_id"]
+            try:
+                claims.append(_claim_from_row(row, lease_token, bodies[event], copies[event], self._seals))
+            except CannotUnseal as error:
+                shut.append(Release(_delivery_id(row["id"]), lease_token, UNSEAL_PAUSE))
+                self._unseal_log.note(error)
+        if shut:
+            # if it fails they keep their leases, which end by themselves; the others are sent now in any case
+            with suppress(Unavailable):
+                await self.release(shut)
+        left_out = tuple(_delivery_id(row["id"]) for row in rows if not row["is_taken"])
+        return ClaimedBatch(rows[0]["at"], self._timing.lease.total_seconds(), tuple(claims), left_out)
 
     async def settle(self, settlements: Sequence[Settlement]) -> set[DeliveryId]:
         """Write the ends of attempts; return those whose lease still held. The others changed nothing."""
@@ -311,8 +328,9 @@ class DeliveryStore:
         return _delivery_ids(await _RELEASE.rows(self._database, parameters))
 
 
-def _claim_from_row(row: asyncpg.Record, lease_token: str, body: bytes, copies: int) -> Claim:
-    delivery, event, webhook, account, attempts, wait_seconds, url, secrets, headers, *_ = row
+def _claim_from_row(row: asyncpg.Record, lease_token: str, body: bytes, copies: int, seals: WebhookSeals) -> Claim:
+    delivery, event, webhook, account, attempts, wait_seconds, url, secrets, headers, *rest = row
+    sealed_secrets, expire_at, sealed_headers, *_ = rest
     return Claim(
         delivery=_delivery_id(delivery),
         event=cast(EventId, format_id(Prefix.EVENT, event.hex)),
@@ -322,8 +340,8 @@ def _claim_from_row(row: asyncpg.Record, lease_token: str, body: bytes, copies: 
         attempt=attempts + 1,
         wait_seconds=wait_seconds,
         url=url,
-        secrets=tuple(secrets),
-        headers=_NO_HEADERS if headers == "{}" else json.loads(headers),
+        secrets=seals.secrets(webhook, secrets, sealed_secrets, expire_at, row["at"]),
+        headers=seals.headers(webhook, _NO_HEADERS if headers == "{}" else json.loads(headers), sealed_headers),
         body=body,
         bytes_held=len(body) // copies,
         recovered_after=row["recovered_after"],

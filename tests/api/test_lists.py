@@ -1,13 +1,13 @@
 """Lists: every page once, newest first; a cursor, limit or filter that is none is refused."""
 
-from base64 import urlsafe_b64encode
+from base64 import b64encode, urlsafe_b64encode
 from datetime import datetime
 from typing import Any
 
 import pytest
 
 from flux_dispatch.domain.ids import Prefix, new_id, parse_id
-from tests.support.api import Caller, check_error
+from tests.support.api import ENCRYPTION_KEY, Caller, check_error, running_api
 from tests.support.store_harness import StoreHarness
 
 EVERY_LIST = ["/v1/webhooks", "/v1/events", "/v1/deliveries", "/v1/alerts"]
@@ -84,6 +84,34 @@ async def test_a_cursor_of_another_list_or_account_is_refused(
     event = (await tenant.http.get("/v1/events")).json()["data"][0]["id"]
     nested = await tenant.http.get(f"/v1/events/{event}/deliveries", params={"cursor": cursors["/v1/deliveries"]})
     check_error(nested, 400, "invalid_parameter", "cursor")
+
+
+async def test_an_edited_cursor_is_refused(tenant: Caller) -> None:
+    for _ in range(3):
+        await tenant.event()
+    made = await _cursor(tenant, "/v1/events")
+    for at, sign in enumerate(made):
+        edited = made[:at] + ("A" if sign != "A" else "B") + made[at + 1 :]
+        answer = await tenant.http.get("/v1/events", params={"cursor": edited})
+        check_error(answer, 400, "invalid_parameter", "cursor")
+    for edited in (made + "=", made + "A", made[:-1], made * 2, f"{made} ", f"{made[:9]}!{made[9:]}"):
+        answer = await tenant.http.get("/v1/events", params={"cursor": edited})
+        check_error(answer, 400, "invalid_parameter", "cursor")
+
+
+async def test_a_cursor_outlives_a_change_of_the_encryption_key(
+    tenant: Caller, database_url: str, redis_url: str
+) -> None:
+    for _ in range(3):
+        await tenant.event()
+    made = await _cursor(tenant, "/v1/events")
+    newer = b64encode(bytes(32)).decode()
+    async with running_api(database_url, redis_url, encryption_keys=f"{newer},{ENCRYPTION_KEY}") as api:
+        answer = await tenant.http.get(f"{api}/v1/events", params={"cursor": made})
+        assert len(answer.json()["data"]) == 1
+    async with running_api(database_url, redis_url, encryption_keys=newer) as api:
+        answer = await tenant.http.get(f"{api}/v1/events", params={"cursor": made})
+        check_error(answer, 400, "invalid_parameter", "cursor")
 
 
 async def test_a_cursor_of_rubbish_is_refused(tenant: Caller) -> None:

@@ -15,7 +15,7 @@ from tests.api.test_deliveries import _listed
 from tests.faults.servers import TRANSITION_GUARD
 from tests.store.test_deliver import DEFAULT_TABLE, refused
 from tests.support.api import Caller, check_error
-from tests.support.store_harness import TIMING, StoreHarness
+from tests.support.store_harness import SEALS, TIMING, StoreHarness
 
 
 async def _owed(tenant: Caller, world: StoreHarness, state: str) -> dict[str, Any]:
@@ -119,7 +119,7 @@ async def test_a_recovered_delivery_that_is_given_up_again_fails_with_an_alert_o
 ) -> None:
     delivery = await _owed(tenant, world, "pending")
     await world.do("UPDATE deliveries SET attempts = 4, due_at = flux_now(), sweep_at = flux_second(flux_now())")
-    store, failures = DeliveryStore(world.database, TIMING), FailureStore(world.database)
+    store, failures = DeliveryStore(world.database, TIMING, SEALS), FailureStore(world.database)
     which = DeliveryId(delivery["id"])
     for attempts in (1, 5):
         for _ in range(attempts):

@@ -82,7 +82,7 @@ def test_the_example_names_every_variable_and_only_those() -> None:
 
 
 def test_no_secret_has_a_default() -> None:
-    for name in ("POSTGRES_PASSWORD", "REDIS_PASSWORD", "FLOWER_BASIC_AUTH"):
+    for name in ("POSTGRES_PASSWORD", "REDIS_PASSWORD", "FLOWER_BASIC_AUTH", "ENCRYPTION_KEYS"):
         assert set(re.findall(rf"\$\{{{name}([^}}]{{0,2}})", read("deploy/compose.yaml"))) == {":?"}
 
 

@@ -65,7 +65,7 @@ def test_every_scope_is_documented() -> None:
 @pytest.mark.parametrize("path", EVERY_PAGE)
 def test_every_flux_command_of_a_page_exists(path: Path) -> None:
     commands = _commands(get_command(main.app))
-    said = re.findall(r"(?m)(?:`|^    (?:\.venv/bin/)?)flux ([a-z]+)(?: ([a-z]+))?", path.read_text())
+    said = re.findall(r"(?m)(?:`|^    (?:\.venv/bin/)?)flux ([a-z][a-z-]*)(?: ([a-z][a-z-]*))?", path.read_text())
     assert [" ".join(each) for each in said if each[1] not in commands.get(each[0], set())] == []
 
 

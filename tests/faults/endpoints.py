@@ -18,7 +18,7 @@ def changed(testbed: Testbed) -> None:
     old, new = testbed.publisher.secrets[0], encode_secret(bytes(range(24)))
     testbed.publisher.secrets = [old, new]
     url = f"{testbed.receiver.url}/elsewhere"
-    testbed.installation.rows("UPDATE webhooks SET url = $1, secrets = ARRAY[$2]", url, new)
+    testbed.installation.rows(CHANGED, url, new)
     testbed.note_end_of_fault()
     eventually(lambda: len(testbed.receiver.at("/elsewhere")) >= 50, "deliveries go to the new URL")
     for request in testbed.receiver.at("/elsewhere"):
@@ -99,6 +99,10 @@ MADE = """
     )
     INSERT INTO attempts (delivery_id, number, duration_seconds, ended_at, status)
     SELECT id, 1, 0, now() - interval '2 hours', 500 FROM owed WHERE $4::int > 0
+"""
+
+CHANGED = """
+    UPDATE webhooks SET url = $1, secrets = ARRAY[$2], sealed_secrets = NULL, secrets_expire_at = NULL
 """
 
 ANOTHER_ACCOUNT = """

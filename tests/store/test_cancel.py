@@ -15,7 +15,7 @@ from flux_dispatch.store.events import EventQueries
 from flux_dispatch.store.fail import FailureStore
 from flux_dispatch.store.pages import Page
 from flux_dispatch.store.webhooks import WebhookStore
-from tests.support.store_harness import TIMING, StoreHarness, event
+from tests.support.store_harness import SEALS, TIMING, StoreHarness, event
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def cancel(world: StoreHarness) -> CancelStore:
 
 @pytest.fixture
 def store(world: StoreHarness) -> DeliveryStore:
-    return DeliveryStore(world.database, TIMING)
+    return DeliveryStore(world.database, TIMING, SEALS)
 
 
 async def clear_all(cancel: CancelStore, limit: int = 100) -> list[int]:
@@ -67,7 +67,7 @@ async def test_what_waits_for_a_deleted_webhook_is_canceled_at_once_and_its_even
     webhook = await world.webhook(account, "*")
     tried, untried = await world.delivery(account), await world.delivery(account)
     await retry_later(store, tried)
-    await WebhookStore(world.database).delete(account, webhook)
+    await WebhookStore(world.database, SEALS).delete(account, webhook)
     assert await clear_all(cancel) == [2]
     for delivery in (tried, untried):
         row = await world.state(delivery)
@@ -110,7 +110,7 @@ async def test_what_is_under_way_is_finished_and_what_it_leaves_behind_is_cancel
     delivery = await world.delivery(account)
     lease = await store.claim([delivery])
     assert lease is not None
-    await WebhookStore(world.database).delete(account, webhook)
+    await WebhookStore(world.database, SEALS).delete(account, webhook)
     assert await clear_all(cancel) == [0]
     assert (await world.state(delivery)).state == "sending"
     attempt = Attempt(1, 0.1, Rejected(500))
@@ -130,7 +130,7 @@ async def test_what_was_accepted_while_the_webhook_was_being_deleted_is_found_an
     world: StoreHarness, cancel: CancelStore, account: AccountId
 ) -> None:
     webhook = await world.webhook(account, "*")
-    await WebhookStore(world.database).delete(account, webhook)
+    await WebhookStore(world.database, SEALS).delete(account, webhook)
     assert await clear_all(cancel) == [0]
     await world.do(
         "INSERT INTO subscriptions VALUES (CAST(:account AS uuid), '*', CAST(:webhook AS uuid))",

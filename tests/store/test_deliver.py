@@ -15,7 +15,7 @@ from flux_dispatch.engine.flow.settler import Settler
 from flux_dispatch.store.connect import open_database
 from flux_dispatch.store.deliver import MAX_BYTES_IN_ONE_CLAIM, DeliveryStore
 from tests.support.queues import SilentQueue
-from tests.support.store_harness import SECRET, TIMING, StoreHarness, event
+from tests.support.store_harness import SEALS, SECRET, TIMING, StoreHarness, event
 from tests.support.waiting import eventually_async
 
 DEFAULT_TABLE = RetryPolicy.from_seconds([0, 60, 300, 1800, 7200])
@@ -23,7 +23,7 @@ DEFAULT_TABLE = RetryPolicy.from_seconds([0, 60, 300, 1800, 7200])
 
 @pytest.fixture
 def store(world: StoreHarness) -> DeliveryStore:
-    return DeliveryStore(world.database, TIMING)
+    return DeliveryStore(world.database, TIMING, SEALS)
 
 
 async def claim(store: DeliveryStore, delivery: DeliveryId) -> Claim:
@@ -234,7 +234,7 @@ async def test_a_row_that_somebody_has_locked_keeps_no_other_from_being_settled(
     lease = await store.claim(deliveries)
     assert lease is not None
     hasty = open_database(database_url, statement_seconds=0.3)
-    settler = Settler(DeliveryStore(hasty, TIMING), SilentQueue(), TIMING.horizon)
+    settler = Settler(DeliveryStore(hasty, TIMING, SEALS), SilentQueue(), TIMING.horizon)
     results: dict[DeliveryId, DeliveryResult] = {}
     locked = await asyncpg.connect(database_url)
     transaction = locked.transaction()

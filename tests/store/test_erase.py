@@ -16,7 +16,7 @@ from flux_dispatch.store.deliver import DeliveryStore
 from flux_dispatch.store.erase import IN_ORDER, LINGER, PAUSE, STEPS, EraseStore
 from flux_dispatch.store.portal_links import PortalLinkStore
 from flux_dispatch.store.tables import metadata
-from tests.support.store_harness import TIMING, StoreHarness, event
+from tests.support.store_harness import SEALS, TIMING, StoreHarness, event
 
 OWNED = {"account_id", "webhook_id", "event_id", "delivery_id"}
 """A table with one of these columns holds what is somebody's."""
@@ -116,7 +116,7 @@ async def test_what_is_being_sent_stays_until_its_lease_is_over(world: StoreHarn
     account = await world.account()
     await world.webhook(account, "*")
     sending, _ = await world.delivery(account), await world.delivery(account)
-    assert await DeliveryStore(world.database, TIMING).claim([sending])
+    assert await DeliveryStore(world.database, TIMING, SEALS).claim([sending])
     await AccountStore(world.database).delete(account)
     assert await erase_all(erase) == [1, 0]
     assert (await world.state(sending)).state == "sending"

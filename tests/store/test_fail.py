@@ -10,7 +10,7 @@ from flux_dispatch.domain.outcome import Attempt, Rejected
 from flux_dispatch.domain.retry import GiveUp
 from flux_dispatch.store.deliver import DeliveryStore
 from flux_dispatch.store.fail import FailureStore
-from tests.support.store_harness import TIMING, StoreHarness, event
+from tests.support.store_harness import SEALS, TIMING, StoreHarness, event
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def failures(world: StoreHarness) -> FailureStore:
 
 
 async def exhaust(world: StoreHarness, deliveries: list[DeliveryId], status: int = 500, reason: str = "spent") -> None:
-    store = DeliveryStore(world.database, TIMING)
+    store = DeliveryStore(world.database, TIMING, SEALS)
     lease = await store.claim(deliveries)
     assert lease is not None
     attempt = Attempt(5, 0.1, Rejected(status))

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -22,9 +23,9 @@ from flux_dispatch.store.events import EventQueries
 from flux_dispatch.store.migrate import _OURS, Schema, _config, check_current, is_current, migrate
 from flux_dispatch.store.pages import Page
 from flux_dispatch.store.tables import metadata
-from flux_dispatch.store.webhooks import WebhookQueries
+from flux_dispatch.store.webhooks import WebhookQueries, WebhookStore
 from tests.conftest import with_database
-from tests.support.store_harness import TIMING, StoreHarness, event
+from tests.support.store_harness import SEALS, SECRET, TIMING, StoreHarness, event
 from tests.support.waiting import eventually_async
 
 
@@ -115,19 +116,60 @@ async def _life(world: StoreHarness) -> Callable[[], Awaitable[None]]:
     """Return what publishes an event, claims its delivery, and reads every list."""
     account = await world.account()
     webhook = await world.webhook(account, "*")
-    keys, deliveries = ApiKeyStore(world.database), DeliveryStore(world.database, TIMING)
+    keys, deliveries = ApiKeyStore(world.database), DeliveryStore(world.database, TIMING, SEALS)
     listed = DeliveryQueries(world.database)
     page = Page(limit=10)
 
     async def live() -> None:
         (stored,) = await world.publish(event(account))
         assert await deliveries.claim(stored.deliveries)
-        await WebhookQueries(world.database).get(account, webhook)
+        await WebhookQueries(world.database, SEALS).get(account, webhook)
         await asyncio.gather(EventQueries(world.database).page(account, page, {}), listed.page(account, page, {}))
         await asyncio.gather(listed.attempts(stored.deliveries[0]), AlertQueries(world.database).page(account, page))
         await keys.list_all()
 
     return live
+
+
+async def test_an_installation_without_sealing_is_migrated_while_its_release_works_on(
+    postgres: str, database: AsyncEngine
+) -> None:
+    await StoreHarness(database).do("CREATE DATABASE older")
+    try:
+        older = open_database(with_database(postgres, "older"))
+        await _upgrade_to(older, "0001")
+        world = StoreHarness(older)
+        account = await world.account()
+        webhook = await world.webhook(account, "*")
+        assert await migrate(older) is Schema.OLDER
+        assert await world.scalar("SELECT keeps_plain FROM sealing")
+        (stored,) = await world.publish(event(account))
+        lease = await DeliveryStore(older, TIMING, SEALS).claim(stored.deliveries)
+        assert lease
+        assert lease.claims[0].secrets == (SECRET,)
+        store = WebhookStore(older, SEALS)
+        await store.rotate_secret(account, webhook, "whsec_new", timedelta(hours=1))
+        assert await world.scalar("SELECT secrets FROM webhooks") == ["whsec_new", SECRET], "it signs with both"
+        # as the release before creates and deletes them
+        await world.webhook(account, "order.*")
+        await world.do("UPDATE webhooks SET deleted_at = flux_now() WHERE events = '{order.*}'")
+        await older.dispose()
+    finally:
+        await StoreHarness(database).do("DROP DATABASE older WITH (FORCE)")
+
+
+async def test_a_new_installation_never_stores_plain_text(database: AsyncEngine) -> None:
+    assert await StoreHarness(database).scalar("SELECT keeps_plain FROM sealing") is False
+
+
+async def _upgrade_to(database: AsyncEngine, revision: str) -> None:
+    def upgrade(connection: Connection) -> None:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+    async with database.execution_options(isolation_level="READ COMMITTED").begin() as connection:
+        await connection.run_sync(upgrade)
 
 
 async def test_a_role_that_may_not_create_is_told_what_to_grant(postgres: str, database: AsyncEngine) -> None:

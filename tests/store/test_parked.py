@@ -11,14 +11,14 @@ from flux_dispatch.domain.ids import AccountId, DeliveryId, WebhookId
 from flux_dispatch.domain.sweep import BEGINNING, SweepAction, share_out
 from flux_dispatch.store.deliver import DeliveryStore
 from flux_dispatch.store.sweep import SweepStore
-from tests.support.store_harness import TIMING, StoreHarness, event
+from tests.support.store_harness import SEALS, TIMING, StoreHarness, event
 
 FIRST = WebhookId(f"wh_{'0' * 32}")
 
 
 @pytest.fixture
 def store(world: StoreHarness) -> DeliveryStore:
-    return DeliveryStore(world.database, TIMING)
+    return DeliveryStore(world.database, TIMING, SEALS)
 
 
 @pytest.fixture

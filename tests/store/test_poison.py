@@ -17,7 +17,7 @@ from flux_dispatch.engine.publish import Publish
 from flux_dispatch.store.deliver import DeliveryStore
 from flux_dispatch.store.publish import EventStore
 from tests.support.queues import SilentQueue
-from tests.support.store_harness import TIMING, StoreHarness, database_clock, event
+from tests.support.store_harness import SEALS, TIMING, StoreHarness, database_clock, event
 from tests.support.waiting import let_others_run
 
 MALFORMED: list[tuple[Any, Any, Any]] = [
@@ -76,7 +76,7 @@ async def test_an_outcome_that_cannot_be_written_costs_no_other_outcome(world: S
     deliveries = [
         each for stored in await world.publish(*(event(ours) for _ in range(8))) for each in stored.deliveries
     ]
-    store = DeliveryStore(world.database, TIMING)
+    store = DeliveryStore(world.database, TIMING, SEALS)
     lease = await store.claim(deliveries)
     assert lease is not None
     settler = Settler(store, SilentQueue(), TIMING.horizon)

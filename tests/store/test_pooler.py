@@ -17,7 +17,7 @@ from flux_dispatch.store.pages import Page
 from flux_dispatch.store.session import Way
 from flux_dispatch.store.webhooks import WebhookQueries, WebhookStore
 from tests.support.pooler import PREPARES_SINCE, pgbouncer, pooled, version_of
-from tests.support.store_harness import SECRET, TIMING, StoreHarness, event
+from tests.support.store_harness import SEALS, SECRET, TIMING, StoreHarness, event
 
 SETTINGS = DriverStatement("""
     SELECT pg_backend_pid() AS session, current_setting('plan_cache_mode') AS plans, current_setting('jit') AS jit,
@@ -61,10 +61,10 @@ async def test_the_whole_life_of_events_goes_through_it(url: str) -> None:
     await migrate(cold)
     await check_current(cold)
     assert await trouble_of(cold) is None
-    deliveries, world = DeliveryStore(engine_database, TIMING), StoreHarness(engine_database)
+    deliveries, world = DeliveryStore(engine_database, TIMING, SEALS), StoreHarness(engine_database)
     account = await AccountStore(cold).create("test")
-    webhook = await WebhookStore(cold).create(
-        account, NewWebhook("https://example.com/", ("*",), "", {}), SECRET, most=10
+    webhook = await WebhookStore(cold, SEALS).create(
+        account, NewWebhook("https://example.com/", ("*",), "", {}, {}), SECRET, most=10
     )
 
     async def live() -> None:
@@ -72,7 +72,8 @@ async def test_the_whole_life_of_events_goes_through_it(url: str) -> None:
         lease = await deliveries.claim(stored.deliveries)
         assert lease
         (attempted, other) = await asyncio.gather(
-            DeliveryQueries(cold).get(account, stored.deliveries[0]), WebhookQueries(cold).get(account, webhook.id)
+            DeliveryQueries(cold).get(account, stored.deliveries[0]),
+            WebhookQueries(cold, SEALS).get(account, webhook.id),
         )
         assert attempted is not None
         assert attempted.state == "sending"

@@ -28,7 +28,7 @@ from flux_dispatch.store.connect import open_database
 from flux_dispatch.store.deliver import DeliveryStore
 from flux_dispatch.store.fail import FailureStore
 from flux_dispatch.store.sweep import SweepStore
-from tests.support.store_harness import TIMING, StoreHarness
+from tests.support.store_harness import SEALS, TIMING, StoreHarness
 
 TABLE = RetryPolicy.from_seconds([0, 60, 300])
 _TIMING = replace(TIMING, rescue_spread=timedelta(0))
@@ -57,7 +57,7 @@ class Life(RuleBasedStateMachine):
         super().__init__()
         self.loop = asyncio.new_event_loop()
         self.world = StoreHarness(open_database(self.url, pool_size=2))
-        self.store = DeliveryStore(self.world.database, _TIMING)
+        self.store = DeliveryStore(self.world.database, _TIMING, SEALS)
         self.plan = SweepStore(self.world.database, _TIMING)
         self.failures = FailureStore(self.world.database)
         self.successes: dict[DeliveryId, int] = {}

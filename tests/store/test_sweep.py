@@ -13,7 +13,7 @@ from flux_dispatch.domain.retry import GiveUp, RetryAfter
 from flux_dispatch.domain.sweep import BEGINNING, DueGroup, SweepAction, SweptDelivery, share_out
 from flux_dispatch.store.deliver import DeliveryStore
 from flux_dispatch.store.sweep import SweepStore
-from tests.support.store_harness import TIMING, StoreHarness, event
+from tests.support.store_harness import SEALS, TIMING, StoreHarness, event
 
 GRACE = TIMING.enqueue_grace.total_seconds()
 HORIZON = TIMING.horizon.total_seconds()
@@ -37,7 +37,7 @@ def plan(world: StoreHarness) -> SweepStore:
 
 @pytest.fixture
 def store(world: StoreHarness) -> DeliveryStore:
-    return DeliveryStore(world.database, TIMING)
+    return DeliveryStore(world.database, TIMING, SEALS)
 
 
 async def look(plan: SweepStore, *, retries: bool = False, most: int = 100) -> list[SweptDelivery]:

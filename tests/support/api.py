@@ -1,6 +1,7 @@
 """Runs the API of given settings on a free port, and calls it as an account."""
 
 import re
+from base64 import b64encode
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from flux_dispatch.store.api_keys import ApiKeyStore
 from workers.wiring.api import api_application
 
 ERRORS = Path(__file__).parents[2] / "docs" / "errors.md"
+ENCRYPTION_KEY = b64encode(bytes(range(32))).decode()
 URL = "https://example.com/hooks"
 EVENT: dict[str, Any] = {"type": "order.completed", "data": {"order": 7}}
 
@@ -47,7 +49,7 @@ class Caller:
 @asynccontextmanager
 async def running_api(database_url: str, redis_url: str, **settings: str) -> AsyncIterator[str]:
     """Yield the URL of an API; further settings by their names in lower case."""
-    given = {"database_url": database_url, "redis_url": redis_url, **settings}
+    given = {"database_url": database_url, "redis_url": redis_url, "encryption_keys": ENCRYPTION_KEY, **settings}
     async with api_application(load_settings({f"FLUX_{name.upper()}": value for name, value in given.items()})) as app:
         runner = ApiRunner(app, shutdown_timeout=1)
         await runner.setup()

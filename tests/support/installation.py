@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,13 @@ from flux_dispatch.store.api_keys import ApiKeyStore
 from flux_dispatch.store.connect import open_database
 from tests.support.waiting import eventually
 
-BASE_ENV = {"FLUX_REQUIRE_HTTPS": "false", "FLUX_ALLOW_NETWORKS": "127.0.0.0/8,::1/128", "FLUX_LOG_FORMAT": "json"}
+ENCRYPTION_KEY = b64encode(b"a key of tests, thirty-two bytes").decode()
+BASE_ENV = {
+    "FLUX_REQUIRE_HTTPS": "false",
+    "FLUX_ALLOW_NETWORKS": "127.0.0.0/8,::1/128",
+    "FLUX_LOG_FORMAT": "json",
+    "FLUX_ENCRYPTION_KEYS": ENCRYPTION_KEY,
+}
 
 
 @dataclass

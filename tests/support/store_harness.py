@@ -14,11 +14,15 @@ from flux_dispatch.domain.event import Event, StoredEvent, compose_body, seriali
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, WebhookId, format_id, new_id, parse_id
 from flux_dispatch.domain.timing import Timing
 from flux_dispatch.engine.flow.clock import DatabaseClock
+from flux_dispatch.sealing.keyring import Keyring
 from flux_dispatch.store.clock import database_now
 from flux_dispatch.store.publish import EventStore
+from flux_dispatch.store.sealed_webhooks import WebhookSeals
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 TIMING = Timing(lease=timedelta(seconds=30))
+KEYRING = Keyring([bytes(range(32))])
+SEALS = WebhookSeals(KEYRING)
 
 
 @dataclass

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from config.settings import load_settings
 from flux_dispatch import __version__
 from tests.conftest import _execute
+from tests.support.api import ENCRYPTION_KEY
 
+KEY = {"FLUX_ENCRYPTION_KEYS": ENCRYPTION_KEY}
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -79,10 +82,14 @@ def test_a_command_that_is_written_wrong_exits_2(flux: Run, arguments: tuple[str
         (("migrate",), "FLUX_DATABASE_URL"),
         (("keys", "list"), "FLUX_DATABASE_URL"),
         (("flower",), "FLUX_FLOWER_BASIC_AUTH"),
+        (("api",), "FLUX_ENCRYPTION_KEYS"),
+        (("worker",), "FLUX_ENCRYPTION_KEYS"),
+        (("keys", "rotate-encryption"), "FLUX_ENCRYPTION_KEYS"),
     ],
 )
 def test_a_setting_that_is_needed_is_named(flux: Run, arguments: tuple[str, ...], setting: str) -> None:
-    refused = flux(*arguments)
+    given = {"FLUX_REDIS_URL": "redis://127.0.0.1"} if setting == "FLUX_ENCRYPTION_KEYS" else {}
+    refused = flux(*arguments, **given)
     assert refused.returncode == 1
     assert refused.stderr.startswith("flux: ")
     assert setting in refused.stderr
@@ -177,7 +184,7 @@ def test_migrate_leaves_the_schema_of_a_later_release_alone(flux: Run, database_
 def test_a_taken_port_is_refused(flux: Run, database_url: str, redis_url: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        servers = {"FLUX_DATABASE_URL": database_url, "FLUX_REDIS_URL": redis_url}
+        servers = {"FLUX_DATABASE_URL": database_url, "FLUX_REDIS_URL": redis_url} | KEY
         api = flux("api", FLUX_API_PORT=port, **servers)
         flower = flux("flower", FLUX_FLOWER_PORT=port, FLUX_FLOWER_BASIC_AUTH="flux:sesame", **servers)
 
@@ -190,8 +197,35 @@ def test_a_taken_port_is_refused(flux: Run, database_url: str, redis_url: str) -
 @pytest.mark.parametrize("command", ["api", "worker", "migrate"])
 def test_a_database_that_is_away_is_one_line(flux: Run, command: str) -> None:
     servers = {"FLUX_DATABASE_URL": "postgresql://flux:sesame@127.0.0.1:1/flux", "FLUX_REDIS_URL": "redis://127.0.0.1"}
+    servers |= KEY
     refused = flux(command, **servers)
     assert refused.returncode == 1
     assert refused.stderr.startswith("flux: PostgreSQL cannot be reached")
     assert len(refused.stderr.splitlines()) == 1
     assert "sesame" not in refused.stderr
+
+
+def test_a_new_encryption_key_is_one_that_is_taken(flux: Run) -> None:
+    keys = {flux("keys", "new-encryption-key").stdout.strip() for _ in range(2)}
+    assert len(keys) == 2
+    assert len(load_settings({"FLUX_ENCRYPTION_KEYS": ",".join(keys)}).encryption_keys) == 2
+
+
+def test_what_is_plain_is_sealed_while_others_wait_for_nothing(flux: Run, database_url: str) -> None:
+    plain = """
+        WITH owner AS (INSERT INTO accounts (name) VALUES ('test') RETURNING id)
+        INSERT INTO webhooks (account_id, url, events, description, headers, status, secrets)
+        SELECT owner.id, 'https://example.com/', '{*}', '', '{"X-Team": "billing"}', 'enabled', '{whsec_MfKQ9r8G}'
+        FROM owner, generate_series(1, 450)
+    """
+    asyncio.run(_execute(database_url, plain))
+    rotated = flux("keys", "rotate-encryption", FLUX_DATABASE_URL=database_url, **KEY)
+    assert rotated.returncode == 0, rotated.stderr
+    assert rotated.stdout.startswith("450 webhooks were sealed under the key ")
+    again = flux("keys", "rotate-encryption", FLUX_DATABASE_URL=database_url, **KEY)
+    assert again.stdout.startswith("0 webhooks were sealed")
+    other = flux("keys", "new-encryption-key").stdout.strip()
+    lost = flux("keys", "rotate-encryption", FLUX_DATABASE_URL=database_url, FLUX_ENCRYPTION_KEYS=other)
+    assert lost.returncode == 1
+    assert lost.stderr.startswith("flux: 450 webhooks do not open, wh_")
+    assert len(lost.stderr.splitlines()) == 1

@@ -17,6 +17,7 @@ import pytest
 
 from flux_dispatch.cli.errors import CliError
 from flux_dispatch.cli.port import port_or_next
+from tests.support.api import ENCRYPTION_KEY
 from tests.support.newcomer import ANY_PORTS, FLUX, START_SECONDS, flux_up, is_alive, running
 from tests.support.surroundings import NO_IPV6, NOBODY, SMALL_SHM, Surroundings
 from tests.support.waiting import eventually
@@ -168,6 +169,7 @@ def test_a_part_in_the_background_outlives_its_terminal(
 ) -> None:
     background = Surroundings(before=("trap '' HUP INT",))
     settings = {"FLUX_DATABASE_URL": database_url, "FLUX_REDIS_URL": redis_url, "FLUX_API_PORT": "0"}
+    settings["FLUX_ENCRYPTION_KEYS"] = ENCRYPTION_KEY
     log = tmp_path / "log"
     with (
         log.open("wb") as output,

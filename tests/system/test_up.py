@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -12,8 +13,17 @@ import asyncpg
 import httpx
 import pytest
 
+from config.settings import load_settings
 from tests.support.newcomer import Up, flux_up, running
 from tests.support.waiting import eventually
+
+OF_THE_RELEASE_BEFORE = """
+    INSERT INTO webhooks (account_id, url, events, description, headers, status, secrets, deleted_at)
+    SELECT id, 'https://example.com/', '{*}', '', '{}', 'enabled', '{whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw}', now()
+    FROM accounts
+"""
+
+PLAIN = "SELECT count(*) FROM webhooks WHERE secrets <> '{}'"
 
 CTRL_C_DEBOUNCE_SECONDS = 15
 """Generous: it is under five on a quiet machine, and this machine may run other tests."""
@@ -77,6 +87,8 @@ def test_a_second_one_in_the_same_home_is_refused(up: Up) -> None:
 def test_ctrl_c_ends_all_and_the_next_start_is_quick_and_has_the_same_key(tmp_path: Path) -> None:
     with running(tmp_path / "home", "--workers", "1") as first:
         key = first.ready().file["api_key"]
+        asyncio.run(_value(first.file["database_url"], OF_THE_RELEASE_BEFORE))
+        assert asyncio.run(_value(first.file["database_url"], PLAIN)) == 1
         assert first.stop() == 0
         assert first.processes() == set()
         assert not (first.home / "up.json").exists()
@@ -89,10 +101,24 @@ def test_ctrl_c_ends_all_and_the_next_start_is_quick_and_has_the_same_key(tmp_pa
         sys.stdout.write(f"second start: {seconds:.1f} s\n")
         assert seconds < CTRL_C_DEBOUNCE_SECONDS
         assert "signature verified" in second.text
+        assert (
+            asyncio.run(_value(second.file["database_url"], "SELECT count(*) FROM webhooks WHERE secrets <> '{}'")) == 0
+        )
 
         second.process.kill()
         second.process.wait(10)
         eventually(lambda: not second.processes(), "its children end by themselves", 40)
+
+
+def test_it_makes_an_encryption_key_for_its_owner_s_eyes_and_gives_it_to_its_parts(up: Up) -> None:
+    kept = up.home / "encryption-key"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    key = kept.read_text().strip()
+    assert load_settings({"FLUX_ENCRYPTION_KEYS": key}).encryption_keys
+    assert f"FLUX_ENCRYPTION_KEYS={key}".encode() in Path("/proc", str(up.pid("worker1")), "environ").read_bytes()
+    assert key.encode() not in Path("/proc", str(up.pid("flower")), "environ").read_bytes()
+    assert key not in up.text
+    assert key not in (up.home / "up.json").read_text()
 
 
 def test_ctrl_c_while_it_starts_ends_all(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 from aiohttp import web
 from celery import Celery
@@ -12,9 +13,11 @@ from config.celeryconfig import celery_settings, forget_foreign_settings
 from config.redis_url import read_redis_url
 from config.settings import Settings
 from flux_dispatch.api.app import make_app
+from flux_dispatch.api.cursors import Cursors
 from flux_dispatch.api.dependencies import Dependencies
 from flux_dispatch.engine.retry import Retry
 from flux_dispatch.engine.webhooks import Webhooks
+from flux_dispatch.sealing.keyring import Keyring
 from flux_dispatch.store.accounts import AccountStore
 from flux_dispatch.store.alerts import AlertQueries
 from flux_dispatch.store.api_keys import ApiKeyStore
@@ -24,6 +27,7 @@ from flux_dispatch.store.events import EventQueries
 from flux_dispatch.store.pages import MAX_READ_SECONDS
 from flux_dispatch.store.portal_links import PortalLinkStore
 from flux_dispatch.store.retry import RetryStore
+from flux_dispatch.store.sealed_webhooks import WebhookSeals
 from flux_dispatch.store.session import Generation
 from flux_dispatch.store.webhooks import WebhookQueries, WebhookStore
 from workers.celery_queue import CeleryQueue
@@ -31,7 +35,7 @@ from workers.failpoints import arm_from_environment
 from workers.process_limits import tune_gc
 from workers.redis_client_reuse import share_redis_clients
 from workers.redis_counter import RedisCounter
-from workers.wiring.shared import address_policy_of, make_publish, open_databases, timing_of
+from workers.wiring.shared import address_policy_of, keyring_of, make_publish, open_databases, timing_of
 
 KEY_CONNECTIONS = 3
 """A key is asked for once in three seconds, by its digest; what else is asked of keys and accounts is rare."""
@@ -40,43 +44,63 @@ KEY_CONNECTIONS = 3
 @asynccontextmanager
 async def api_application(settings: Settings) -> AsyncIterator[web.Application]:
     """Open what the API needs, and close it at the end."""
+    keyring = keyring_of(settings)
     arm_from_environment()
     queue = _open_queue(settings)
     counter = RedisCounter(read_redis_url(settings.need_redis_url()))
+    pools = _open_pools(settings)
+    tune_gc()
+    yield make_app(_dependencies(settings, keyring, pools, queue, counter))
+    await counter.close()
+    await asyncio.to_thread(queue.close)
+    for each in pools:
+        await each.dispose()
+
+
+class _Pools(NamedTuple):
+    """Connections apart, so that however many lists are asked for, a key is checked and an event stored at once."""
+
+    writes: AsyncEngine
+    publish: AsyncEngine
+    reads: AsyncEngine
+    keys: AsyncEngine
+
+
+def _open_pools(settings: Settings) -> _Pools:
     generation = Generation()
-    database, engine_database = open_databases(settings, generation)
-    # apart, so that however many lists are asked for, a key is checked and an event stored at once
+    writes, publish = open_databases(settings, generation)
     url = settings.need_database_url()
     reads = open_database(url, plans=Plans.CUSTOM, statement_seconds=MAX_READ_SECONDS, generation=generation)
     keys = open_database(url, pool_size=KEY_CONNECTIONS, generation=generation)
-    tune_gc()
-    yield make_app(
-        Dependencies(
-            publish=make_publish(settings, engine_database, queue),
-            retry=Retry(RetryStore(database, timing_of(settings)), queue),
-            webhooks=Webhooks(
-                WebhookStore(database),
-                address_policy_of(settings),
-                require_https=settings.require_https,
-                most=settings.webhooks_per_account,
-            ),
-            webhook_queries=WebhookQueries(reads),
-            event_queries=EventQueries(reads),
-            delivery_queries=DeliveryQueries(reads),
-            alert_queries=AlertQueries(reads),
-            api_keys=ApiKeyStore(keys),
-            accounts=AccountStore(keys),
-            portal_links=PortalLinkStore(keys),
-            counter=counter,
-            check_readiness=lambda: _check_readiness(database, queue),
-            max_body_bytes=settings.max_body_bytes,
-            public_url=settings.public_url,
-        )
+    return _Pools(writes, publish, reads, keys)
+
+
+def _dependencies(
+    settings: Settings, keyring: Keyring, pools: _Pools, queue: CeleryQueue, counter: RedisCounter
+) -> Dependencies:
+    seals = WebhookSeals(keyring)
+    return Dependencies(
+        publish=make_publish(settings, pools.publish, queue),
+        retry=Retry(RetryStore(pools.writes, timing_of(settings)), queue),
+        webhooks=Webhooks(
+            WebhookStore(pools.writes, seals),
+            address_policy_of(settings),
+            require_https=settings.require_https,
+            most=settings.webhooks_per_account,
+        ),
+        webhook_queries=WebhookQueries(pools.reads, seals),
+        event_queries=EventQueries(pools.reads),
+        delivery_queries=DeliveryQueries(pools.reads),
+        alert_queries=AlertQueries(pools.reads),
+        cursors=Cursors(keyring.derived_keys("cursors")),
+        api_keys=ApiKeyStore(pools.keys),
+        accounts=AccountStore(pools.keys),
+        portal_links=PortalLinkStore(pools.keys),
+        counter=counter,
+        check_readiness=lambda: _check_readiness(pools.writes, queue),
+        max_body_bytes=settings.max_body_bytes,
+        public_url=settings.public_url,
     )
-    await counter.close()
-    await asyncio.to_thread(queue.close)
-    for each in (engine_database, database, reads, keys):
-        await each.dispose()
 
 
 def _open_queue(settings: Settings) -> CeleryQueue:

@@ -11,6 +11,7 @@ from flux_dispatch.domain.retry import RetryPolicy
 from flux_dispatch.domain.timing import LEASE_MARGIN, Timing
 from flux_dispatch.engine.flow.clock import DatabaseClock
 from flux_dispatch.engine.publish import Publish
+from flux_dispatch.sealing.keyring import Keyring
 from flux_dispatch.store.clock import database_now
 from flux_dispatch.store.connect import Plans, open_database
 from flux_dispatch.store.publish import EventStore
@@ -30,6 +31,15 @@ def make_publish(settings: Settings, database: AsyncEngine, queue: CeleryQueue) 
     first_delay = RetryPolicy.from_seconds(settings.retry_delays).delay_before(1)
     clock = DatabaseClock(partial(database_now, database))
     return Publish(EventStore(database, timing), queue, clock, first_delay=first_delay, horizon=timing.horizon)
+
+
+def keyring_of(settings: Settings) -> Keyring:
+    """Return the keys under which secrets are sealed.
+
+    Raises:
+        SettingsError: none is set.
+    """
+    return Keyring(settings.need_encryption_keys())
 
 
 def timing_of(settings: Settings) -> Timing:

@@ -23,11 +23,12 @@ from flux_dispatch.store.deliver import DeliveryStore
 from flux_dispatch.store.erase import EraseStore
 from flux_dispatch.store.fail import FailureStore
 from flux_dispatch.store.publish import EventStore
+from flux_dispatch.store.sealed_webhooks import WebhookSeals
 from flux_dispatch.store.session import Generation
 from flux_dispatch.store.sweep import SweepStore
 from workers.celery_queue import CeleryQueue
 from workers.failpoints import arm_from_environment
-from workers.wiring.shared import address_policy_of, make_publish, open_databases, timing_of
+from workers.wiring.shared import address_policy_of, keyring_of, make_publish, open_databases, timing_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Verbs:
 @asynccontextmanager
 async def open_verbs(settings: Settings, queue: CeleryQueue, threads: int) -> AsyncIterator[Verbs]:
     """Open what a worker with so many threads needs, and close it at the end."""
+    keyring = keyring_of(settings)
     arm_from_environment()
     timing = timing_of(settings)
     retry_policy = RetryPolicy.from_seconds(settings.retry_delays)
@@ -60,7 +62,7 @@ async def open_verbs(settings: Settings, queue: CeleryQueue, threads: int) -> As
             max_waiting_messages=max(threads // 2, 1),
             max_in_flight=max_open_posts(),
         )
-        deliveries = DeliveryStore(engine_database, timing)
+        deliveries = DeliveryStore(engine_database, timing, WebhookSeals(keyring))
         settler = Settler(deliveries, queue, timing.horizon)
         deliver = Deliver(deliveries, sender, settler, queue, limits)
         first_delay = retry_policy.delay_before(1)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import httpx
 
-from config.settings import Settings
+from config.settings import Settings, load_settings
 from flux_dispatch.cli.environment import LIBPQ, names_with, part_environment
 from flux_dispatch.cli.errors import CliError
 from flux_dispatch.cli.port import port_or_next, resolve_port
@@ -24,10 +24,14 @@ from flux_dispatch.cli.up.local_http import local_client
 from flux_dispatch.cli.up.process import Process
 from flux_dispatch.cli.up.servers import Broker, Database
 from flux_dispatch.domain.api_key import Scope
+from flux_dispatch.engine.reseal import Reseal
+from flux_dispatch.sealing.keyring import Keyring
 from flux_dispatch.store.accounts import AccountStore
 from flux_dispatch.store.api_keys import ApiKeyStore
 from flux_dispatch.store.connect import open_database
 from flux_dispatch.store.migrate import migrate
+from flux_dispatch.store.reseal import ResealStore
+from flux_dispatch.store.sealed_webhooks import WebhookSeals
 
 START_SECONDS: Final = 60
 STOP_SECONDS: Final = 10
@@ -35,6 +39,8 @@ STOP_SECONDS: Final = 10
 
 CTRL_C_DEBOUNCE_SECONDS: Final = 0.5
 """A second Ctrl-C sooner than this is still the first: a child between fork and exec writes it to our loop again."""
+
+_KEYS_SETTING: Final = "FLUX_ENCRYPTION_KEYS"
 
 LOOPBACK: Final = "127.0.0.0/8,::1/128"
 
@@ -78,6 +84,7 @@ class _Up:
             raise CliError(f"The API and Flower cannot both have port {self._api_port}. Give one of them another.")
         self._drain_seconds = settings.delivery_timeout + STOP_SECONDS
         self._hosts = settings.api_host, settings.flower_host
+        self._encryption_keys = home.encryption_keys(os.environ.get(_KEYS_SETTING, ""))
         self._stop = asyncio.Event()
         self._told_at = 0.0
         self._parts: dict[str, Process] = {}
@@ -139,6 +146,10 @@ class _Up:
         database = open_database(database_url)
         try:
             await migrate(database)
+            if self._database.is_ours:
+                # nobody else is on it: what lies in plain text is of a release before that has ended
+                keyring = Keyring(load_settings({_KEYS_SETTING: self._encryption_keys}).need_encryption_keys())
+                await Reseal(ResealStore(database, WebhookSeals(keyring)))(lambda *_: None)
             keys, accounts = ApiKeyStore(database), AccountStore(database)
             kept = self._home.key()
             if kept and await keys.find(kept):
@@ -158,6 +169,7 @@ class _Up:
         return given | {
             "FLUX_DATABASE_URL": database_url,
             "FLUX_REDIS_URL": redis_url,
+            _KEYS_SETTING: self._encryption_keys,
             "FLUX_API_PORT": str(self._api_port),
             "FLUX_FLOWER_PORT": str(self._flower_port),
         }
@@ -171,7 +183,9 @@ class _Up:
         for name, arguments, stop_seconds in plan:
             # -P: what lies in the directory that one happens to stand in is none of ours
             command = [sys.executable, "-P", "-m", "flux_dispatch.cli.main", *arguments]
-            process = Process(name, command, environment, self._screen, stop_seconds)
+            hidden = {_KEYS_SETTING} if name == "flower" else set()
+            given = {name: value for name, value in environment.items() if name not in hidden}
+            process = Process(name, command, given, self._screen, stop_seconds)
             self._parts[name] = process
         stack.push_async_callback(self._parts["flower"].stop)
         stack.push_async_callback(self._stop_workers)

@@ -7,6 +7,7 @@ from flux_dispatch.store.tables.deliveries import attempts, deliveries
 from flux_dispatch.store.tables.events import events, fan_outs
 from flux_dispatch.store.tables.metadata import metadata
 from flux_dispatch.store.tables.portal_links import portal_links
+from flux_dispatch.store.tables.sealing import sealing
 from flux_dispatch.store.tables.webhooks import subscriptions, webhooks
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "fan_outs",
     "metadata",
     "portal_links",
+    "sealing",
     "subscriptions",
     "webhooks",
 ]

@@ -1,6 +1,6 @@
 """The tables of webhooks, and of what they subscribe to."""
 
-from sqlalchemy import ARRAY, UUID, Column, ForeignKey, Index, Table, Text, text
+from sqlalchemy import ARRAY, UUID, Column, ForeignKey, Index, LargeBinary, Table, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from flux_dispatch.store.tables.metadata import INSTANT, NEW_ID, NOW, metadata
@@ -13,10 +13,18 @@ webhooks = Table(
     Column("url", Text, nullable=False),
     Column("events", ARRAY(Text), nullable=False),
     Column("description", Text, nullable=False),
+    # plain text of the release before; what is sealed goes before it
     Column("headers", JSONB, nullable=False),
     Column("status", Text, nullable=False),
     Column("disabled_reason", Text, nullable=True),
+    # as above
     Column("secrets", ARRAY(Text), nullable=False),
+    # each sealed by itself, the newest first, with the time at which it ends; the newest has none
+    Column("sealed_secrets", ARRAY(LargeBinary), nullable=True),
+    Column("secrets_expire_at", ARRAY(INSTANT), nullable=True),
+    # null when there are none
+    Column("sealed_headers", LargeBinary, nullable=True),
+    Column("metadata", JSONB, nullable=False, server_default=text("'{}'")),
     Column("created_at", INSTANT, nullable=False, server_default=NOW),
     Column("updated_at", INSTANT, nullable=False, server_default=NOW),
     # a deleted webhook stays as the name of its past deliveries

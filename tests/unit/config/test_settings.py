@@ -1,5 +1,6 @@
 """Settings are checked as a whole, and a mistake in one is named together with its mend."""
 
+from base64 import b64encode
 from ipaddress import ip_network
 
 import pytest
@@ -173,3 +174,34 @@ def test_what_only_resembles_a_service_link_is_a_mistake(name: str, value: str) 
 
 def test_an_empty_home_is_the_usual_one() -> None:
     assert load_settings({"FLUX_HOME": ""}).home == Settings().home
+
+
+def test_encryption_keys_are_read_and_never_shown() -> None:
+    keys = [bytes([number]) * 32 for number in range(3)]
+    given = ", ".join(b64encode(each).decode() for each in keys)
+    settings = load_settings({"FLUX_ENCRYPTION_KEYS": given})
+    assert settings.need_encryption_keys() == tuple(keys)
+    assert "encryption_keys" not in repr(settings)
+    assert load_settings({"FLUX_ENCRYPTION_KEYS": ""}).encryption_keys == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("sesame", "32 random bytes"),
+        (b64encode(b"sesame" * 5).decode(), "32 random bytes"),
+        (b64encode(b"sesame__" * 4).decode()[:-1], "32 random bytes"),
+        (" ".join([b64encode(bytes(32)).decode()] * 2), "commas"),
+        (",".join([b64encode(bytes(32)).decode()] * 2), "twice"),
+    ],
+)
+def test_an_encryption_key_that_is_none_is_refused_unseen(value: str, words: str) -> None:
+    with pytest.raises(SettingsError, match=words) as refused:
+        load_settings({"FLUX_ENCRYPTION_KEYS": value})
+    assert value[:6] not in str(refused.value)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_a_missing_encryption_key_says_how_to_make_one() -> None:
+    with pytest.raises(SettingsError, match="flux keys new-encryption-key"):
+        load_settings({}).need_encryption_keys()

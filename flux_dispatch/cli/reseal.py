@@ -1,0 +1,53 @@
+"""What `flux keys rotate-encryption` does, with a bar on a terminal; apart from the command, as stored_api_keys is."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+
+from rich.console import Console
+from rich.progress import Progress
+
+from config.settings import Settings
+from flux_dispatch.cli.errors import CliError
+from flux_dispatch.domain.ids import WebhookId
+from flux_dispatch.engine.reseal import Reseal
+from flux_dispatch.sealing.keyring import Keyring
+from flux_dispatch.store.connect import check_database, open_database
+from flux_dispatch.store.migrate import check_current
+from flux_dispatch.store.reseal import ResealStore
+from flux_dispatch.store.sealed_webhooks import WebhookSeals
+
+
+def reseal_all(settings: Settings) -> tuple[int, str]:
+    """Seal every webhook under the newest key; return how many were not yet, and the name of that key.
+
+    Raises:
+        CliError: some do not open; all others are sealed.
+    """
+    keyring = Keyring(settings.need_encryption_keys())
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
+        bar = progress.add_task("Sealing webhooks")
+        sealed, shut = asyncio.run(
+            reseal(
+                settings.need_database_url(),
+                keyring,
+                lambda done, total: progress.update(bar, completed=done, total=max(total, done)),
+            )
+        )
+    if shut:
+        raise CliError(
+            f"{len(shut)} webhooks do not open, {shut[0]} for one: the key that sealed them is not in "
+            f"FLUX_ENCRYPTION_KEYS. {sealed} others are sealed under the key {keyring.newest_id}."
+        )
+    return sealed, keyring.newest_id
+
+
+async def reseal(url: str, keyring: Keyring, on_progress: Callable[[int, int], None]) -> tuple[int, list[WebhookId]]:
+    """Seal every webhook of a database; return how many were not yet, and which do not open."""
+    await check_database(url)
+    database = open_database(url, pool_size=1)
+    try:
+        await check_current(database)
+        return await Reseal(ResealStore(database, WebhookSeals(keyring)))(on_progress)
+    finally:
+        await database.dispose()
