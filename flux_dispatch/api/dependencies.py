@@ -14,6 +14,7 @@ from flux_dispatch.store.alerts import AlertQueries
 from flux_dispatch.store.api_keys import ApiKeyStore
 from flux_dispatch.store.deliveries import DeliveryQueries
 from flux_dispatch.store.events import EventQueries
+from flux_dispatch.store.statistics import StatisticsQueries
 from flux_dispatch.store.webhooks import WebhookQueries
 
 
@@ -40,6 +41,7 @@ class Dependencies:
     event_queries: EventQueries
     delivery_queries: DeliveryQueries
     alert_queries: AlertQueries
+    statistics_queries: StatisticsQueries
     api_keys: ApiKeyStore
     accounts: AccountStore
     check_readiness: Callable[[], Awaitable[Mapping[str, str | None]]]

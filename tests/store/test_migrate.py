@@ -81,6 +81,7 @@ async def test_this_release_works_on_while_the_next_one_s_columns_come_and_go(da
     """Under load, with sessions that have prepared every statement before: a rolling upgrade, and its way back."""
     world = StoreHarness(database)
     life = await _life(world)
+    newest = ScriptDirectory.from_config(_config()).get_current_head()
     rounds: list[None] = []
     is_over = asyncio.Event()
 
@@ -90,7 +91,7 @@ async def test_this_release_works_on_while_the_next_one_s_columns_come_and_go(da
             rounds.append(None)
 
     working = [asyncio.create_task(work()) for _ in range(4)]
-    for change, revision in (("ADD COLUMN next_release text", "9999"), ("DROP COLUMN next_release", "0001")):
+    for change, revision in (("ADD COLUMN next_release text", "9999"), ("DROP COLUMN next_release", newest)):
         for table in ("webhooks", "events", "deliveries", "attempts", "alerts", "api_keys"):
             await _until_more(rounds, working)
             await world.do(f"ALTER TABLE {table} {change}")

@@ -222,7 +222,7 @@ def _ends(leased: list[str]) -> dict[str, tuple[str, dict[str, Any]]]:
     settle |= {name: [None] * count for name in ("reasons", "delays", "sweeps", "statuses", "errors", "details")}
     return {
         "release": (deliver._RELEASE.text, ids | {"pauses": [timedelta(seconds=5)] * count, "to": "scheduled"}),
-        "settle": (deliver._SETTLE.text, ids | settle | {"delivered": "delivered"}),
+        "settle": (deliver._SETTLE.text, ids | settle | {"delivered": "delivered", "shard": 0}),
     }
 
 

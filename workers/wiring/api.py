@@ -21,6 +21,7 @@ from flux_dispatch.store.deliveries import DeliveryQueries
 from flux_dispatch.store.events import EventQueries
 from flux_dispatch.store.pages import MAX_READ_SECONDS
 from flux_dispatch.store.session import Generation
+from flux_dispatch.store.statistics import StatisticsQueries
 from flux_dispatch.store.webhooks import WebhookQueries, WebhookStore
 from workers.celery_queue import CeleryQueue
 from workers.failpoints import arm_from_environment
@@ -61,6 +62,7 @@ async def api_application(settings: Settings) -> AsyncIterator[web.Application]:
             event_queries=EventQueries(reads),
             delivery_queries=DeliveryQueries(reads),
             alert_queries=AlertQueries(reads),
+            statistics_queries=StatisticsQueries(reads),
             api_keys=ApiKeyStore(keys),
             accounts=AccountStore(keys),
             check_readiness=lambda: _check_readiness(database, queue),

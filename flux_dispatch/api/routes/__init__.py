@@ -5,10 +5,11 @@ from typing import Final
 
 from aiohttp import web
 
-from flux_dispatch.api.routes import alerts, deliveries, events, webhooks
+from flux_dispatch.api.routes import alerts, deliveries, events, webhook_stats, webhooks
 
 ROUTES: Final[Sequence[web.RouteTableDef]] = (
     webhooks.routes,
+    webhook_stats.routes,
     events.routes,
     deliveries.routes,
     alerts.routes,

@@ -6,6 +6,7 @@ from flux_dispatch.store.tables.api_keys import api_keys
 from flux_dispatch.store.tables.deliveries import attempts, deliveries
 from flux_dispatch.store.tables.events import events, fan_outs
 from flux_dispatch.store.tables.metadata import metadata
+from flux_dispatch.store.tables.statistics import webhook_statistics
 from flux_dispatch.store.tables.webhooks import subscriptions, webhooks
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "fan_outs",
     "metadata",
     "subscriptions",
+    "webhook_statistics",
     "webhooks",
 ]
