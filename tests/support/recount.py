@@ -36,3 +36,27 @@ STATISTICS_THAT_DIFFER = f"""
     (TABLE counted EXCEPT TABLE recounted) UNION ALL (TABLE recounted EXCEPT TABLE counted)
 """  # noqa: S608 - only numbers of our own are written into it
 """Every bucket that the statistics and the attempts do not agree about, as each has it; no row where all is well."""
+
+COUNTED_STATUSES = """
+    SELECT events.id AS event_id, events.account_id, count(*) FILTER (WHERE ending = 0) AS open,
+           count(*) FILTER (WHERE ending = 1) AS delivered, count(*) FILTER (WHERE ending = 2) AS failed,
+           count(*) FILTER (WHERE ending = 3) AS canceled,
+           EXISTS (SELECT FROM fan_outs WHERE event_id = events.id) AS is_fanning_out
+    FROM events LEFT JOIN deliveries ON deliveries.event_id = events.id
+    GROUP BY events.id
+"""
+STATUSES_THAT_DIFFER = f"""
+    WITH told AS (
+        SELECT event_id, account_id, open, delivered, failed, canceled, is_fanning_out FROM event_statuses
+    ), counted AS ({COUNTED_STATUSES})
+    (TABLE told EXCEPT TABLE counted) UNION ALL (TABLE counted EXCEPT TABLE told)
+"""  # noqa: S608 - as above
+"""The same for what is told of the deliveries of each event."""
+
+STATUSES_ANEW = f"""
+    UPDATE event_statuses AS known
+    SET (open, delivered, failed, canceled)
+        = (counted.open, counted.delivered, counted.failed, counted.canceled)
+    FROM ({COUNTED_STATUSES}) AS counted WHERE counted.event_id = known.event_id
+"""  # noqa: S608 - as above
+"""For a test that stores events and then, by hand, their deliveries: only one statement for both counts them."""

@@ -4,6 +4,7 @@ from flux_dispatch.store.tables.accounts import accounts
 from flux_dispatch.store.tables.alerts import alerts
 from flux_dispatch.store.tables.api_keys import api_keys
 from flux_dispatch.store.tables.deliveries import attempts, deliveries
+from flux_dispatch.store.tables.event_statuses import event_statuses
 from flux_dispatch.store.tables.events import events, fan_outs
 from flux_dispatch.store.tables.metadata import metadata
 from flux_dispatch.store.tables.statistics import webhook_statistics
@@ -15,6 +16,7 @@ __all__ = [
     "api_keys",
     "attempts",
     "deliveries",
+    "event_statuses",
     "events",
     "fan_outs",
     "metadata",
