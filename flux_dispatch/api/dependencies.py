@@ -10,7 +10,7 @@ from flux_dispatch.domain.event import EventData, PublishResult
 from flux_dispatch.domain.ids import AccountId
 from flux_dispatch.engine.webhooks import Webhooks
 from flux_dispatch.store.accounts import AccountStore
-from flux_dispatch.store.alerts import AlertQueries
+from flux_dispatch.store.alerts import AlertQueries, AlertStore
 from flux_dispatch.store.api_keys import ApiKeyStore
 from flux_dispatch.store.deliveries import DeliveryQueries
 from flux_dispatch.store.events import EventQueries
@@ -41,6 +41,7 @@ class Dependencies:
     event_queries: EventQueries
     delivery_queries: DeliveryQueries
     alert_queries: AlertQueries
+    alerts: AlertStore
     statistics_queries: StatisticsQueries
     api_keys: ApiKeyStore
     accounts: AccountStore

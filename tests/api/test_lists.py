@@ -22,6 +22,8 @@ MEANINGLESS = [
     ("/v1/deliveries", "event", ["", "x", "wh_" + "0" * 32, "\0"]),
     ("/v1/webhooks", "status", ["enabled"]),
     ("/v1/alerts", "Limit", ["1"]),
+    ("/v1/alerts", "webhook", ["", "x", "evt_" + "0" * 32, "\0"]),
+    ("/v1/alerts", "acknowledged", ["", "yes", "True", "1", "\0"]),
     ("/v1/events", "key", ["sk_live_"]),
 ]
 

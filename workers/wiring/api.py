@@ -14,7 +14,7 @@ from flux_dispatch.api.app import make_app
 from flux_dispatch.api.dependencies import Dependencies
 from flux_dispatch.engine.webhooks import Webhooks
 from flux_dispatch.store.accounts import AccountStore
-from flux_dispatch.store.alerts import AlertQueries
+from flux_dispatch.store.alerts import AlertQueries, AlertStore
 from flux_dispatch.store.api_keys import ApiKeyStore
 from flux_dispatch.store.connect import Plans, open_database, trouble_of
 from flux_dispatch.store.deliveries import DeliveryQueries
@@ -62,6 +62,7 @@ async def api_application(settings: Settings) -> AsyncIterator[web.Application]:
             event_queries=EventQueries(reads),
             delivery_queries=DeliveryQueries(reads),
             alert_queries=AlertQueries(reads),
+            alerts=AlertStore(database),
             statistics_queries=StatisticsQueries(reads),
             api_keys=ApiKeyStore(keys),
             accounts=AccountStore(keys),

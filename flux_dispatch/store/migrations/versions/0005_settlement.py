@@ -33,6 +33,9 @@ CREATE TABLE event_statuses (
              ELSE 'unmatched' END
     ) STORED
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02);
+ALTER TABLE alerts ADD COLUMN acknowledged_at timestamptz;
+CREATE INDEX alerts_open ON alerts (account_id, id) WHERE acknowledged_at IS NULL;
+CREATE INDEX alerts_webhook ON alerts (account_id, webhook_id, id);
 CREATE INDEX event_statuses_account ON event_statuses (account_id, status, event_id);
 """
 
