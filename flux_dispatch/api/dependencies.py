@@ -12,11 +12,12 @@ from flux_dispatch.domain.ids import AccountId
 from flux_dispatch.engine.retry import Retry
 from flux_dispatch.engine.webhooks import Webhooks
 from flux_dispatch.store.accounts import AccountStore
-from flux_dispatch.store.alerts import AlertQueries
+from flux_dispatch.store.alerts import AlertQueries, AlertStore
 from flux_dispatch.store.api_keys import ApiKeyStore
 from flux_dispatch.store.deliveries import DeliveryQueries
 from flux_dispatch.store.events import EventQueries
 from flux_dispatch.store.portal_links import PortalLinkStore
+from flux_dispatch.store.statistics import StatisticsQueries
 from flux_dispatch.store.webhooks import WebhookQueries
 
 
@@ -79,6 +80,8 @@ class Dependencies:
     event_queries: EventQueries
     delivery_queries: DeliveryQueries
     alert_queries: AlertQueries
+    alerts: AlertStore
+    statistics_queries: StatisticsQueries
     cursors: Cursors
     api_keys: ApiKeyStore
     accounts: AccountStore

@@ -20,12 +20,16 @@ def parse_filters(request: web.Request, parsers: FilterParsers) -> dict[str, Any
         InvalidRequest: 400, naming the parameter, for a value that is none, and for a name that means nothing here: a
             misspelt filter must not pass for one that matches all.
     """
-    known = {"limit", "cursor", *parsers}
-    for name in request.query:
-        if name not in known:
-            listed = ", ".join(sorted(known))
-            raise invalid_parameter(f"{name[:60]} is not a parameter of this list. There are: {listed}.", name[:60])
-    return {name: _parse(name, parse, request.query[name]) for name, parse in parsers.items() if name in request.query}
+    return _parse_known(request, parsers, {"limit", "cursor", *parsers}, "list")
+
+
+def parse_parameters(request: web.Request, parsers: FilterParsers) -> dict[str, Any]:
+    """Return the parameters of what is no list, as parse_filters does.
+
+    Raises:
+        InvalidRequest: as for parse_filters.
+    """
+    return _parse_known(request, parsers, set(parsers), "resource")
 
 
 def timestamp(text: str) -> datetime:
@@ -47,6 +51,14 @@ def one_of(names: Iterable[str]) -> Callable[[str], str]:
         return text
 
     return parse
+
+
+def _parse_known(request: web.Request, parsers: FilterParsers, known: set[str], kind: str) -> dict[str, Any]:
+    for name in request.query:
+        if name not in known:
+            listed = ", ".join(sorted(known))
+            raise invalid_parameter(f"{name[:60]} is not a parameter of this {kind}. There are: {listed}.", name[:60])
+    return {name: _parse(name, parse, request.query[name]) for name, parse in parsers.items() if name in request.query}
 
 
 def _parse(name: str, parse: Callable[[str], Any], text: str) -> Any:  # noqa: ANN401 - whatever the parser makes of it

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from random import randrange
 from typing import Any, Final, assert_never, cast
 from uuid import UUID, uuid4
 
@@ -18,9 +19,11 @@ from flux_dispatch.domain.errors import CannotUnseal, Unavailable
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, WebhookId, format_id, parse_id
 from flux_dispatch.domain.outcome import to_record
 from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter
+from flux_dispatch.domain.statistics import SHARDS
 from flux_dispatch.domain.timing import Timing
 from flux_dispatch.store.connect import DriverStatement
 from flux_dispatch.store.sealed_webhooks import UNSEAL_PAUSE, UnsealLog, WebhookSeals
+from flux_dispatch.store.statistics import COUNT_ATTEMPTS
 
 MAX_BYTES_IN_ONE_CLAIM: Final = 16 * 2**20
 """Of bodies, each counted once, however many webhooks its event goes to; the first one is claimed whatever it weighs.
@@ -133,7 +136,7 @@ _UNPARK = DriverStatement("""
 # The ids stand beside the join, and the state inside coalesce, for the sake of PostgreSQL's planner. Its statistics say
 # that hardly any row is being sent (or was, when they were made): it would read all rows to find those few first, and
 # compare each of them with each result. So it goes by the ids, and does not know how rare the state is.
-_SETTLE_THESE = """
+_SETTLE_THESE = f"""
     WITH result AS (
         SELECT * FROM unnest(
             CAST(:ids AS uuid[]), CAST(:lease_tokens AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[]),
@@ -151,14 +154,16 @@ _SETTLE_THESE = """
         WHERE deliveries.id = ANY(:these:)
           AND deliveries.id = result.id AND deliveries.lease_token = result.lease_token
           AND coalesce(deliveries.state = ANY(CAST(:from AS text[])), false)
-        RETURNING deliveries.id
+        RETURNING deliveries.id, deliveries.webhook_id, result.state, result.duration_seconds
+    ), counted AS (
+        {COUNT_ATTEMPTS}
     ), noted AS (
         INSERT INTO attempts (delivery_id, number, duration_seconds, ended_at, status, error, detail)
-        SELECT id, number, duration_seconds, flux_now(), status, error, detail FROM result JOIN moved USING (id)
+        SELECT id, number, result.duration_seconds, flux_now(), status, error, detail FROM result JOIN moved USING (id)
         ON CONFLICT DO NOTHING
     )
     SELECT id FROM moved
-"""
+"""  # noqa: S608 - only a statement of our own is written into it
 _SETTLE = DriverStatement(_SETTLE_THESE.replace(":these:", "CAST(:ids AS uuid[])"))
 # The same for those rows only that nobody else has locked: it waits for none.
 _SETTLE_UNLOCKED = DriverStatement(
@@ -203,6 +208,7 @@ class DeliveryStore:
         self._timing = timing
         self._seals = seals
         self._unseal_log = UnsealLog()
+        self._shard = randrange(SHARDS)  # noqa: S311 - not secret
 
     async def claim(self, deliveries: Sequence[DeliveryId], saturated: Sequence[WebhookId] = ()) -> ClaimedBatch | None:
         """Lease those that are due, unleased and of an enabled webhook; None when none of them is.
@@ -286,7 +292,12 @@ class DeliveryStore:
         return moved, _delivery_ids(await _STILL_LEASED.rows(self._database, parameters))
 
     def _settle_parameters(self, settlements: Sequence[Settlement]) -> dict[str, Any]:
-        return {**self._columns(settlements), "from": [State.SENDING], "delivered": State.DELIVERED}
+        return {
+            **self._columns(settlements),
+            "from": [State.SENDING],
+            "delivered": State.DELIVERED,
+            "shard": self._shard,
+        }
 
     def _columns(self, settlements: Sequence[Settlement]) -> dict[str, list[Any]]:
         follows = [self._what_follows(each.decision) for each in settlements]

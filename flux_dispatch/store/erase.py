@@ -63,9 +63,18 @@ _STRAGGLERS = """
         SELECT id FROM webhooks WHERE account_id = :account AND deleted_at IS NULL LIMIT :limit
     ))
 """
+# a webhook has very many of them
+_STATISTICS = """
+    DELETE FROM webhook_statistics WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM webhook_statistics
+        WHERE webhook_id = ANY(ARRAY(SELECT id FROM webhooks WHERE account_id = :account))
+        LIMIT :limit FOR UPDATE SKIP LOCKED
+    ))
+"""
 _WEBHOOKS = """
     DELETE FROM webhooks WHERE id = ANY(ARRAY(
         SELECT id FROM webhooks WHERE account_id = :account AND deleted_at IS NOT NULL
+          AND NOT EXISTS (SELECT FROM webhook_statistics WHERE webhook_id = webhooks.id)
         LIMIT :limit FOR UPDATE SKIP LOCKED
     ))
 """
@@ -77,12 +86,17 @@ STEPS: Final[Mapping[str, str]] = {
     # what names others goes before them; attempts go with their deliveries
     "deliveries": _DELIVERIES,
     "alerts": _BY_ID.format(table="alerts", key="id"),
+    "event_statuses": _BY_ID.format(table="event_statuses", key="event_id"),
     "events": _BY_ID.format(table="events", key="id"),
+    "webhook_statistics": _STATISTICS,
     "webhooks": _WEBHOOKS,
     "portal_links": _BY_ID.format(table="portal_links", key="id"),
     "api_keys": _BY_ID.format(table="api_keys", key="id"),
 }
 """What is done of an account, in this order, by the table that it empties; a test holds that every table is here."""
+
+_NAME_NO_ACCOUNT: Final = {"ended", "webhook_statistics"}
+"""Steps for which nothing is to be looked for when all is done: a webhook goes after its statistics."""
 
 
 class EraseStore:
@@ -130,7 +144,7 @@ async def _erase_page(connection: AsyncConnection, account: UUID, limit: int) ->
 
 
 async def _is_anything_left(connection: AsyncConnection, account: UUID) -> bool:
-    tables = [table for table in STEPS if table != "ended"]
+    tables = [table for table in STEPS if table not in _NAME_NO_ACCOUNT]
     return any([await _has(connection, table, account) for table in tables])
 
 

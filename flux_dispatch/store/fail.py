@@ -1,6 +1,7 @@
 """The statements behind fail and alert: a final failure is one transaction, and an alert is taken once."""
 
 from collections.abc import Sequence
+from random import randrange
 from typing import Any, cast
 
 from sqlalchemy import Row, text
@@ -9,12 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from flux_dispatch.domain.alert import Alert
 from flux_dispatch.domain.delivery import Transition, sources, target
 from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId, EventId, Prefix, WebhookId, format_id, parse_id
+from flux_dispatch.domain.statistics import SHARDS
 from flux_dispatch.store.connect import connect
+from flux_dispatch.store.statistics import COUNT_FAILURES
 
-# Rows are locked in the order of their ids, deliveries before events before webhooks, so that two of these never wait
-# for each other crosswise. Events are locked though they seem to have failed already: a recovery may be taking that
-# back.
-_FAIL = text("""
+# Rows are locked in the order of their ids, deliveries before events before webhooks before statistics, so that two of
+# these never wait for each other crosswise. Events are locked though they seem to have failed already: a recovery may
+# be taking that back.
+_FAIL = text(
+    f"""
     WITH exhausted AS (
         SELECT id, event_id, webhook_id, account_id, reason FROM deliveries
         WHERE id = ANY(CAST(:ids AS uuid[])) AND state = ANY(CAST(:from AS text[]))
@@ -22,7 +26,7 @@ _FAIL = text("""
     ), moved AS (
         UPDATE deliveries SET state = :to, ended_at = flux_now(), due_at = NULL, sweep_at = NULL
         FROM exhausted WHERE deliveries.id = exhausted.id
-        RETURNING deliveries.id
+        RETURNING deliveries.id, deliveries.webhook_id
     ), theirs AS (
         SELECT id FROM events
         WHERE id IN (SELECT event_id FROM exhausted)
@@ -36,12 +40,15 @@ _FAIL = text("""
     ), disabled AS (
         UPDATE webhooks SET status = 'disabled', disabled_reason = 'gone', updated_at = flux_now()
         FROM gone WHERE webhooks.id = gone.id
+    ), counted AS (
+        {COUNT_FAILURES}
     )
     INSERT INTO alerts (account_id, webhook_id, event_id, delivery_id, reason)
-    SELECT account_id, webhook_id, event_id, exhausted.id, coalesce(reason, 'attempts_exhausted')
+    SELECT account_id, exhausted.webhook_id, event_id, exhausted.id, coalesce(reason, 'attempts_exhausted')
     FROM exhausted JOIN moved USING (id)
     RETURNING id
-""")
+"""  # noqa: S608 - only a statement of our own is written into it
+)
 
 _TAKE_UNSENT = text("""
     WITH taken AS (
@@ -64,6 +71,7 @@ class FailureStore:
 
     def __init__(self, database: AsyncEngine) -> None:
         self._database = database
+        self._shard = randrange(SHARDS)  # noqa: S311 - not secret
 
     async def fail(self, deliveries: Sequence[DeliveryId]) -> list[AlertId]:
         """Fail those that are exhausted, mark their events failed and store an alert for each; return the alerts.
@@ -74,6 +82,7 @@ class FailureStore:
             "ids": [parse_id(Prefix.DELIVERY, each) for each in deliveries],
             "from": sources(Transition.FAIL),
             "to": target(Transition.FAIL),
+            "shard": self._shard,
         }
         async with connect(self._database) as connection:
             rows = (await connection.execute(_FAIL, parameters)).scalars().all()

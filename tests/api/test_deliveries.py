@@ -139,6 +139,7 @@ async def test_an_alert_shows_what_it_is_about(tenant: Caller, world: StoreHarne
     )
     (alert,) = await _listed(tenant, "/v1/alerts")
     assert alert.pop("created").endswith("Z")
+    assert alert.pop("acknowledged") is None
     assert alert == {
         "id": format_id(Prefix.ALERT, made.hex),
         "object": "alert",

@@ -22,6 +22,8 @@ MEANINGLESS = [
     ("/v1/deliveries", "event", ["", "x", "wh_" + "0" * 32, "\0"]),
     ("/v1/webhooks", "status", ["enabled"]),
     ("/v1/alerts", "Limit", ["1"]),
+    ("/v1/alerts", "webhook", ["", "x", "evt_" + "0" * 32, "\0"]),
+    ("/v1/alerts", "acknowledged", ["", "yes", "True", "1", "\0"]),
     ("/v1/events", "key", ["sk_live_"]),
 ]
 
@@ -133,6 +135,8 @@ async def test_events_are_narrowed_by_type_and_time(tenant: Caller, world: Store
     for event, at in [(early, "2026-01-15T10:00:00Z"), (late, "2026-01-15T12:00:00Z")]:
         made_at = datetime.fromisoformat(at)
         await world.do(
+            "WITH told AS ("
+            "UPDATE event_statuses SET event_id = CAST(:new_id AS uuid) WHERE event_id = CAST(:id AS uuid)) "
             "UPDATE events SET created_at = :at, id = CAST(:new_id AS uuid) WHERE id = CAST(:id AS uuid)",
             at=made_at,
             new_id=parse_id(Prefix.EVENT, new_id(Prefix.EVENT, int(made_at.timestamp() * 1000))),

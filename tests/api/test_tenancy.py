@@ -7,13 +7,16 @@ from typing import Any, Final
 
 import httpx
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.api.auth import ActsFor
 from flux_dispatch.api.routes import ROUTES
 from flux_dispatch.domain.api_key import NewApiKey, Scope
+from flux_dispatch.domain.ids import Prefix, format_id, parse_id
 from flux_dispatch.store.accounts import AccountStore
 from flux_dispatch.store.api_keys import ApiKeyStore
+from flux_dispatch.store.connect import transaction
 from tests.support.api import EVENT, URL, Caller, check_error, client
 
 READ, EVENTS, WEBHOOKS, ADMIN = Scope.READ, Scope.EVENTS_WRITE, Scope.WEBHOOKS_WRITE, Scope.ADMIN
@@ -50,7 +53,9 @@ ROWS: Final = {
     "GET /v1/deliveries/{id}": Row(READ, "delivery"),
     "POST /v1/deliveries/{id}/retry": Row(EVENTS, "delivery"),
     "GET /v1/webhooks/{id}/deliveries": Row(READ, "webhook"),
+    "GET /v1/webhooks/{id}/stats": Row(READ, "webhook"),
     "GET /v1/alerts": Row(READ),
+    "POST /v1/alerts/{id}/acknowledge": Row(WEBHOOKS, "alert"),
     "POST /v1/accounts": Row(ADMIN, body={"name": "Acme"}, acts_for=ActsFor.PLATFORM),
     "GET /v1/accounts": Row(READ, acts_for=ActsFor.PLATFORM),
     "GET /v1/accounts/{id}": Row(READ, "account", acts_for=ActsFor.PLATFORM),
@@ -82,6 +87,15 @@ async def _api_key(caller: Caller, api_keys: ApiKeyStore) -> str:
     return (await api_keys.create(caller.account, [READ]))[0].id
 
 
+async def _alert(caller: Caller, api_keys: ApiKeyStore) -> str:
+    delivery = await _delivery(caller, api_keys)
+    async with transaction(api_keys._database) as connection:
+        return format_id(
+            Prefix.ALERT,
+            (await connection.execute(_GIVEN_UP, {"id": parse_id(Prefix.DELIVERY, delivery)})).scalar_one().hex,
+        )
+
+
 async def _account(_: Caller, api_keys: ApiKeyStore) -> str:
     return await AccountStore(api_keys._database).create("made")
 
@@ -91,9 +105,16 @@ MAKERS: Final[dict[str, Callable[[Caller, ApiKeyStore], Awaitable[str]]]] = {
     "event": _event,
     "delivery": _delivery,
     "api_key": _api_key,
+    "alert": _alert,
     "account": _account,
 }
 """How one of each noun is made for an account; the answer is its id, as it stands in a path."""
+
+_GIVEN_UP: Final = text("""
+    INSERT INTO alerts (account_id, webhook_id, event_id, delivery_id, reason)
+    SELECT account_id, webhook_id, event_id, id, 'attempts_exhausted' FROM deliveries WHERE id = CAST(:id AS uuid)
+    RETURNING id
+""")
 
 NOBODY: Final = "0" * 32
 

@@ -5,6 +5,7 @@ from collections import Counter
 from flux_dispatch.domain.delivery import State
 from tests.faults.history import DELAYS, DeliveryRow, History
 from tests.faults.testbed import Testbed
+from tests.support.recount import STATISTICS_THAT_DIFFER, STATUSES_THAT_DIFFER
 
 
 def check_rows(testbed: Testbed, history: History) -> list[str]:
@@ -20,6 +21,8 @@ def check_rows(testbed: Testbed, history: History) -> list[str]:
         wrong.append("a failed delivery's event is not marked failed")
     if rows("SELECT FROM deliveries WHERE state = 'delivered' AND (lease_token IS NOT NULL OR sweep_at IS NOT NULL)"):
         wrong.append("a delivered row still has a lease or a wake-up")
+    wrong += [f"the statistics say {tuple(row)}" for row in rows(STATISTICS_THAT_DIFFER)[:3]]
+    wrong += [f"of an event is told {tuple(row)}" for row in rows(STATUSES_THAT_DIFFER)[:3]]
     return wrong
 
 

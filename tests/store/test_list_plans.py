@@ -15,6 +15,7 @@ from flux_dispatch.store.connect import Plans, open_database
 from flux_dispatch.store.deliveries import deliveries_query
 from flux_dispatch.store.events import EventQueries, events_query
 from flux_dispatch.store.pages import MAX_READ_SECONDS, Page
+from tests.support.recount import STATUSES_ANEW
 from tests.support.store_harness import StoreHarness
 
 ROWS = 200_000
@@ -48,17 +49,34 @@ async def reading(database_url: str) -> Any:
 @pytest.mark.timeout(120)
 async def test_what_is_rare_is_found_without_reading_what_is_common(world: StoreHarness, reading: AsyncEngine) -> None:
     account = await _filled(world)
-    for status in ("failed", "canceled", "pending"):
+    for status, count in (("failed", 3), ("canceled", 3), ("pending", 3), ("unmatched", 0)):
         query, parameters = events_query(PAGE, {"status": status})
         assert await _read(reading, account, query, parameters) < 100, f"events that are {status}"
-        assert len(await EventQueries(reading).page(account, PAGE, {"status": status})) == 3
+        assert len(await EventQueries(reading).page(account, PAGE, {"status": status})) == count
     for state in ("failed", "canceled", "scheduled", "pending", "sending", "exhausted"):
         query, parameters = deliveries_query(PAGE, {"status": state})
         assert await _read(reading, account, query, parameters) < 100, f"deliveries that are {state}"
-    for status in ("delivered", None):
-        filters = {"status": status} if status else {}
+    for filters in ({"status": "delivered"}, {}):
         for query, parameters in (events_query(PAGE, filters), deliveries_query(PAGE, filters)):
-            assert await _read(reading, account, query, parameters) < 400, f"a page of what is {status}"
+            assert await _read(reading, account, query, parameters) < 400, f"a page of {filters}"
+
+
+@pytest.mark.timeout(120)
+async def test_what_every_event_has_and_none_is_called_is_found_to_be_nothing(
+    world: StoreHarness, reading: AsyncEngine
+) -> None:
+    account = await _filled(world)
+    # each is delivered to one webhook, and given up, canceled or waiting at another
+    await world.do(
+        "INSERT INTO deliveries (event_id, webhook_id, account_id, state, reason, ended_at) "
+        "SELECT id, flux_new_id(), account_id, 'failed', 'attempts_exhausted', now() FROM events"
+    )
+    for statement in (STATUSES_ANEW, "ANALYZE"):
+        await world.do(statement)
+    for status in ("delivered", "canceled", "pending", "unmatched"):
+        query, parameters = events_query(PAGE, {"status": status})
+        assert await _read(reading, account, query, parameters) < 10, status
+        assert await EventQueries(reading).page(account, PAGE, {"status": status}) == []
 
 
 @pytest.mark.timeout(120)
@@ -101,7 +119,9 @@ async def _filled(world: StoreHarness) -> AccountId:
     account = await world.account()
     webhook = await world.webhook(account, "*")
     ids = {"account": parse_id(Prefix.ACCOUNT, account), "webhook": parse_id(Prefix.WEBHOOK, webhook)}
-    for statement in _FILL.format(**ids).replace(":rows", str(ROWS)).split(";\n"):
+    for statement in (
+        _FILL.format(**ids).replace(":rows", str(ROWS)).replace("ANALYZE", f"{STATUSES_ANEW};\nANALYZE").split(";\n")
+    ):
         await world.do(statement)
     return account
 

@@ -125,7 +125,9 @@ async def _life(world: StoreHarness) -> Callable[[], Awaitable[None]]:
         assert await deliveries.claim(stored.deliveries)
         await WebhookQueries(world.database, SEALS).get(account, webhook)
         await asyncio.gather(EventQueries(world.database).page(account, page, {}), listed.page(account, page, {}))
-        await asyncio.gather(listed.attempts(stored.deliveries[0]), AlertQueries(world.database).page(account, page))
+        await asyncio.gather(
+            listed.attempts(stored.deliveries[0]), AlertQueries(world.database).page(account, page, {})
+        )
         await keys.list_all()
 
     return live

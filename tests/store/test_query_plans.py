@@ -1,6 +1,7 @@
 """At a million deliveries the statements of the engine and of the lists still go by their indexes."""
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,14 +17,17 @@ from flux_dispatch.domain.sweep import BEGINNING, DueGroup
 from flux_dispatch.store import cancel, deliver, publish, sweep
 from flux_dispatch.store.connect import Plans, open_database
 from flux_dispatch.store.deliveries import deliveries_query
-from flux_dispatch.store.events import EVENT_STATUSES, events_query
+from flux_dispatch.store.events import EVENT_STATUSES, EventQueries, events_query
 from flux_dispatch.store.pages import MAX_READ_SECONDS, Page
 from flux_dispatch.store.publish import EventStore
 from flux_dispatch.store.sweep import SweepStore
+from tests.support.recount import STATUSES_ANEW
 from tests.support.store_harness import TIMING, StoreHarness, event
 
 DELIVERIES = 1_000_000
-BIG = {"deliveries", "events"}
+EVENTS = 1_000_000
+BIG = {"deliveries", "events", "event_statuses"}
+SOON_SECONDS = 0.05
 PAGE = Page(26)
 LISTS = {
     "list events": events_query(PAGE, {}),
@@ -58,10 +62,10 @@ async def test_no_statement_reads_a_big_table_from_end_to_end(database_url: str)
     values = {
         "account": parse_id(Prefix.ACCOUNT, account),
         "webhook": parse_id(Prefix.WEBHOOK, webhook),
-        "events": 100_000,
+        "events": EVENTS,
         "deliveries": DELIVERIES,
     }
-    for statement in _FILL.split(";\n"):
+    for statement in [*_FILL.split(";\n"), STATUSES_ANEW, "ANALYZE"]:
         await world.do(*_with(statement, values))
     some = await world.rows("SELECT id FROM deliveries LIMIT 100")
     for name, (sql, parameters) in _statements(account, [row.id.hex for row in some]).items():
@@ -69,6 +73,13 @@ async def test_no_statement_reads_a_big_table_from_end_to_end(database_url: str)
             await _explained(StoreHarness(lists) if name in LISTS else world, sql, parameters)
         )
         assert not scans & BIG, f"{name} scans {scans & BIG}"
+    for status in EVENT_STATUSES:
+        seconds = []
+        for _ in range(3):
+            began = time.perf_counter()
+            await EventQueries(lists).page(account, PAGE, {"status": status})
+            seconds.append(time.perf_counter() - began)
+        assert min(seconds) < SOON_SECONDS, f"events that are {status}: {seconds}"
     await lists.dispose()
     peeked = await _explained(world, *_next_due(), analyze=True)
     assert sum(node.get("Rows Removed by Filter", 0) for node in peeked) == 0, "next_due reads what it does not want"
@@ -222,7 +233,7 @@ def _ends(leased: list[str]) -> dict[str, tuple[str, dict[str, Any]]]:
     settle |= {name: [None] * count for name in ("reasons", "delays", "sweeps", "statuses", "errors", "details")}
     return {
         "release": (deliver._RELEASE.text, ids | {"pauses": [timedelta(seconds=5)] * count, "to": "scheduled"}),
-        "settle": (deliver._SETTLE.text, ids | settle | {"delivered": "delivered"}),
+        "settle": (deliver._SETTLE.text, ids | settle | {"delivered": "delivered", "shard": 0}),
     }
 
 

@@ -28,6 +28,7 @@ from flux_dispatch.store.connect import open_database
 from flux_dispatch.store.deliver import DeliveryStore
 from flux_dispatch.store.fail import FailureStore
 from flux_dispatch.store.sweep import SweepStore
+from tests.support.recount import STATUSES_THAT_DIFFER
 from tests.support.store_harness import SEALS, TIMING, StoreHarness
 
 TABLE = RetryPolicy.from_seconds([0, 60, 300])
@@ -63,7 +64,10 @@ class Life(RuleBasedStateMachine):
         self.successes: dict[DeliveryId, int] = {}
         self.finals: dict[str, str] = {}
         self.run(
-            self.world.do("TRUNCATE accounts, api_keys, portal_links, webhooks, events, deliveries, attempts, alerts")
+            self.world.do(
+                "TRUNCATE accounts, api_keys, portal_links, webhooks, "
+                "events, event_statuses, deliveries, attempts, alerts"
+            )
         )
         self.run(self.world.advance_clock(0))
         self.account = self.run(self.world.account())
@@ -195,6 +199,10 @@ class Life(RuleBasedStateMachine):
     def its_ending_says_what_the_state_says(self) -> None:
         endings = "CASE state WHEN 'delivered' THEN 1 WHEN 'failed' THEN 2 WHEN 'canceled' THEN 3 ELSE 0 END"
         assert not self.run(self.world.rows(f"SELECT 1 FROM deliveries WHERE ending <> {endings}"))  # noqa: S608
+
+    @invariant()
+    def the_status_of_each_event_says_what_its_deliveries_say(self) -> None:
+        assert not self.run(self.world.rows(STATUSES_THAT_DIFFER))
 
     @rule()
     def everything_drains(self) -> None:

@@ -19,7 +19,7 @@ from flux_dispatch.engine.retry import Retry
 from flux_dispatch.engine.webhooks import Webhooks
 from flux_dispatch.sealing.keyring import Keyring
 from flux_dispatch.store.accounts import AccountStore
-from flux_dispatch.store.alerts import AlertQueries
+from flux_dispatch.store.alerts import AlertQueries, AlertStore
 from flux_dispatch.store.api_keys import ApiKeyStore
 from flux_dispatch.store.connect import Plans, open_database, trouble_of
 from flux_dispatch.store.deliveries import DeliveryQueries
@@ -29,6 +29,7 @@ from flux_dispatch.store.portal_links import PortalLinkStore
 from flux_dispatch.store.retry import RetryStore
 from flux_dispatch.store.sealed_webhooks import WebhookSeals
 from flux_dispatch.store.session import Generation
+from flux_dispatch.store.statistics import StatisticsQueries
 from flux_dispatch.store.webhooks import WebhookQueries, WebhookStore
 from workers.celery_queue import CeleryQueue
 from workers.failpoints import arm_from_environment
@@ -92,6 +93,8 @@ def _dependencies(
         event_queries=EventQueries(pools.reads),
         delivery_queries=DeliveryQueries(pools.reads),
         alert_queries=AlertQueries(pools.reads),
+        alerts=AlertStore(pools.writes),
+        statistics_queries=StatisticsQueries(pools.reads),
         cursors=Cursors(keyring.derived_keys("cursors")),
         api_keys=ApiKeyStore(pools.keys),
         accounts=AccountStore(pools.keys),

@@ -5,10 +5,20 @@ from typing import Final
 
 from aiohttp import web
 
-from flux_dispatch.api.routes import accounts, alerts, api_keys, deliveries, events, portal_links, webhooks
+from flux_dispatch.api.routes import (
+    accounts,
+    alerts,
+    api_keys,
+    deliveries,
+    events,
+    portal_links,
+    webhook_stats,
+    webhooks,
+)
 
 ROUTES: Final[Sequence[web.RouteTableDef]] = (
     webhooks.routes,
+    webhook_stats.routes,
     events.routes,
     deliveries.routes,
     alerts.routes,

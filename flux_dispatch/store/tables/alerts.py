@@ -15,9 +15,13 @@ alerts = Table(
     Column("reason", Text, nullable=False),
     Column("created_at", INSTANT, nullable=False, server_default=NOW),
     Column("sent_at", INSTANT, nullable=True),
+    # when somebody first said that they had seen it
+    Column("acknowledged_at", INSTANT, nullable=True),
     # when somebody was last told to send it
     Column("enqueued_at", INSTANT, nullable=False, server_default=NOW),
     Index("alerts_account", "account_id", "id"),
+    Index("alerts_open", "account_id", "id", postgresql_where=text("acknowledged_at IS NULL")),
+    Index("alerts_webhook", "account_id", "webhook_id", "id"),
     Index("alerts_unsent", "enqueued_at", postgresql_where=text("sent_at IS NULL")),
     postgresql_with={"autovacuum_vacuum_scale_factor": "0.05"},
 )

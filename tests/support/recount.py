@@ -1,0 +1,62 @@
+"""Counts again, from the attempts themselves, what the statistics say; where the two differ, one of them is wrong."""
+
+from flux_dispatch.domain.statistics import LATENCY_BOUNDS
+
+STATISTICS_THAT_DIFFER = f"""
+    WITH counted AS (
+        SELECT webhook_id, bucket, sum(attempts) AS attempts, sum(delivered) AS delivered, sum(given_up) AS given_up,
+               ARRAY(
+                   SELECT sum(each.count) FROM webhook_statistics AS shard
+                   CROSS JOIN unnest(shard.latencies) WITH ORDINALITY AS each (count, class)
+                   WHERE (shard.webhook_id, shard.bucket) = (whole.webhook_id, whole.bucket)
+                   GROUP BY class ORDER BY class
+               ) AS latencies
+        FROM webhook_statistics AS whole GROUP BY webhook_id, bucket
+    ), made AS (
+        SELECT webhook_id, date_bin('5 minutes', attempts.ended_at, '2000-01-01 00:00:00+00') AS bucket,
+               attempts.error IS NULL AS is_delivered,
+               width_bucket(duration_seconds, CAST(ARRAY{list(LATENCY_BOUNDS)} AS real[])) AS class
+        FROM attempts JOIN deliveries ON deliveries.id = delivery_id
+    ), given_up AS (
+        SELECT webhook_id, date_bin('5 minutes', created_at, '2000-01-01 00:00:00+00') AS bucket, count(*) AS given_up
+        FROM alerts GROUP BY 1, 2
+    ), recounted AS (
+        SELECT webhook_id, bucket, count(made.*) AS attempts, count(*) FILTER (WHERE is_delivered) AS delivered,
+               coalesce(max(given_up.given_up), 0) AS given_up,
+               ARRAY(
+                   SELECT (SELECT count(*) FROM made AS each WHERE each.class = classes.class
+                           AND each.webhook_id = webhook_id_of.webhook_id AND each.bucket = webhook_id_of.bucket)
+                   FROM generate_series(0, {len(LATENCY_BOUNDS)}) AS classes (class) ORDER BY class
+               ) AS latencies
+        FROM (SELECT webhook_id, bucket FROM made UNION SELECT webhook_id, bucket FROM given_up) AS webhook_id_of
+        LEFT JOIN made USING (webhook_id, bucket)
+        LEFT JOIN given_up USING (webhook_id, bucket)
+        GROUP BY webhook_id, bucket, webhook_id_of.webhook_id, webhook_id_of.bucket
+    )
+    (TABLE counted EXCEPT TABLE recounted) UNION ALL (TABLE recounted EXCEPT TABLE counted)
+"""  # noqa: S608 - only numbers of our own are written into it
+"""Every bucket that the statistics and the attempts do not agree about, as each has it; no row where all is well."""
+
+COUNTED_STATUSES = """
+    SELECT events.id AS event_id, events.account_id, count(*) FILTER (WHERE ending = 0) AS open,
+           count(*) FILTER (WHERE ending = 1) AS delivered, count(*) FILTER (WHERE ending = 2) AS failed,
+           count(*) FILTER (WHERE ending = 3) AS canceled,
+           EXISTS (SELECT FROM fan_outs WHERE event_id = events.id) AS is_fanning_out
+    FROM events LEFT JOIN deliveries ON deliveries.event_id = events.id
+    GROUP BY events.id
+"""
+STATUSES_THAT_DIFFER = f"""
+    WITH told AS (
+        SELECT event_id, account_id, open, delivered, failed, canceled, is_fanning_out FROM event_statuses
+    ), counted AS ({COUNTED_STATUSES})
+    (TABLE told EXCEPT TABLE counted) UNION ALL (TABLE counted EXCEPT TABLE told)
+"""  # noqa: S608 - as above
+"""The same for what is told of the deliveries of each event."""
+
+STATUSES_ANEW = f"""
+    UPDATE event_statuses AS known
+    SET (open, delivered, failed, canceled)
+        = (counted.open, counted.delivered, counted.failed, counted.canceled)
+    FROM ({COUNTED_STATUSES}) AS counted WHERE counted.event_id = known.event_id
+"""  # noqa: S608 - as above
+"""For a test that stores events and then, by hand, their deliveries: only one statement for both counts them."""
