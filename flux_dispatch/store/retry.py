@@ -10,6 +10,7 @@ from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, WebhookId, f
 from flux_dispatch.domain.retried import Receiving, Retried
 from flux_dispatch.domain.timing import Timing
 from flux_dispatch.store.connect import transaction
+from flux_dispatch.store.unfail import unfail
 
 WAITING: Final = [State.PENDING.value, State.SCHEDULED.value]
 
@@ -43,17 +44,6 @@ _RETRY = text("""
 """)
 
 
-# An event has failed while one of its deliveries has. Rows are locked in the order of a final failure, the delivery
-# before its event; once that is locked, another statement sees every failure that was committed meanwhile, and one that
-# comes later waits for this.
-_LOCK_EVENT = text("SELECT FROM events WHERE id = :event FOR NO KEY UPDATE")
-_UNFAIL_EVENT = text("""
-    UPDATE events SET failed_at = NULL
-    WHERE id = :event AND coalesce(failed_at IS NOT NULL, false)
-      AND NOT EXISTS (SELECT FROM deliveries WHERE event_id = :event AND coalesce(ending = 2, false))
-""")
-
-
 class RetryStore:
     """Has single deliveries attempted again."""
 
@@ -74,8 +64,7 @@ class RetryStore:
         async with transaction(self._database) as connection:
             row = (await connection.execute(_RETRY, parameters)).one_or_none()
             if row is not None and row.is_moved and row.state == State.FAILED:
-                await connection.execute(_LOCK_EVENT, {"event": row.event_id})
-                await connection.execute(_UNFAIL_EVENT, {"event": row.event_id})
+                await unfail(connection, [row.event_id])
         if row is None:
             return None
         return Retried(

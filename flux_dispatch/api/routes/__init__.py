@@ -5,12 +5,13 @@ from typing import Final
 
 from aiohttp import web
 
-from flux_dispatch.api.routes import accounts, alerts, api_keys, deliveries, events, portal_links, webhooks
+from flux_dispatch.api.routes import accounts, alerts, api_keys, deliveries, events, portal_links, recoveries, webhooks
 
 ROUTES: Final[Sequence[web.RouteTableDef]] = (
     webhooks.routes,
     events.routes,
     deliveries.routes,
+    recoveries.routes,
     alerts.routes,
     accounts.routes,
     api_keys.routes,

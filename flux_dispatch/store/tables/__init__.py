@@ -7,6 +7,7 @@ from flux_dispatch.store.tables.deliveries import attempts, deliveries
 from flux_dispatch.store.tables.events import events, fan_outs
 from flux_dispatch.store.tables.metadata import metadata
 from flux_dispatch.store.tables.portal_links import portal_links
+from flux_dispatch.store.tables.recoveries import recoveries
 from flux_dispatch.store.tables.sealing import sealing
 from flux_dispatch.store.tables.webhooks import subscriptions, webhooks
 
@@ -20,6 +21,7 @@ __all__ = [
     "fan_outs",
     "metadata",
     "portal_links",
+    "recoveries",
     "sealing",
     "subscriptions",
     "webhooks",
