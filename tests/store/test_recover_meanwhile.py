@@ -14,7 +14,7 @@ from flux_dispatch.store.recover import COMMITTED_AFTER, WAIT, RecoverStore
 from flux_dispatch.store.recoveries import MissedQueries, RecoveryStore
 from flux_dispatch.store.webhooks import WebhookStore
 from tests.store.test_recover import LONG_AGO, PACE, at, begin, missed, recover_all, shown
-from tests.support.store_harness import TIMING, StoreHarness, event
+from tests.support.store_harness import SEALS, TIMING, StoreHarness, event
 
 
 @pytest.fixture
@@ -130,6 +130,6 @@ async def test_nobody_recovers_for_a_webhook_that_is_gone(world: StoreHarness, a
     other = await world.account()
     recoveries, span = RecoveryStore(world.database), Span(LONG_AGO, datetime.now(UTC))
     assert await recoveries.begin(other, webhook, span) is None
-    await WebhookStore(world.database).delete(account, webhook)
+    await WebhookStore(world.database, SEALS).delete(account, webhook)
     assert await recoveries.begin(account, webhook, span) is None
     assert await MissedQueries(world.database).count(account, webhook, span) is None

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -92,59 +92,62 @@ async def test_a_page_is_found_in_its_stretch_whatever_else_there_is_and_the_sta
     reads = open_database(database_url, plans=Plans.CUSTOM, statement_seconds=MAX_READ_SECONDS)
     world = StoreHarness(engine_database)
     account, other = await world.account(), await world.account()
-    # another account's, and another webhook's, of the same time
     webhook, *others = [await world.webhook(whose, "*") for whose in (account, account, other)]
     if statistics == "of the time before":
         await world.do("ANALYZE")
     span = await _fill(world, webhook, 9000)
+    await _fill_beside(world, other, others)
+    if statistics == "of now":
+        await world.do("ANALYZE")
+    position, end = [await _event(world, account, nth) for nth in (6000, 6300)]
+    theirs = whose(UUID(parse_id(Prefix.ACCOUNT, account)), UUID(parse_id(Prefix.WEBHOOK, webhook)), ["*"])
+    stretch = theirs | {"position": position, "end": end}
+    # 300 events, and twice a hundred deliveries of each ending
+    assert await _read(engine_database, recover._PAGE.text, stretch | {"page": 500}) <= 300 + 2 * 200 + 20
+    assert await _read(reads, recoveries._COUNT.text, stretch) <= 300 + 2 * 200 + 20
+    assert await _read(engine_database, BEYOND.text, stretch | {"position": place(span.since), "scan": 200}) <= 202
+    await reads.dispose()
+    await engine_database.dispose()
+
+
+async def test_a_page_of_recoveries_is_found_by_its_index(database_url: str) -> None:
+    reads = open_database(database_url, plans=Plans.CUSTOM, statement_seconds=MAX_READ_SECONDS)
+    world = StoreHarness(reads)
+    account = await world.account()
+    webhook = await world.webhook(account, "*")
+    ids = {"account": UUID(parse_id(Prefix.ACCOUNT, account)), "webhook": UUID(parse_id(Prefix.WEBHOOK, webhook))}
+    await world.do(_RECOVERIES, **ids)
+    for filters in ({}, {"webhook": parse_id(Prefix.WEBHOOK, webhook)}):
+        query, parameters = recoveries_query(Page(26), filters)
+        given = parameters | {"account": ids["account"], "limit": 26}
+        assert await _read(reads, query, given) <= 60, filters
+    await reads.dispose()
+
+
+async def _fill_beside(world: StoreHarness, other: AccountId, webhooks: Sequence[WebhookId]) -> None:
+    """Have another account publish at the same time, and other webhooks, of both, miss all that there is."""
     await world.do(
         "INSERT INTO events SELECT CAST(overlay(id::text PLACING '9' FROM 20) AS uuid), CAST(:other AS uuid), type, "
         "created_at, failed_at, NULL, body FROM events",
         other=parse_id(Prefix.ACCOUNT, other),
     )
-    for which in others:
+    for each in webhooks:
         await world.do(
             "INSERT INTO deliveries (event_id, webhook_id, account_id, state, reason, ended_at) "
             "SELECT e.id, w.id, w.account_id, 'failed', 'gone', flux_now() FROM webhooks w JOIN events e "
             "ON e.account_id = w.account_id WHERE w.id = CAST(:id AS uuid)",
-            id=parse_id(Prefix.WEBHOOK, which),
+            id=parse_id(Prefix.WEBHOOK, each),
         )
-    if statistics == "of now":
-        await world.do("ANALYZE")
-    (begin, end) = [
-        await world.scalar(
-            "SELECT id FROM events WHERE account_id = CAST(:id AS uuid) ORDER BY id OFFSET :n LIMIT 1",
-            id=parse_id(Prefix.ACCOUNT, account),
-            n=n,
-        )
-        for n in (6000, 6300)
-    ]
-    theirs = whose_are(account, webhook)
-    stretch = {"position": begin, "end": end}
-    page = recover._PAGE.text, theirs | stretch | {"page": 500}
-    # 300 events, a hundred deliveries with each ending; those are looked at twice
-    assert await _read(engine_database, *page) <= 300 + 2 * 200 + 20
-    assert await _read(reads, recoveries._COUNT.text, theirs | stretch) <= 300 + 2 * 200 + 20
-    rest = theirs | {"position": place(span.since), "end": end, "scan": 200}
-    assert await _read(engine_database, BEYOND.text, rest) <= 202
-    for filters in ({}, {"webhook": parse_id(Prefix.WEBHOOK, webhook)}):
-        await world.do(
-            _RECOVERIES, account=parse_id(Prefix.ACCOUNT, account), webhook=parse_id(Prefix.WEBHOOK, webhook)
-        )
-        query, parameters = recoveries_query(Page(26), filters)
-        given = parameters | {"account": UUID(parse_id(Prefix.ACCOUNT, account)), "limit": 26}
-        assert await _read(reads, query, given) <= 60, filters
-    await reads.dispose()
-    await engine_database.dispose()
 
 
-def whose_are(account: AccountId, webhook: WebhookId) -> dict[str, Any]:
-    return whose(UUID(parse_id(Prefix.ACCOUNT, account)), UUID(parse_id(Prefix.WEBHOOK, webhook)), ["*"])
+async def _event(world: StoreHarness, account: AccountId, nth: int) -> UUID:
+    query = "SELECT id FROM events WHERE account_id = CAST(:id AS uuid) ORDER BY id OFFSET :nth LIMIT 1"
+    return cast(UUID, await world.scalar(query, id=parse_id(Prefix.ACCOUNT, account), nth=nth))
 
 
 _RECOVERIES = """
     INSERT INTO recoveries (account_id, webhook_id, since, until, position, status)
-    SELECT CAST(:account AS uuid), CASE WHEN n % 2 = 0 THEN CAST(:webhook AS uuid) ELSE flux_new_id() END,
+    SELECT :account, CASE WHEN n % 2 = 0 THEN :webhook ELSE flux_new_id() END,
            flux_now(), flux_now(), flux_new_id(), 'completed'
     FROM generate_series(1, 3000) AS n
 """
