@@ -79,6 +79,7 @@ class RunningEngine:
         self._sweeping = self._loop.loop.create_task(self._repeat(self.verbs.sweep.run_once))
         self._spawn(self._repeat(self.verbs.cancel.run_once))
         self._spawn(self._repeat(self.verbs.erase.run_once))
+        self._spawn(self._repeat(self.verbs.recover.run_once))
 
     async def _drain(self) -> None:
         self._stopping.set()

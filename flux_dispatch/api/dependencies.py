@@ -9,6 +9,7 @@ from aiohttp import web
 from flux_dispatch.api.cursors import Cursors
 from flux_dispatch.domain.event import EventData, EventDraft, PublishResult
 from flux_dispatch.domain.ids import AccountId
+from flux_dispatch.engine.recoveries import Recoveries
 from flux_dispatch.engine.retry import Retry
 from flux_dispatch.engine.webhooks import Webhooks
 from flux_dispatch.store.accounts import AccountStore
@@ -17,6 +18,7 @@ from flux_dispatch.store.api_keys import ApiKeyStore
 from flux_dispatch.store.deliveries import DeliveryQueries
 from flux_dispatch.store.events import EventQueries
 from flux_dispatch.store.portal_links import PortalLinkStore
+from flux_dispatch.store.recoveries import RecoveryQueries
 from flux_dispatch.store.statistics import StatisticsQueries
 from flux_dispatch.store.webhooks import WebhookQueries
 
@@ -75,6 +77,7 @@ class Dependencies:
 
     publish: Publish
     retry: Retry
+    recoveries: Recoveries
     webhooks: Webhooks
     webhook_queries: WebhookQueries
     event_queries: EventQueries
@@ -83,6 +86,7 @@ class Dependencies:
     alerts: AlertStore
     statistics_queries: StatisticsQueries
     cursors: Cursors
+    recovery_queries: RecoveryQueries
     api_keys: ApiKeyStore
     accounts: AccountStore
     portal_links: PortalLinkStore

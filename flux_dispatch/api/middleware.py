@@ -46,7 +46,7 @@ def make_middleware(authenticator: Authenticator, rate_limit: RateLimit) -> Midd
             if scope is not None:
                 await authenticator.authenticate(request, scope, handler.acts_for)  # type: ignore[attr-defined]
                 await rate_limit.check(request, scope)
-            if scope is Scope.READ:
+            if scope is Scope.READ or getattr(handler, "reads_much", False):
                 async with read_limit.place(request.get(ACCOUNT, PLATFORM)):
                     response = await handler(request)
             else:

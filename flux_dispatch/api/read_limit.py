@@ -1,9 +1,9 @@
 """How many reads one account has in flight: its lists take time that everybody shares."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from flux_dispatch.domain.errors import TooManyRequests
 from flux_dispatch.domain.ids import AccountId
@@ -12,6 +12,15 @@ MAX_READING: Final = 4
 MAX_WAITING: Final = 32
 MAX_WAIT_SECONDS: Final = 2.0
 """As long as a read may take: whoever waits longer stands behind lists that were all given up."""
+
+
+AnyHandler = TypeVar("AnyHandler", bound=Callable[..., Any])
+
+
+def reads_much(handler: AnyHandler) -> AnyHandler:
+    """Have a handler that is no read by its scope take a place all the same."""
+    handler.reads_much = True  # type: ignore[attr-defined]
+    return handler
 
 
 class ReadLimit:

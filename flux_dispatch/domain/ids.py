@@ -16,6 +16,7 @@ WebhookId = NewType("WebhookId", str)
 DeliveryId = NewType("DeliveryId", str)
 AlertId = NewType("AlertId", str)
 ApiKeyId = NewType("ApiKeyId", str)
+RecoveryId = NewType("RecoveryId", str)
 
 
 class Prefix(StrEnum):
@@ -28,6 +29,7 @@ class Prefix(StrEnum):
     ALERT = "alrt"
     API_KEY = "key"
     PORTAL_LINK = "plink"
+    RECOVERY = "rec"
 
 
 def new_id(prefix: Prefix, unix_milliseconds: int) -> str:

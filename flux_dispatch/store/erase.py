@@ -83,6 +83,7 @@ STEPS: Final[Mapping[str, str]] = {
     "ended": _STRAGGLERS,
     "subscriptions": _BY_PLACE.format(table="subscriptions"),
     "fan_outs": _BY_PLACE.format(table="fan_outs"),
+    "recoveries": _BY_ID.format(table="recoveries", key="id"),
     # what names others goes before them; attempts go with their deliveries
     "deliveries": _DELIVERIES,
     "alerts": _BY_ID.format(table="alerts", key="id"),

@@ -10,6 +10,7 @@ from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, WebhookId, f
 from flux_dispatch.domain.retried import Receiving, Retried
 from flux_dispatch.domain.timing import Timing
 from flux_dispatch.store.connect import transaction
+from flux_dispatch.store.event_statuses import lock_events, unfail
 
 WAITING: Final = [State.PENDING.value, State.SCHEDULED.value]
 
@@ -43,17 +44,6 @@ _RETRY = text("""
 """)
 
 
-# An event has failed while one of its deliveries has. Rows are locked in the order of a final failure, the delivery
-# before its event; once that is locked, another statement sees every failure that was committed meanwhile, and one that
-# comes later waits for this.
-_LOCK_EVENT = text("SELECT FROM events WHERE id = :event FOR NO KEY UPDATE")
-_UNFAIL_EVENT = text("""
-    UPDATE events SET failed_at = NULL
-    WHERE id = :event AND coalesce(failed_at IS NOT NULL, false)
-      AND NOT EXISTS (SELECT FROM deliveries WHERE event_id = :event AND coalesce(ending = 2, false))
-""")
-
-
 class RetryStore:
     """Has single deliveries attempted again."""
 
@@ -63,19 +53,20 @@ class RetryStore:
 
     async def retry(self, account: AccountId, delivery: DeliveryId) -> Retried | None:
         """Have a delivery that waits due now, and recover one that failed or was canceled; None: there is none."""
+        id_, owner = parse_id(Prefix.DELIVERY, delivery), parse_id(Prefix.ACCOUNT, account)
         parameters = {
-            "id": parse_id(Prefix.DELIVERY, delivery),
-            "account": parse_id(Prefix.ACCOUNT, account),
+            "id": id_,
+            "account": owner,
             "ended": sources(Transition.RECOVER),
             "recovered": target(Transition.RECOVER).value,
             "waiting": WAITING,
             "sweep_after": self._timing.enqueue_grace,
         }
         async with transaction(self._database) as connection:
+            await lock_events(connection, owner, [id_])
             row = (await connection.execute(_RETRY, parameters)).one_or_none()
             if row is not None and row.is_moved and row.state == State.FAILED:
-                await connection.execute(_LOCK_EVENT, {"event": row.event_id})
-                await connection.execute(_UNFAIL_EVENT, {"event": row.event_id})
+                await unfail(connection, [row.event_id])
         if row is None:
             return None
         return Retried(

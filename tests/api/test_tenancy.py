@@ -19,6 +19,7 @@ from flux_dispatch.store.api_keys import ApiKeyStore
 from flux_dispatch.store.connect import transaction
 from tests.support.api import EVENT, URL, Caller, check_error, client
 
+SINCE: Final = {"since": "2024-01-15T10:30:00Z"}
 READ, EVENTS, WEBHOOKS, ADMIN = Scope.READ, Scope.EVENTS_WRITE, Scope.WEBHOOKS_WRITE, Scope.ADMIN
 
 
@@ -54,6 +55,10 @@ ROWS: Final = {
     "POST /v1/deliveries/{id}/retry": Row(EVENTS, "delivery"),
     "GET /v1/webhooks/{id}/deliveries": Row(READ, "webhook"),
     "GET /v1/webhooks/{id}/stats": Row(READ, "webhook"),
+    "POST /v1/webhooks/{id}/recover": Row(WEBHOOKS, "webhook", SINCE),
+    "GET /v1/recoveries": Row(READ, lists="recovery"),
+    "GET /v1/recoveries/{id}": Row(READ, "recovery"),
+    "POST /v1/recoveries/{id}/cancel": Row(WEBHOOKS, "recovery"),
     "GET /v1/alerts": Row(READ),
     "POST /v1/alerts/{id}/acknowledge": Row(WEBHOOKS, "alert"),
     "POST /v1/accounts": Row(ADMIN, body={"name": "Acme"}, acts_for=ActsFor.PLATFORM),
@@ -83,6 +88,11 @@ async def _delivery(caller: Caller, _: ApiKeyStore) -> str:
     return str((await caller.http.get("/v1/deliveries")).json()["data"][0]["id"])
 
 
+async def _recovery(caller: Caller, _: ApiKeyStore) -> str:
+    webhook = (await caller.webhook("*"))["id"]
+    return str((await caller.http.post(f"/v1/webhooks/{webhook}/recover", json=SINCE)).json()["id"])
+
+
 async def _api_key(caller: Caller, api_keys: ApiKeyStore) -> str:
     return (await api_keys.create(caller.account, [READ]))[0].id
 
@@ -104,6 +114,7 @@ MAKERS: Final[dict[str, Callable[[Caller, ApiKeyStore], Awaitable[str]]]] = {
     "webhook": _webhook,
     "event": _event,
     "delivery": _delivery,
+    "recovery": _recovery,
     "api_key": _api_key,
     "alert": _alert,
     "account": _account,

@@ -55,6 +55,13 @@ async def filled(world: StoreHarness) -> AccountId:
     await world.do(
         "INSERT INTO webhook_statistics VALUES (CAST(:webhook AS uuid), flux_now(), 0, 1, 1, 0, '{}')", webhook=webhook
     )
+    await world.do(
+        "INSERT INTO recoveries (account_id, webhook_id, since, until, position, status) VALUES "
+        "(CAST(:account AS uuid), CAST(:webhook AS uuid), flux_now(), flux_now(), :event, 'pending')",
+        account=ids["account"],
+        webhook=webhook,
+        event=event_id,
+    )
     await ApiKeyStore(world.database).create(account, ["admin"])
     await PortalLinkStore(world.database).create(account, TIMING.lease)
     return account
@@ -191,7 +198,10 @@ _FILL = """
     INSERT INTO alerts (account_id, webhook_id, event_id, delivery_id, reason)
     SELECT account_id, webhook_id, event_id, id, 'a' FROM deliveries WHERE account_id = CAST(:account AS uuid);
     INSERT INTO fan_outs SELECT account_id, id, '{*}', id, 9 FROM events
-    WHERE account_id = CAST(:account AS uuid) ON CONFLICT DO NOTHING
+    WHERE account_id = CAST(:account AS uuid) ON CONFLICT DO NOTHING;
+    INSERT INTO recoveries (account_id, webhook_id, since, until, position, status)
+    SELECT account_id, id, flux_now(), flux_now(), id, 'completed' FROM events
+    WHERE account_id = CAST(:account AS uuid)
 """
 
 

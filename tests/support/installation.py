@@ -66,7 +66,7 @@ class Installation:
     api_url: str = ""
 
     def __enter__(self) -> Self:
-        self.key = asyncio.run(_new_key(self.database_url))
+        self.key = asyncio.run(new_key(self.database_url))
         self._client = httpx.Client(headers={"authorization": f"Bearer {self.key}"}, timeout=20)
         return self
 
@@ -149,7 +149,8 @@ class Installation:
             return False
 
 
-async def _new_key(database_url: str) -> str:
+async def new_key(database_url: str) -> str:
+    """Return the key of a new account."""
     database = open_database(database_url)
     account = await AccountStore(database).create("test")
     _, key = await ApiKeyStore(database).create(account, ["admin"])

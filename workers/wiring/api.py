@@ -15,6 +15,7 @@ from config.settings import Settings
 from flux_dispatch.api.app import make_app
 from flux_dispatch.api.cursors import Cursors
 from flux_dispatch.api.dependencies import Dependencies
+from flux_dispatch.engine.recoveries import Recoveries
 from flux_dispatch.engine.retry import Retry
 from flux_dispatch.engine.webhooks import Webhooks
 from flux_dispatch.sealing.keyring import Keyring
@@ -26,6 +27,7 @@ from flux_dispatch.store.deliveries import DeliveryQueries
 from flux_dispatch.store.events import EventQueries
 from flux_dispatch.store.pages import MAX_READ_SECONDS
 from flux_dispatch.store.portal_links import PortalLinkStore
+from flux_dispatch.store.recoveries import MissedQueries, RecoveryQueries, RecoveryStore
 from flux_dispatch.store.retry import RetryStore
 from flux_dispatch.store.sealed_webhooks import WebhookSeals
 from flux_dispatch.store.session import Generation
@@ -36,7 +38,7 @@ from workers.failpoints import arm_from_environment
 from workers.process_limits import tune_gc
 from workers.redis_client_reuse import share_redis_clients
 from workers.redis_counter import RedisCounter
-from workers.wiring.shared import address_policy_of, keyring_of, make_publish, open_databases, timing_of
+from workers.wiring.shared import address_policy_of, database_clock, keyring_of, make_publish, open_databases, timing_of
 
 KEY_CONNECTIONS = 3
 """A key is asked for once in three seconds, by its digest; what else is asked of keys and accounts is rare."""
@@ -83,6 +85,7 @@ def _dependencies(
     return Dependencies(
         publish=make_publish(settings, pools.publish, queue),
         retry=Retry(RetryStore(pools.writes, timing_of(settings)), queue),
+        recoveries=Recoveries(RecoveryStore(pools.writes), MissedQueries(pools.reads), database_clock(pools.writes)),
         webhooks=Webhooks(
             WebhookStore(pools.writes, seals),
             address_policy_of(settings),
@@ -95,6 +98,7 @@ def _dependencies(
         alert_queries=AlertQueries(pools.reads),
         alerts=AlertStore(pools.writes),
         statistics_queries=StatisticsQueries(pools.reads),
+        recovery_queries=RecoveryQueries(pools.reads),
         cursors=Cursors(keyring.derived_keys("cursors")),
         api_keys=ApiKeyStore(pools.keys),
         accounts=AccountStore(pools.keys),

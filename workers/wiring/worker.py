@@ -15,6 +15,7 @@ from flux_dispatch.engine.fail import Fail
 from flux_dispatch.engine.fan_out import FanOut
 from flux_dispatch.engine.flow.settler import Settler
 from flux_dispatch.engine.publish import Publish
+from flux_dispatch.engine.recover import Recover
 from flux_dispatch.engine.sweep import Sweep, Work
 from flux_dispatch.http.limits import max_open_posts
 from flux_dispatch.http.sender import AiohttpSender, SenderLimits
@@ -23,6 +24,7 @@ from flux_dispatch.store.deliver import DeliveryStore
 from flux_dispatch.store.erase import EraseStore
 from flux_dispatch.store.fail import FailureStore
 from flux_dispatch.store.publish import EventStore
+from flux_dispatch.store.recover import RecoverStore
 from flux_dispatch.store.sealed_webhooks import WebhookSeals
 from flux_dispatch.store.session import Generation
 from flux_dispatch.store.sweep import SweepStore
@@ -40,6 +42,7 @@ class Verbs:
     sweep: Sweep
     cancel: Cancel
     erase: Erase
+    recover: Recover
     fail: Fail
     alert: SendAlerts
 
@@ -73,6 +76,7 @@ async def open_verbs(settings: Settings, queue: CeleryQueue, threads: int) -> As
             sweep=Sweep(SweepStore(engine_database, timing), queue, settler, retry_policy, Work(deliver, fan_out)),
             cancel=Cancel(CancelStore(engine_database)),
             erase=Erase(EraseStore(engine_database)),
+            recover=Recover(RecoverStore(engine_database, timing), queue),
             fail=Fail(failures, queue),
             alert=SendAlerts(failures),
         )

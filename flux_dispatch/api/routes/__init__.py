@@ -12,6 +12,7 @@ from flux_dispatch.api.routes import (
     deliveries,
     events,
     portal_links,
+    recoveries,
     webhook_stats,
     webhooks,
 )
@@ -21,6 +22,7 @@ ROUTES: Final[Sequence[web.RouteTableDef]] = (
     webhook_stats.routes,
     events.routes,
     deliveries.routes,
+    recoveries.routes,
     alerts.routes,
     accounts.routes,
     api_keys.routes,

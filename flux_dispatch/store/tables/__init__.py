@@ -8,6 +8,7 @@ from flux_dispatch.store.tables.event_statuses import event_statuses
 from flux_dispatch.store.tables.events import events, fan_outs
 from flux_dispatch.store.tables.metadata import metadata
 from flux_dispatch.store.tables.portal_links import portal_links
+from flux_dispatch.store.tables.recoveries import recoveries
 from flux_dispatch.store.tables.sealing import sealing
 from flux_dispatch.store.tables.statistics import webhook_statistics
 from flux_dispatch.store.tables.webhooks import subscriptions, webhooks
@@ -23,6 +24,7 @@ __all__ = [
     "fan_outs",
     "metadata",
     "portal_links",
+    "recoveries",
     "sealing",
     "subscriptions",
     "webhook_statistics",

@@ -90,21 +90,30 @@ CREATE TRIGGER moved AFTER UPDATE ON deliveries REFERENCING OLD TABLE AS was NEW
 FOR EACH STATEMENT EXECUTE FUNCTION flux_deliveries_moved()
 """
 
-# With each step of a fan-out its event is counted again, locked, so that what others settle meanwhile is counted once.
-_ON_FAN_OUTS = f"""
-CREATE FUNCTION flux_fan_out_moved() RETURNS trigger LANGUAGE plpgsql AS $$
+# Events that were there before deliveries were added to them are counted again: locked, in the order of their ids, so
+# that what others settle meanwhile is counted once.
+_RECOUNT = f"""
+CREATE FUNCTION flux_recount_events(these uuid[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM FROM event_statuses WHERE event_id = OLD.event_id FOR NO KEY UPDATE;
+    PERFORM FROM event_statuses WHERE event_id = ANY(these) ORDER BY event_id FOR NO KEY UPDATE;
     UPDATE event_statuses AS known
     SET (open, delivered, failed, canceled, is_fanning_out)
         = (counted.open, counted.delivered, counted.failed, counted.canceled, counted.is_fanning_out)
-    FROM ({_COUNTED.format(source="events")} WHERE events.id = OLD.event_id)
+    FROM ({_COUNTED.format(source="events")} WHERE events.id = ANY(these))
         AS counted (event_id, account_id, open, delivered, failed, canceled, is_fanning_out)
-    WHERE known.event_id = OLD.event_id;
+    WHERE known.event_id = counted.event_id;
+END $$;
+"""  # noqa: S608 - only a statement of our own is written into it
+
+# A fan-out adds some with each of its steps.
+_ON_FAN_OUTS = """
+CREATE FUNCTION flux_fan_out_moved() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM flux_recount_events(ARRAY[OLD.event_id]);
     RETURN NULL;
 END $$;
 CREATE TRIGGER moved AFTER UPDATE OR DELETE ON fan_outs FOR EACH ROW EXECUTE FUNCTION flux_fan_out_moved()
-"""  # noqa: S608 - only a statement of our own is written into it
+"""
 
 _OF_BEFORE = f"INSERT INTO event_statuses {_COUNTED.format(source='events')}"
 
@@ -112,7 +121,7 @@ _OF_BEFORE = f"INSERT INTO event_statuses {_COUNTED.format(source='events')}"
 def upgrade() -> None:
     """Make the tables, what keeps them true, and what they say of the events that there are."""
     statements = [*_STATEMENTS.split(";\n")]
-    for function in (_ON_EVENTS, _ON_DELIVERIES, _ON_FAN_OUTS):
+    for function in (_ON_EVENTS, _ON_DELIVERIES, _RECOUNT, _ON_FAN_OUTS):
         made, _, trigger = function.partition("END $$;")
         statements += [made + "END $$", trigger]
     for statement in [*statements, _OF_BEFORE]:

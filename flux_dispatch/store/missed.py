@@ -1,0 +1,64 @@
+"""What a webhook never got though it wants such events: one condition, to count by and to recover by."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import text
+
+from flux_dispatch.store.pages import first_id
+
+# The bounds are rows, so that one index fits best whatever the planner believes, and one stretch of it is read. By
+# bounds of the ids alone all webhooks' deliveries of that time might be.
+ENDED_AS: Final = """
+    SELECT event_id, id AS delivery_id FROM deliveries
+    WHERE ending = {ending}
+      AND (webhook_id, event_id) >= (:webhook, CAST(:position AS uuid))
+      AND (webhook_id, event_id) < (:webhook, CAST(:end AS uuid))
+    ORDER BY webhook_id, event_id
+"""
+"""Deliveries of the webhook with this ending, to events from :position on and before :end, in their order."""
+
+_THEIRS: Final = """
+    (account_id, id) >= (:account, CAST(:position AS uuid)) AND (account_id, id) < (:account, CAST(:end AS uuid))
+"""
+
+BEYOND: Final = text(f"SELECT id FROM events WHERE {_THEIRS} ORDER BY account_id, id OFFSET :scan LIMIT 1")  # noqa: S608 - ours
+"""The first event of the same stretch behind as many as are looked through at once; none, if they are fewer."""
+
+_HAS_DELIVERY = " UNION ALL ".join(
+    f"(SELECT event_id FROM ({ENDED_AS.format(ending=each)}) AS ended)"  # noqa: S608 - ours
+    for each in range(4)
+)
+
+# EXCEPT has each stretch read once, whatever the planner believes of their lengths.
+NEVER_ATTEMPTED: Final = f"""
+    SELECT id FROM events
+    WHERE {_THEIRS} AND (type = ANY(CAST(:types AS text[])) OR type ^@ ANY(CAST(:prefixes AS text[])))
+    EXCEPT ({_HAS_DELIVERY})
+"""  # noqa: S608 - ours
+"""The ids of events of the same stretch that the webhook wants and has no delivery for, whatever became of it."""
+
+
+def whose(account: UUID, webhook: UUID, patterns: Sequence[str]) -> dict[str, Any]:
+    """Return the parameters that say whose deliveries are meant, and which types of events.
+
+    A pattern that ends with `*` is a prefix; `*` alone is the empty one, which every type begins with.
+    """
+    return {
+        "account": account,
+        "webhook": webhook,
+        "types": [each for each in patterns if not each.endswith("*")],
+        "prefixes": [each.removesuffix("*") for each in patterns if each.endswith("*")],
+    }
+
+
+def place(instant: datetime) -> UUID:
+    """Return the first id that an event of this millisecond may have: ids begin with the time."""
+    return UUID(first_id(instant, 0))
+
+
+def time_of(event: UUID) -> datetime:
+    """Return the millisecond that an event's id begins with."""
+    return datetime.fromtimestamp((event.int >> 80) / 1000, UTC)
