@@ -14,14 +14,15 @@ EVENT_STATUSES: Final = ("pending", "delivered", "failed", "canceled", "unmatche
 # failed wins at once: one final failure marks the event, whatever its other deliveries do
 _EVENTS = """
     SELECT events.id, events.type, events.created_at, events.body, told.status,
-           counts.total, counts.open, counts.delivered, counts.failed, counts.canceled
+           counts.total, counts.open, counts.delivered, counts.failed, counts.canceled, counts.is_test
     FROM {source}
     CROSS JOIN LATERAL (
         SELECT count(*) AS total,
                count(*) FILTER (WHERE ending = 0) AS open,
                count(*) FILTER (WHERE ending = 1) AS delivered,
                count(*) FILTER (WHERE ending = 2) AS failed,
-               count(*) FILTER (WHERE ending = 3) AS canceled
+               count(*) FILTER (WHERE ending = 3) AS canceled,
+               coalesce(bool_or(deliveries.is_test), false) AS is_test
         FROM deliveries WHERE event_id = events.id
     ) AS counts
     CROSS JOIN LATERAL (

@@ -29,8 +29,14 @@ def make_publish(settings: Settings, database: AsyncEngine, queue: CeleryQueue) 
     """Return the verb that stores events."""
     timing = timing_of(settings)
     first_delay = RetryPolicy.from_seconds(settings.retry_delays).delay_before(1)
-    clock = DatabaseClock(partial(database_now, database))
-    return Publish(EventStore(database, timing), queue, clock, first_delay=first_delay, horizon=timing.horizon)
+    return Publish(
+        EventStore(database, timing), queue, clock_of(database), first_delay=first_delay, horizon=timing.horizon
+    )
+
+
+def clock_of(database: AsyncEngine) -> DatabaseClock:
+    """Return what tells the time as this database has it."""
+    return DatabaseClock(partial(database_now, database))
 
 
 def keyring_of(settings: Settings) -> Keyring:

@@ -5,11 +5,23 @@ from typing import Final
 
 from aiohttp import web
 
-from flux_dispatch.api.routes import accounts, alerts, api_keys, deliveries, events, portal_links, webhooks
+from flux_dispatch.api.routes import (
+    accounts,
+    alerts,
+    api_keys,
+    deliveries,
+    events,
+    portal_links,
+    resend,
+    send_test,
+    webhooks,
+)
 
 ROUTES: Final[Sequence[web.RouteTableDef]] = (
     webhooks.routes,
+    send_test.routes,
     events.routes,
+    resend.routes,
     deliveries.routes,
     alerts.routes,
     accounts.routes,

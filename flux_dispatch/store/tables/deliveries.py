@@ -1,6 +1,6 @@
 """The tables of deliveries and of their attempts."""
 
-from sqlalchemy import REAL, UUID, Column, Computed, Index, SmallInteger, Table, Text, text
+from sqlalchemy import REAL, UUID, Boolean, Column, Computed, Index, SmallInteger, Table, Text, text
 
 from flux_dispatch.store.tables.metadata import INSTANT, NEW_ID, metadata
 
@@ -37,6 +37,8 @@ deliveries = Table(
     # why it was given up or canceled
     Column("reason", Text, nullable=True),
     Column("ending", SmallInteger, Computed(ENDING, persisted=True), nullable=False),
+    # sent because somebody tried the webhook out: it has one attempt, and nobody is alarmed when that fails
+    Column("is_test", Boolean, nullable=False, server_default=text("false")),
     Index("deliveries_event", "event_id"),
     Index("deliveries_webhook", "ending", "webhook_id", "event_id"),
     Index("deliveries_account", "account_id", "ending", "event_id"),
