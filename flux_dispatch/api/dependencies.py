@@ -10,7 +10,9 @@ from flux_dispatch.api.cursors import Cursors
 from flux_dispatch.domain.event import EventData, EventDraft, PublishResult
 from flux_dispatch.domain.ids import AccountId
 from flux_dispatch.engine.recoveries import Recoveries
+from flux_dispatch.engine.resend import Resend
 from flux_dispatch.engine.retry import Retry
+from flux_dispatch.engine.send_test import SendTest
 from flux_dispatch.engine.webhooks import Webhooks
 from flux_dispatch.store.accounts import AccountStore
 from flux_dispatch.store.alerts import AlertQueries, AlertStore
@@ -78,7 +80,9 @@ class Dependencies:
     publish: Publish
     retry: Retry
     recoveries: Recoveries
+    resend: Resend
     webhooks: Webhooks
+    send_test: SendTest
     webhook_queries: WebhookQueries
     event_queries: EventQueries
     delivery_queries: DeliveryQueries

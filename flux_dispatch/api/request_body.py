@@ -29,6 +29,15 @@ async def read_body(request: web.Request, model: type[Model]) -> Model:
         raise _wrong_field(error) from None
 
 
+async def read_optional_body(request: web.Request, model: type[Model]) -> Model:
+    """Return the request's body as the model has it; none at all is as good as `{}`.
+
+    Raises:
+        InvalidRequest: as for read_body.
+    """
+    return await read_body(request, model) if request.body_exists else model()
+
+
 async def read_bytes(request: web.Request) -> bytes:
     """Return the request's body, which says that it is JSON.
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from flux_dispatch.domain.errors import InvalidRequest
-from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId
+from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, new_id
 
 MAX_TYPE_LENGTH: Final = 128
 
@@ -122,6 +122,15 @@ def serialised(data: dict[str, Any]) -> EventData:
     except (ValueError, RecursionError) as error:
         raise _not_json() from error
     return EventData(text)
+
+
+def new_event(
+    created_at: datetime, account: AccountId, event_type: str, data: EventData, idempotency_key: str | None = None
+) -> Event:
+    """Return an event of this instant, with an id of its own and the body that every receiver gets."""
+    event_id = cast(EventId, new_id(Prefix.EVENT, int(created_at.timestamp() * 1000)))
+    body = compose_body(event_id, event_type, created_at, data)
+    return Event(event_id, account, event_type, created_at, body, idempotency_key)
 
 
 def compose_body(event_id: str, event_type: str, created_at: datetime, data: EventData) -> bytes:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from flux_dispatch.domain.delivery import State
-from flux_dispatch.domain.ids import WebhookId
+from flux_dispatch.domain.ids import EventId, WebhookId
 
 
 class Receiving(Enum):
@@ -23,7 +23,9 @@ class Retried:
     """
 
     state: State
+    event: EventId
     webhook: WebhookId
     receiving: Receiving
     attempt: int
+    is_test: bool
     is_moved: bool

@@ -11,6 +11,10 @@ MAX_RETRY_AFTER: Final = timedelta(hours=12)
 """A receiver may ask for a later retry than the table, but not for one beyond this: it must not park us for ever."""
 
 
+ONLY_ATTEMPT: Final = -1000
+"""What `recovered_after` is for a delivery that has one attempt: its number stands beyond the end of any table."""
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """How long to wait before each attempt; as many attempts as it has entries."""

@@ -10,7 +10,7 @@ class Failures(Protocol):
     """What failing needs of the store."""
 
     async def fail(self, deliveries: Sequence[DeliveryId]) -> list[AlertId]:
-        """Fail those that are exhausted, mark their events, store one alert for each, and return the alerts."""
+        """Fail those that are exhausted, mark their events, store an alert for each but tests, and return those."""
         ...
 
 
@@ -30,7 +30,7 @@ class Fail:
         self._queue = queue
 
     async def __call__(self, deliveries: Sequence[DeliveryId]) -> int:
-        """Return how many were failed.
+        """Return how many were failed, apart from tests.
 
         Raises:
             Unavailable: the database is unavailable; nothing was changed.

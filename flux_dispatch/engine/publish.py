@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol
 
 from flux_dispatch.domain.errors import IdempotencyConflict, InvalidRequest, MalformedId, NotFound, Unavailable
 from flux_dispatch.domain.event import (
@@ -11,13 +11,13 @@ from flux_dispatch.domain.event import (
     EventDraft,
     PublishResult,
     StoredEvent,
-    compose_body,
     data_in,
+    new_event,
     says_the_same,
     serialised,
     validate_event_type,
 )
-from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, new_id, parse_id
+from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, parse_id
 from flux_dispatch.engine.flow import failpoint
 from flux_dispatch.engine.flow.batcher import BatchedCall, Call, InTurn, Linger
 from flux_dispatch.engine.flow.fan_out_estimate import FanOutEstimate
@@ -122,7 +122,7 @@ class Publish:
             its key.
         """
         _check(account, event_type, data, idempotency_key)
-        event = _new_event(await self._clock.now(), account, event_type, _as_text(data), idempotency_key)
+        event = new_event(await self._clock.now(), account, event_type, _as_text(data), idempotency_key)
         is_heavy = self._expected.deliveries_of(event) > HEAVY_FROM
         stored = await (self._store_heavy(event) if is_heavy else self._store_light(event))
         if stored is None:
@@ -143,7 +143,7 @@ class Publish:
         """
         _check_batch(account, drafts)
         now = await self._clock.now()
-        events = [_new_event(now, account, each.type, each.data, each.idempotency_key) for each in drafts]
+        events = [new_event(now, account, each.type, each.data, each.idempotency_key) for each in drafts]
         stored = await self._store_batch(events)
         return [PublishResult(each.event, each.webhooks, each.is_duplicate) for each in stored]
 
@@ -205,12 +205,6 @@ class Publish:
 
 def _as_text(data: EventData | dict[str, Any]) -> EventData:
     return data if isinstance(data, EventData) else serialised(data)
-
-
-def _new_event(created_at: datetime, account: AccountId, event_type: str, data: EventData, key: str | None) -> Event:
-    event_id = cast(EventId, new_id(Prefix.EVENT, int(created_at.timestamp() * 1000)))
-    body = compose_body(event_id, event_type, created_at, data)
-    return Event(event_id, account, event_type, created_at, body, key)
 
 
 def _check(account: object, event_type: object, data: object, key: object) -> None:

@@ -52,6 +52,9 @@ class Retry:
 
 
 def _refused(found: Retried) -> InvalidRequest:
+    if found.is_test:
+        message = f"It was a test, which has one attempt. Send another with POST /v1/webhooks/{found.webhook}/test."
+        return InvalidRequest(message, code="is_test", status=HTTPStatus.CONFLICT)
     match found.state, found.receiving:
         case State.SENDING, _:
             message = "It is being attempted at this moment. Look at it again in a few seconds."
@@ -60,10 +63,13 @@ def _refused(found: Retried) -> InvalidRequest:
             message = "Its last attempt has just failed and it is being given up. Retry it in a second."
             return InvalidRequest(message, code="delivery_in_flight", status=HTTPStatus.CONFLICT)
         case State.DELIVERED, _:
-            message = "It was delivered. Publish the event again if it is wanted once more."
+            message = f"It was delivered. Send it once more with POST /v1/events/{found.event}/resend."
             return InvalidRequest(message, code="already_delivered", status=HTTPStatus.CONFLICT)
         case _, Receiving.DELETED:
-            message = f"Its webhook {found.webhook} was deleted. Create another one and publish the event again."
+            message = (
+                f"Its webhook {found.webhook} was deleted. Create another one, and send the event to that with "
+                f"POST /v1/events/{found.event}/resend."
+            )
         case _:
             message = f"Its webhook {found.webhook} is disabled. Enable it first, then retry."
     return InvalidRequest(message, code="webhook_not_enabled", status=HTTPStatus.CONFLICT)

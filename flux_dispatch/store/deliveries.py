@@ -1,6 +1,6 @@
 """Deliveries and their attempts as they are read; what moves them stands with the verbs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,7 +13,8 @@ from flux_dispatch.store.pages import Page, Queries, behind, first_id
 
 _DELIVERIES = """
     SELECT deliveries.id, deliveries.event_id, deliveries.webhook_id, deliveries.state, deliveries.reason,
-           deliveries.attempts, deliveries.due_at, deliveries.ended_at, events.type AS event_type, webhooks.url
+           deliveries.attempts, deliveries.due_at, deliveries.ended_at, deliveries.is_test,
+           events.type AS event_type, webhooks.url
     FROM {source}
     JOIN events ON events.id = deliveries.event_id
     JOIN webhooks ON webhooks.id = deliveries.webhook_id
@@ -21,13 +22,13 @@ _DELIVERIES = """
 
 # A page of each ending, and of those the newest.
 _DELIVERIES_BY_ENDING = """(
-        SELECT id, event_id, webhook_id, state, reason, attempts, due_at, ended_at
+        SELECT id, event_id, webhook_id, state, reason, attempts, due_at, ended_at, is_test
         FROM ({pages}) AS pages
         ORDER BY event_id DESC, id DESC
         LIMIT :limit
     ) AS deliveries"""
 _PAGE_OF_DELIVERIES = """(
-            SELECT id, event_id, webhook_id, state, reason, attempts, due_at, ended_at
+            SELECT id, event_id, webhook_id, state, reason, attempts, due_at, ended_at, is_test
             FROM deliveries
             WHERE account_id = :account AND ending = {ending} AND {where}
             ORDER BY event_id DESC, id DESC
@@ -60,6 +61,13 @@ class DeliveryQueries(Queries):
         query = _DELIVERIES.format(source="deliveries")
         query += " WHERE deliveries.account_id = :account AND deliveries.id = CAST(:id AS uuid)"
         return await self._one(query, account, parse_id(Prefix.DELIVERY, delivery))
+
+    async def several(self, account: AccountId, deliveries: Sequence[DeliveryId]) -> list[Row[Any]]:
+        """Return these deliveries, the newest first."""
+        query = _DELIVERIES.format(source="deliveries")
+        query += " WHERE deliveries.account_id = :account AND deliveries.id = ANY(CAST(:ids AS uuid[]))"
+        ids = [parse_id(Prefix.DELIVERY, each) for each in deliveries]
+        return await self._rows(f"{query} ORDER BY deliveries.id DESC", account, {"ids": ids})
 
     async def attempts(self, delivery: DeliveryId) -> list[Row[Any]]:
         """Return the attempts of a delivery, in order."""

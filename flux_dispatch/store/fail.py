@@ -16,17 +16,17 @@ from flux_dispatch.store.statistics import COUNT_FAILURES
 
 # Rows are locked in the order of their ids, deliveries before events before webhooks before statistics, so that two of
 # these never wait for each other crosswise. Events are locked though they seem to have failed already: a recovery may
-# be taking that back.
+# be taking that back. A test makes no alert, and disables nothing.
 _FAIL = text(
     f"""
     WITH exhausted AS (
-        SELECT id, event_id, webhook_id, account_id, reason FROM deliveries
+        SELECT id, event_id, webhook_id, account_id, reason, is_test FROM deliveries
         WHERE id = ANY(CAST(:ids AS uuid[])) AND state = ANY(CAST(:from AS text[]))
         ORDER BY id FOR NO KEY UPDATE
     ), moved AS (
         UPDATE deliveries SET state = :to, ended_at = flux_now(), due_at = NULL, sweep_at = NULL
         FROM exhausted WHERE deliveries.id = exhausted.id
-        RETURNING deliveries.id, deliveries.webhook_id
+        RETURNING deliveries.id, deliveries.webhook_id, deliveries.is_test
     ), theirs AS (
         SELECT id FROM events
         WHERE id IN (SELECT event_id FROM exhausted)
@@ -35,7 +35,7 @@ _FAIL = text(
         UPDATE events SET failed_at = coalesce(failed_at, flux_now()) FROM theirs WHERE events.id = theirs.id
     ), gone AS (
         SELECT id FROM webhooks
-        WHERE id IN (SELECT webhook_id FROM exhausted WHERE reason = 'gone') AND status = 'enabled'
+        WHERE id IN (SELECT webhook_id FROM exhausted WHERE reason = 'gone' AND NOT is_test) AND status = 'enabled'
         ORDER BY id FOR NO KEY UPDATE
     ), disabled AS (
         UPDATE webhooks SET status = 'disabled', disabled_reason = 'gone', updated_at = flux_now()
@@ -46,6 +46,7 @@ _FAIL = text(
     INSERT INTO alerts (account_id, webhook_id, event_id, delivery_id, reason)
     SELECT account_id, exhausted.webhook_id, event_id, exhausted.id, coalesce(reason, 'attempts_exhausted')
     FROM exhausted JOIN moved USING (id)
+    WHERE NOT exhausted.is_test
     RETURNING id
 """  # noqa: S608 - only a statement of our own is written into it
 )
@@ -76,7 +77,7 @@ class FailureStore:
     async def fail(self, deliveries: Sequence[DeliveryId]) -> list[AlertId]:
         """Fail those that are exhausted, mark their events failed and store an alert for each; return the alerts.
 
-        A receiver that answered 410 has its webhook disabled in the same transaction.
+        A receiver that answered 410 has its webhook disabled in the same transaction. Tests fail without either.
         """
         parameters = {
             "ids": [parse_id(Prefix.DELIVERY, each) for each in deliveries],

@@ -11,13 +11,17 @@ from flux_dispatch.store.pages import first_id
 
 # The bounds are rows, so that one index fits best whatever the planner believes, and one stretch of it is read. By
 # bounds of the ids alone all webhooks' deliveries of that time might be.
-ENDED_AS: Final = """
+_ENDED_AS: Final = """
     SELECT event_id, id AS delivery_id FROM deliveries
-    WHERE ending = {ending}
+    WHERE ending = {ending}{but_tests}
       AND (webhook_id, event_id) >= (:webhook, CAST(:position AS uuid))
       AND (webhook_id, event_id) < (:webhook, CAST(:end AS uuid))
     ORDER BY webhook_id, event_id
 """
+_BUT_TESTS = " AND NOT is_test"
+
+FAILED: Final = _ENDED_AS.format(ending=2, but_tests=_BUT_TESTS)
+CANCELED: Final = _ENDED_AS.format(ending=3, but_tests=_BUT_TESTS)
 """Deliveries of the webhook with this ending, to events from :position on and before :end, in their order."""
 
 _THEIRS: Final = """
@@ -28,15 +32,22 @@ BEYOND: Final = text(f"SELECT id FROM events WHERE {_THEIRS} ORDER BY account_id
 """The first event of the same stretch behind as many as are looked through at once; none, if they are fewer."""
 
 _HAS_DELIVERY = " UNION ALL ".join(
-    f"(SELECT event_id FROM ({ENDED_AS.format(ending=each)}) AS ended)"  # noqa: S608 - ours
+    f"(SELECT event_id FROM ({_ENDED_AS.format(ending=each, but_tests='')}) AS ended)"  # noqa: S608 - ours
     for each in range(4)
 )
+
+# A test is meant for one webhook.
+_TESTS = """
+    SELECT event_id FROM deliveries
+    WHERE is_test AND (account_id, event_id) >= (:account, CAST(:position AS uuid))
+      AND (account_id, event_id) < (:account, CAST(:end AS uuid))
+"""
 
 # EXCEPT has each stretch read once, whatever the planner believes of their lengths.
 NEVER_ATTEMPTED: Final = f"""
     SELECT id FROM events
     WHERE {_THEIRS} AND (type = ANY(CAST(:types AS text[])) OR type ^@ ANY(CAST(:prefixes AS text[])))
-    EXCEPT ({_HAS_DELIVERY})
+    EXCEPT ({_HAS_DELIVERY} UNION ALL ({_TESTS}))
 """  # noqa: S608 - ours
 """The ids of events of the same stretch that the webhook wants and has no delivery for, whatever became of it."""
 

@@ -104,7 +104,8 @@ _FAN_OUT = DriverStatement("""
 
 _EARLIER = text("""
     SELECT events.id, events.account_id, events.type, events.created_at, events.idempotency_key, events.body,
-           array(SELECT id FROM deliveries WHERE event_id = events.id) AS deliveries
+           array(SELECT id FROM deliveries WHERE event_id = events.id) AS deliveries,
+           (SELECT count(DISTINCT webhook_id) FROM deliveries WHERE event_id = events.id) AS webhooks
     FROM unnest(CAST(:accounts AS uuid[]), CAST(:keys AS text[])) AS g (account_id, idempotency_key)
     JOIN events USING (account_id, idempotency_key)
 """)
@@ -231,7 +232,7 @@ def _event_from_row(row: Row[Any]) -> StoredEvent:
         idempotency_key=row.idempotency_key,
     )
     deliveries = tuple(cast(DeliveryId, format_id(Prefix.DELIVERY, each.hex)) for each in row.deliveries)
-    return StoredEvent(event, deliveries, len(deliveries), is_duplicate=True)
+    return StoredEvent(event, deliveries, row.webhooks, is_duplicate=True)
 
 
 _KNOWN_ALREADY: Final = "23505"

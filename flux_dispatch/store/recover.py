@@ -15,7 +15,7 @@ from flux_dispatch.domain.recovery import Pace, RecoveredPage, RecoveryStatus, S
 from flux_dispatch.domain.timing import Timing
 from flux_dispatch.store.connect import connect, transaction
 from flux_dispatch.store.event_statuses import lock_events, recount, unfail
-from flux_dispatch.store.missed import BEYOND, ENDED_AS, NEVER_ATTEMPTED, place, whose
+from flux_dispatch.store.missed import BEYOND, CANCELED, FAILED, NEVER_ATTEMPTED, place, whose
 
 COMMITTED_AFTER: Final = timedelta(seconds=6)
 """How old an event must be to be looked at: its id is made before it is stored, and no statement of a publication lasts
@@ -51,9 +51,9 @@ _FANNING_OUT = text("""
 # All deliveries of the last event are in the page: there may be more than one.
 _PAGE = text(f"""
     WITH failed AS (
-        {ENDED_AS.format(ending=2)} FETCH FIRST CAST(:page AS int) ROWS WITH TIES
+        {FAILED} FETCH FIRST CAST(:page AS int) ROWS WITH TIES
     ), canceled AS (
-        {ENDED_AS.format(ending=3)} FETCH FIRST CAST(:page AS int) ROWS WITH TIES
+        {CANCELED} FETCH FIRST CAST(:page AS int) ROWS WITH TIES
     ), never_attempted AS (
         SELECT id AS event_id FROM ({NEVER_ATTEMPTED}) AS ids ORDER BY id LIMIT CAST(:page AS int)
     )

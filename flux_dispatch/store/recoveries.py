@@ -13,7 +13,7 @@ from flux_dispatch.domain.ids import AccountId, Prefix, RecoveryId, WebhookId, f
 from flux_dispatch.domain.recovery import Missed, NotBegun, Recovery, RecoveryStatus, Span, StopReason
 from flux_dispatch.domain.webhook import Status
 from flux_dispatch.store.connect import connect
-from flux_dispatch.store.missed import BEYOND, ENDED_AS, NEVER_ATTEMPTED, place, time_of, whose
+from flux_dispatch.store.missed import BEYOND, CANCELED, FAILED, NEVER_ATTEMPTED, place, time_of, whose
 from flux_dispatch.store.pages import Page, Queries, behind
 
 COUNT_STEP: Final = 100_000
@@ -48,8 +48,8 @@ _RECOVERIES = "SELECT * FROM recoveries WHERE account_id = :account AND {where}"
 
 _PATTERNS = "SELECT events FROM webhooks WHERE id = CAST(:id AS uuid) AND account_id = :account AND deleted_at IS NULL"
 _COUNT = text(f"""
-    SELECT (SELECT count(*) FROM ({ENDED_AS.format(ending=2)}) AS ended) AS failed,
-           (SELECT count(*) FROM ({ENDED_AS.format(ending=3)}) AS ended) AS canceled,
+    SELECT (SELECT count(*) FROM ({FAILED}) AS ended) AS failed,
+           (SELECT count(*) FROM ({CANCELED}) AS ended) AS canceled,
            (SELECT count(*) FROM ({NEVER_ATTEMPTED}) AS ids) AS never_attempted
 """)  # noqa: S608 - ours
 

@@ -1,12 +1,12 @@
 """The statements behind retry: one delivery is recovered or made due, and its event has not failed any more."""
 
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.delivery import State, Transition, sources, target
-from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, WebhookId, format_id, parse_id
+from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, WebhookId, format_id, parse_id
 from flux_dispatch.domain.retried import Receiving, Retried
 from flux_dispatch.domain.timing import Timing
 from flux_dispatch.store.connect import transaction
@@ -15,15 +15,7 @@ from flux_dispatch.store.event_statuses import lock_events, unfail
 WAITING: Final = [State.PENDING.value, State.SCHEDULED.value]
 
 # What is parked stays so: it is due.
-_RETRY = text("""
-    WITH found AS (
-        SELECT deliveries.id, deliveries.event_id, deliveries.webhook_id, deliveries.state, deliveries.attempts,
-               webhooks.deleted_at IS NOT NULL AS is_deleted, webhooks.status = 'enabled' AS is_enabled
-        FROM deliveries JOIN webhooks ON webhooks.id = deliveries.webhook_id
-        WHERE deliveries.id = CAST(:id AS uuid) AND deliveries.account_id = CAST(:account AS uuid)
-        FOR NO KEY UPDATE OF deliveries
-    ), moved AS (
-        UPDATE deliveries
+DUE_NOW: Final = """
         SET state = CASE WHEN found.state = ANY(CAST(:ended AS text[])) THEN :recovered ELSE found.state END,
             recovered_after = CASE
                 WHEN found.state = ANY(CAST(:ended AS text[])) THEN found.attempts ELSE deliveries.recovered_after
@@ -35,13 +27,38 @@ _RETRY = text("""
                 WHEN deliveries.sweep_at = 'infinity' THEN deliveries.sweep_at
                 ELSE flux_second(flux_now() + CAST(:sweep_after AS interval))
             END
+"""
+"""How an UPDATE of deliveries makes those due that were `found` waiting, and recovers those that had ended."""
+
+_RETRY = text(
+    """
+    WITH found AS (
+        SELECT deliveries.id, deliveries.event_id, deliveries.webhook_id, deliveries.state, deliveries.attempts,
+               deliveries.is_test,
+               webhooks.deleted_at IS NOT NULL AS is_deleted, webhooks.status = 'enabled' AS is_enabled
+        FROM deliveries JOIN webhooks ON webhooks.id = deliveries.webhook_id
+        WHERE deliveries.id = CAST(:id AS uuid) AND deliveries.account_id = CAST(:account AS uuid)
+        FOR NO KEY UPDATE OF deliveries
+    ), moved AS (
+        UPDATE deliveries :due_now:
         FROM found
-        WHERE deliveries.id = found.id AND found.is_enabled AND NOT found.is_deleted
+        WHERE deliveries.id = found.id AND found.is_enabled AND NOT found.is_deleted AND NOT found.is_test
           AND (found.state = ANY(CAST(:waiting AS text[])) OR found.state = ANY(CAST(:ended AS text[])))
         RETURNING deliveries.id
     )
     SELECT found.*, EXISTS (SELECT FROM moved) AS is_moved FROM found
-""")
+""".replace(":due_now:", DUE_NOW)
+)
+
+
+def due_now(timing: Timing) -> dict[str, Any]:
+    """Return the parameters of `DUE_NOW`, and the states that it knows: `waiting` and `ended`."""
+    return {
+        "waiting": WAITING,
+        "ended": sources(Transition.RECOVER),
+        "recovered": target(Transition.RECOVER).value,
+        "sweep_after": timing.enqueue_grace,
+    }
 
 
 class RetryStore:
@@ -52,28 +69,27 @@ class RetryStore:
         self._timing = timing
 
     async def retry(self, account: AccountId, delivery: DeliveryId) -> Retried | None:
-        """Have a delivery that waits due now, and recover one that failed or was canceled; None: there is none."""
+        """Have a delivery that waits due now, and recover one that failed or was canceled; None: there is none.
+
+        A test stays as it is.
+        """
         id_, owner = parse_id(Prefix.DELIVERY, delivery), parse_id(Prefix.ACCOUNT, account)
-        parameters = {
-            "id": id_,
-            "account": owner,
-            "ended": sources(Transition.RECOVER),
-            "recovered": target(Transition.RECOVER).value,
-            "waiting": WAITING,
-            "sweep_after": self._timing.enqueue_grace,
-        }
         async with transaction(self._database) as connection:
             await lock_events(connection, owner, [id_])
-            row = (await connection.execute(_RETRY, parameters)).one_or_none()
+            row = (
+                await connection.execute(_RETRY, due_now(self._timing) | {"id": id_, "account": owner})
+            ).one_or_none()
             if row is not None and row.is_moved and row.state == State.FAILED:
                 await unfail(connection, [row.event_id])
         if row is None:
             return None
         return Retried(
             state=State(row.state),
+            event=cast(EventId, format_id(Prefix.EVENT, row.event_id.hex)),
             webhook=cast(WebhookId, format_id(Prefix.WEBHOOK, row.webhook_id.hex)),
             receiving=_receiving(is_deleted=row.is_deleted, is_enabled=row.is_enabled),
             attempt=row.attempts + 1,
+            is_test=row.is_test,
             is_moved=row.is_moved,
         )
 

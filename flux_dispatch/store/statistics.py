@@ -39,12 +39,12 @@ COUNT_ATTEMPTS: Final = f"""
 COUNT_FAILURES: Final = f"""
         INSERT INTO webhook_statistics AS known (webhook_id, bucket, shard, attempts, delivered, given_up, latencies)
         SELECT webhook_id, {_BUCKET}, CAST(:shard AS smallint), 0, 0, count(*), array_fill(0, ARRAY[{_CLASSES}])
-        FROM moved
+        FROM moved WHERE NOT is_test
         GROUP BY webhook_id
         ORDER BY webhook_id
         ON CONFLICT (webhook_id, bucket, shard) DO UPDATE SET given_up = known.given_up + excluded.given_up
 """  # noqa: S608 - as above
-"""Counts the final failures that `moved` returns: webhook_id."""
+"""Counts the final failures that `moved` returns: webhook_id, and is_test, for a test alarms nobody."""
 
 _STATISTICS: Final = f"""
     WITH counted AS (

@@ -40,6 +40,7 @@ async def test_a_delivery_shows_every_attempt_in_order(tenant: Caller, world: St
         "webhook": webhook["id"],
         "url": URL,
         "status": "scheduled",
+        "test": False,
         "reason": None,
         "attempts_made": 2,
         "next_attempt_at": "2026-01-15T10:35:00.250Z",

@@ -67,7 +67,8 @@ async def test_what_is_in_flight_or_delivered_is_left_alone(
 ) -> None:
     delivery = await _owed(tenant, world, state)
     before = await world.rows("SELECT * FROM deliveries")
-    check_error(await tenant.http.post(f"/v1/deliveries/{delivery['id']}/retry"), 409, code)
+    error = check_error(await tenant.http.post(f"/v1/deliveries/{delivery['id']}/retry"), 409, code)
+    assert (f"/v1/events/{delivery['event']}/resend" in error["message"]) is (state == "delivered")
     assert await world.rows("SELECT * FROM deliveries") == before
 
 
@@ -89,6 +90,16 @@ async def test_a_webhook_that_gets_nothing_is_named(
     error = check_error(answer, 409, "webhook_not_enabled")
     assert word in error["message"]
     assert delivery["webhook"] in error["message"]
+    assert await world.rows("SELECT * FROM deliveries") == before
+
+
+@pytest.mark.parametrize("state", ["pending", "failed"])
+async def test_a_test_has_one_attempt(tenant: Caller, world: StoreHarness, state: str) -> None:
+    delivery = await _owed(tenant, world, state)
+    await world.do("UPDATE deliveries SET is_test = true")
+    before = await world.rows("SELECT * FROM deliveries")
+    error = check_error(await tenant.http.post(f"/v1/deliveries/{delivery['id']}/retry"), 409, "is_test")
+    assert f"POST /v1/webhooks/{delivery['webhook']}/test" in error["message"]
     assert await world.rows("SELECT * FROM deliveries") == before
 
 

@@ -45,11 +45,13 @@ ROWS: Final = {
     "DELETE /v1/webhooks/{id}": Row(WEBHOOKS, "webhook"),
     "GET /v1/webhooks/{id}/secret": Row(WEBHOOKS, "webhook"),
     "POST /v1/webhooks/{id}/secret/rotate": Row(WEBHOOKS, "webhook", {}),
+    "POST /v1/webhooks/{id}/test": Row(WEBHOOKS, "webhook", {"wait": False}),
     "POST /v1/events": Row(EVENTS, body=EVENT),
     "POST /v1/events/batch": Row(EVENTS, body={"events": [EVENT]}),
     "GET /v1/events": Row(READ, lists="event"),
     "GET /v1/events/{id}": Row(READ, "event"),
     "GET /v1/events/{id}/deliveries": Row(READ, "event"),
+    "POST /v1/events/{id}/resend": Row(EVENTS, "wanted_event"),
     "GET /v1/deliveries": Row(READ, lists="delivery"),
     "GET /v1/deliveries/{id}": Row(READ, "delivery"),
     "POST /v1/deliveries/{id}/retry": Row(EVENTS, "delivery"),
@@ -80,6 +82,11 @@ async def _webhook(caller: Caller, _: ApiKeyStore) -> str:
 
 async def _event(caller: Caller, _: ApiKeyStore) -> str:
     return str((await caller.event())["id"])
+
+
+async def _wanted_event(caller: Caller, api_keys: ApiKeyStore) -> str:
+    await caller.webhook("*")
+    return await _event(caller, api_keys)
 
 
 async def _delivery(caller: Caller, _: ApiKeyStore) -> str:
@@ -113,6 +120,7 @@ async def _account(_: Caller, api_keys: ApiKeyStore) -> str:
 MAKERS: Final[dict[str, Callable[[Caller, ApiKeyStore], Awaitable[str]]]] = {
     "webhook": _webhook,
     "event": _event,
+    "wanted_event": _wanted_event,
     "delivery": _delivery,
     "recovery": _recovery,
     "api_key": _api_key,

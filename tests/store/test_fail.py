@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from flux_dispatch.domain.claim import Settlement
-from flux_dispatch.domain.ids import DeliveryId
+from flux_dispatch.domain.ids import DeliveryId, Prefix, parse_id
 from flux_dispatch.domain.outcome import Attempt, Rejected
 from flux_dispatch.domain.retry import GiveUp
 from flux_dispatch.store.deliver import DeliveryStore
@@ -63,6 +63,24 @@ async def test_many_at_once_and_crosswise_give_one_alert_each(world: StoreHarnes
     assert sum(len(each) for each in alerts) == 40
     assert await world.scalar("SELECT count(*) FROM alerts") == 40
     assert await world.scalar("SELECT count(*) FROM events WHERE failed_at IS NOT NULL") == 10
+
+
+@pytest.mark.parametrize(("status", "reason"), [(500, "attempts_exhausted"), (410, "gone")])
+async def test_a_test_fails_without_an_alert_and_disables_nothing(
+    world: StoreHarness, failures: FailureStore, status: int, reason: str
+) -> None:
+    account = await world.account()
+    await world.webhook(account, "*")
+    test, real = await world.delivery(account), await world.delivery(account)
+    await world.do(
+        "UPDATE deliveries SET is_test = true WHERE id = CAST(:id AS uuid)", id=parse_id(Prefix.DELIVERY, test)
+    )
+    await exhaust(world, [test], status=status, reason=reason)
+    assert await failures.fail([test]) == []
+    assert (await world.state(test)).state == "failed"
+    assert await world.scalar("SELECT status FROM webhooks") == "enabled"
+    await exhaust(world, [real], status=status, reason=reason)
+    assert len(await failures.fail([test, real])) == 1
 
 
 async def test_a_receiver_that_is_gone_has_its_webhook_disabled(world: StoreHarness, failures: FailureStore) -> None:

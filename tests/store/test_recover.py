@@ -13,6 +13,7 @@ from flux_dispatch.domain.recovery import Missed, Pace, RecoveredPage, Recovery,
 from flux_dispatch.store.missed import place
 from flux_dispatch.store.recover import COMMITTED_AFTER, RecoverStore
 from flux_dispatch.store.recoveries import MissedQueries, RecoveryQueries, RecoveryStore
+from flux_dispatch.store.send_test import SendTestStore
 from tests.support.recount import STATUSES_THAT_DIFFER
 from tests.support.store_harness import TIMING, StoreHarness, event
 
@@ -136,6 +137,21 @@ async def test_what_was_never_attempted_is_made_for_the_types_that_the_webhook_w
         assert state.due_in <= 0 < state.sweep_in <= TIMING.enqueue_grace.total_seconds()
     assert (await shown(world, recovery)).recovered == Missed(failed=0, canceled=0, never_attempted=3)
     assert await world.rows(STATUSES_THAT_DIFFER) == []
+
+
+async def test_a_test_of_a_webhook_was_missed_by_none(
+    world: StoreHarness, store: RecoverStore, account: AccountId
+) -> None:
+    webhook, other = [await world.webhook(account, "*") for _ in range(2)]
+    for name in (webhook, other):
+        delivery = await SendTestStore(world.database, TIMING).add(event(account), name)
+        assert delivery
+        await world.put(UUID(parse_id(Prefix.DELIVERY, delivery)), "failed")
+    recovery = await begin(world, account, webhook)
+    assert await MissedQueries(world.database).count(account, webhook, recovery.span) == Missed(0, 0, 0)
+    await recover_all(world, store)
+    assert await world.scalar("SELECT count(*) FROM deliveries WHERE state = 'failed'") == 2
+    assert await world.scalar("SELECT count(*) FROM deliveries") == 2
 
 
 async def test_a_second_recovery_finds_nothing_that_the_first_has_found(

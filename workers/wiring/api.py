@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import NamedTuple
 
 from aiohttp import web
@@ -16,7 +17,9 @@ from flux_dispatch.api.app import make_app
 from flux_dispatch.api.cursors import Cursors
 from flux_dispatch.api.dependencies import Dependencies
 from flux_dispatch.engine.recoveries import Recoveries
+from flux_dispatch.engine.resend import Resend
 from flux_dispatch.engine.retry import Retry
+from flux_dispatch.engine.send_test import SendTest
 from flux_dispatch.engine.webhooks import Webhooks
 from flux_dispatch.sealing.keyring import Keyring
 from flux_dispatch.store.accounts import AccountStore
@@ -28,8 +31,10 @@ from flux_dispatch.store.events import EventQueries
 from flux_dispatch.store.pages import MAX_READ_SECONDS
 from flux_dispatch.store.portal_links import PortalLinkStore
 from flux_dispatch.store.recoveries import MissedQueries, RecoveryQueries, RecoveryStore
+from flux_dispatch.store.resend import ResendStore
 from flux_dispatch.store.retry import RetryStore
 from flux_dispatch.store.sealed_webhooks import WebhookSeals
+from flux_dispatch.store.send_test import SendTestStore
 from flux_dispatch.store.session import Generation
 from flux_dispatch.store.statistics import StatisticsQueries
 from flux_dispatch.store.webhooks import WebhookQueries, WebhookStore
@@ -38,7 +43,7 @@ from workers.failpoints import arm_from_environment
 from workers.process_limits import tune_gc
 from workers.redis_client_reuse import share_redis_clients
 from workers.redis_counter import RedisCounter
-from workers.wiring.shared import address_policy_of, database_clock, keyring_of, make_publish, open_databases, timing_of
+from workers.wiring.shared import address_policy_of, clock_of, keyring_of, make_publish, open_databases, timing_of
 
 KEY_CONNECTIONS = 3
 """A key is asked for once in three seconds, by its digest; what else is asked of keys and accounts is rare."""
@@ -81,18 +86,21 @@ def _open_pools(settings: Settings) -> _Pools:
 def _dependencies(
     settings: Settings, keyring: Keyring, pools: _Pools, queue: CeleryQueue, counter: RedisCounter
 ) -> Dependencies:
-    seals = WebhookSeals(keyring)
+    seals, timing = WebhookSeals(keyring), timing_of(settings)
+    webhook_queries = WebhookQueries(pools.reads, seals)
     return Dependencies(
         publish=make_publish(settings, pools.publish, queue),
-        retry=Retry(RetryStore(pools.writes, timing_of(settings)), queue),
-        recoveries=Recoveries(RecoveryStore(pools.writes), MissedQueries(pools.reads), database_clock(pools.writes)),
+        retry=Retry(RetryStore(pools.writes, timing), queue),
+        resend=Resend(ResendStore(pools.writes, timing), webhook_queries, queue),
+        recoveries=Recoveries(RecoveryStore(pools.writes), MissedQueries(pools.reads), clock_of(pools.writes)),
         webhooks=Webhooks(
             WebhookStore(pools.writes, seals),
             address_policy_of(settings),
             require_https=settings.require_https,
             most=settings.webhooks_per_account,
         ),
-        webhook_queries=WebhookQueries(pools.reads, seals),
+        send_test=_send_test(settings, pools.writes, webhook_queries, queue),
+        webhook_queries=webhook_queries,
         event_queries=EventQueries(pools.reads),
         delivery_queries=DeliveryQueries(pools.reads),
         alert_queries=AlertQueries(pools.reads),
@@ -108,6 +116,14 @@ def _dependencies(
         max_body_bytes=settings.max_body_bytes,
         public_url=settings.public_url,
     )
+
+
+def _send_test(
+    settings: Settings, database: AsyncEngine, webhook_queries: WebhookQueries, queue: CeleryQueue
+) -> SendTest:
+    timeout = timedelta(seconds=settings.delivery_timeout)
+    tests = SendTestStore(database, timing_of(settings))
+    return SendTest(tests, webhook_queries, queue, clock_of(database), delivery_timeout=timeout)
 
 
 def _open_queue(settings: Settings) -> CeleryQueue:

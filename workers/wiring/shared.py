@@ -30,12 +30,12 @@ def make_publish(settings: Settings, database: AsyncEngine, queue: CeleryQueue) 
     timing = timing_of(settings)
     first_delay = RetryPolicy.from_seconds(settings.retry_delays).delay_before(1)
     return Publish(
-        EventStore(database, timing), queue, database_clock(database), first_delay=first_delay, horizon=timing.horizon
+        EventStore(database, timing), queue, clock_of(database), first_delay=first_delay, horizon=timing.horizon
     )
 
 
-def database_clock(database: AsyncEngine) -> DatabaseClock:
-    """Return a clock that tells the time of this database."""
+def clock_of(database: AsyncEngine) -> DatabaseClock:
+    """Return what tells the time as this database has it."""
     return DatabaseClock(partial(database_now, database))
 
 

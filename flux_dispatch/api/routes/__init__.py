@@ -13,6 +13,8 @@ from flux_dispatch.api.routes import (
     events,
     portal_links,
     recoveries,
+    resend,
+    send_test,
     webhook_stats,
     webhooks,
 )
@@ -20,7 +22,9 @@ from flux_dispatch.api.routes import (
 ROUTES: Final[Sequence[web.RouteTableDef]] = (
     webhooks.routes,
     webhook_stats.routes,
+    send_test.routes,
     events.routes,
+    resend.routes,
     deliveries.routes,
     recoveries.routes,
     alerts.routes,

@@ -58,11 +58,7 @@ async def list_deliveries(request: web.Request) -> web.Response:
 @requires_scope(Scope.READ)
 async def get_delivery(request: web.Request) -> web.Response:
     """Show a delivery with every attempt."""
-    queries = request.app[DEPENDENCIES].delivery_queries
-    delivery = DeliveryId(path_id(request, Prefix.DELIVERY))
-    found = or_404(await queries.get(request[ACCOUNT], delivery), delivery)
-    attempts = [serialize_attempt(each) for each in await queries.attempts(delivery)]
-    return web.json_response(serialize(found) | {"attempts": attempts})
+    return web.json_response(await delivery_with_attempts(request, DeliveryId(path_id(request, Prefix.DELIVERY))))
 
 
 @routes.post("/v1/deliveries/{id}/retry")
@@ -86,6 +82,17 @@ async def _list_response(request: web.Request, filters: dict[str, Any]) -> web.R
     )
 
 
+async def delivery_with_attempts(request: web.Request, delivery: DeliveryId) -> dict[str, Any]:
+    """Return a delivery of the request's account as the API shows it by itself.
+
+    Raises:
+        NotFound: the account has no such delivery.
+    """
+    queries = request.app[DEPENDENCIES].delivery_queries
+    found = or_404(await queries.get(request[ACCOUNT], delivery), delivery)
+    return serialize(found) | {"attempts": [serialize_attempt(each) for each in await queries.attempts(delivery)]}
+
+
 def serialize(row: Row[Any]) -> dict[str, Any]:
     """Return a delivery as the API shows it, without its attempts."""
     return {
@@ -96,6 +103,7 @@ def serialize(row: Row[Any]) -> dict[str, Any]:
         "webhook": format_id(Prefix.WEBHOOK, row.webhook_id.hex),
         "url": row.url,
         "status": row.state,
+        "test": row.is_test,
         "reason": row.reason,
         "attempts_made": row.attempts,
         "next_attempt_at": rfc3339_millis(row.due_at) if row.due_at else None,

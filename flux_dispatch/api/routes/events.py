@@ -161,6 +161,7 @@ def serialize(row: Row[Any]) -> dict[str, Any]:
         "created": rfc3339_seconds(row.created_at),
         "data": data_in(row.body),
         "status": row.status,
+        "test": row.is_test,
         "deliveries": {
             "total": row.total,
             "pending": row.open,
@@ -170,7 +171,7 @@ def serialize(row: Row[Any]) -> dict[str, Any]:
         },
     }
     if row.status == "unmatched":
-        event["note"] = _nobody_wants(row.type)
+        event["note"] = _nobody_wants(row.type, format_id(Prefix.EVENT, row.id.hex))
     return event
 
 
@@ -181,16 +182,16 @@ def serialize_published(published: PublishResult) -> bytes:
     """
     more: dict[str, Any] = {"status": "pending" if published.webhooks else "unmatched", "webhooks": published.webhooks}
     if not published.webhooks:
-        more["note"] = _nobody_wants(published.event.type)
+        more["note"] = _nobody_wants(published.event.type, published.event.id)
     event_id, _, rest = published.event.body.partition(b",")
     last = json.dumps(more, separators=(",", ":")).encode()
     return event_id + b',"object":"event",' + rest[:-1] + b"," + last[1:]
 
 
-def _nobody_wants(event_type: str) -> str:
+def _nobody_wants(event_type: str, event: str) -> str:
     return (
         f"No enabled webhook of this account wanted {event_type}, so nothing is sent. "
-        "Create one with POST /v1/webhooks, and publish again."
+        f"Create one with POST /v1/webhooks, then POST /v1/events/{event}/resend."
     )
 
 

@@ -1,6 +1,6 @@
 """The tables of deliveries and of their attempts."""
 
-from sqlalchemy import REAL, UUID, Column, Computed, Index, SmallInteger, Table, Text, text
+from sqlalchemy import REAL, UUID, Boolean, Column, Computed, Index, SmallInteger, Table, Text, text
 
 from flux_dispatch.store.tables.metadata import INSTANT, NEW_ID, metadata
 
@@ -37,6 +37,8 @@ deliveries = Table(
     # why it was given up or canceled
     Column("reason", Text, nullable=True),
     Column("ending", SmallInteger, Computed(ENDING, persisted=True), nullable=False),
+    # sent because somebody tried the webhook out: it has one attempt, and nobody is alarmed when that fails
+    Column("is_test", Boolean, nullable=False, server_default=text("false")),
     Index("deliveries_event", "event_id"),
     Index("deliveries_webhook", "ending", "webhook_id", "event_id"),
     Index("deliveries_account", "account_id", "ending", "event_id"),
@@ -51,6 +53,7 @@ deliveries = Table(
         postgresql_where=text("sweep_at IS NOT NULL"),
     ),
     Index("deliveries_parked", "webhook_id", "due_at", "id", postgresql_where=text("sweep_at = 'infinity'")),
+    Index("deliveries_tests", "account_id", "event_id", postgresql_where=text("is_test")),
     # updated in place all the time: by PostgreSQL's own measure (a fifth of the table) vacuum would come too seldom
     postgresql_with={
         "fillfactor": "70",

@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flux_dispatch.domain.outcome import ErrorClass, NoResponse, Outcome, Rejected, Succeeded
-from flux_dispatch.domain.retry import MAX_RETRY_AFTER, Decision, Done, GiveUp, RetryAfter, RetryPolicy, decide
+from flux_dispatch.domain.retry import (
+    MAX_RETRY_AFTER,
+    ONLY_ATTEMPT,
+    Decision,
+    Done,
+    GiveUp,
+    RetryAfter,
+    RetryPolicy,
+    decide,
+)
 
 TABLE = RetryPolicy.from_seconds((0, 60, 300, 1800, 7200))
 BROKEN = Rejected(500)
@@ -95,3 +104,8 @@ def test_a_recovered_delivery_has_the_whole_table_again() -> None:
     for attempt in range(1, TABLE.attempts + 2):
         again = decide(Rejected(500), attempt + 7, TABLE, recovered_after=7)
         assert again == decide(Rejected(500), attempt, TABLE)
+
+
+@given(failures, tables)
+def test_what_has_one_attempt_has_no_other_whatever_the_table(outcome: Outcome, table: RetryPolicy) -> None:
+    assert decide(outcome, 1, table, recovered_after=ONLY_ATTEMPT) == GiveUp("attempts_exhausted")

@@ -1,0 +1,63 @@
+"""The statements behind a test: an event with one delivery that nobody else gets, and whether it has ended."""
+
+from datetime import timedelta
+from typing import cast
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from flux_dispatch.domain.delivery import State
+from flux_dispatch.domain.event import Event
+from flux_dispatch.domain.ids import DeliveryId, Prefix, WebhookId, format_id, parse_id
+from flux_dispatch.domain.retry import ONLY_ATTEMPT
+from flux_dispatch.domain.timing import Timing
+from flux_dispatch.store.connect import connect
+
+_ADD_TEST = text("""
+    WITH target AS (
+        SELECT id, account_id FROM webhooks
+        WHERE id = CAST(:webhook AS uuid) AND account_id = CAST(:account AS uuid)
+          AND status = 'enabled' AND coalesce(deleted_at IS NULL, false)
+    ), stored AS (
+        INSERT INTO events (id, account_id, type, created_at, body)
+        SELECT CAST(:event AS uuid), account_id, :type, :created_at, :body FROM target
+    )
+    INSERT INTO deliveries (event_id, webhook_id, account_id, state, due_at, sweep_at, recovered_after, is_test)
+    SELECT CAST(:event AS uuid), id, account_id, :pending, flux_now(), flux_second(flux_now() + :sweep_after),
+           :only_attempt, true
+    FROM target
+    RETURNING id
+""")
+
+_IS_OPEN = text("SELECT EXISTS (SELECT FROM deliveries WHERE id = CAST(:id AS uuid) AND ended_at IS NULL)")
+
+
+class SendTestStore:
+    """Stores tests of webhooks."""
+
+    def __init__(self, database: AsyncEngine, timing: Timing) -> None:
+        self._database = database
+        self._timing = timing
+
+    async def add(self, event: Event, webhook: WebhookId) -> DeliveryId | None:
+        """Store an event with one delivery to one webhook, a test; None, and nothing stored, if it is not enabled."""
+        parameters = {
+            "webhook": parse_id(Prefix.WEBHOOK, webhook),
+            "account": parse_id(Prefix.ACCOUNT, event.account),
+            "event": parse_id(Prefix.EVENT, event.id),
+            "type": event.type,
+            "created_at": event.created_at,
+            "body": event.body,
+            "pending": State.PENDING.value,
+            "sweep_after": self._timing.sweep_after(timedelta(0)),
+            "only_attempt": ONLY_ATTEMPT,
+        }
+        async with connect(self._database) as connection:
+            made = (await connection.execute(_ADD_TEST, parameters)).scalar_one_or_none()
+        return cast(DeliveryId, format_id(Prefix.DELIVERY, made.hex)) if made else None
+
+    async def has_ended(self, delivery: DeliveryId) -> bool:
+        """Say whether nothing more will come of a delivery."""
+        async with connect(self._database) as connection:
+            is_open = await connection.execute(_IS_OPEN, {"id": parse_id(Prefix.DELIVERY, delivery)})
+            return not is_open.scalar()

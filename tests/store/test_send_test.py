@@ -1,0 +1,104 @@
+"""Whoever sends a test waits for its end, in bounded time, with others, and not in a transaction."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, parse_id
+from flux_dispatch.engine.send_test import MAX_WAITING, SendTest
+from flux_dispatch.store.send_test import SendTestStore
+from flux_dispatch.store.webhooks import WebhookQueries
+from tests.support.store_harness import SEALS, TIMING, StoreHarness, database_clock, event
+
+
+class Queue:
+    """Notes what it is told of."""
+
+    def __init__(self) -> None:
+        self.enqueued: list[tuple[AccountId, DeliveryId]] = []
+
+    def enqueue_deliveries(
+        self, deliveries: Sequence[tuple[AccountId, DeliveryId]], *, attempt: int, countdown_seconds: float
+    ) -> None:
+        assert (attempt, countdown_seconds) == (1, 0)
+        self.enqueued += deliveries
+
+
+@pytest.fixture
+def queue() -> Queue:
+    return Queue()
+
+
+def sender(world: StoreHarness, queue: Queue) -> SendTest:
+    return SendTest(
+        SendTestStore(world.database, TIMING),
+        WebhookQueries(world.database, SEALS),
+        queue,
+        database_clock(world),
+        delivery_timeout=timedelta(hours=1),
+    )
+
+
+async def test_it_waits_until_the_delivery_has_ended(world: StoreHarness, queue: Queue) -> None:
+    account = await world.account()
+    webhook = await world.webhook(account, "*")
+    send_test = sender(world, queue)
+    delivery = await send_test(account, webhook)
+    assert queue.enqueued == [(account, delivery)]
+    waiting = asyncio.create_task(send_test.wait(delivery))
+    for state in ("sending", "exhausted"):
+        await world.put(_uuid(delivery), state)
+        assert await asyncio.wait({waiting}, timeout=0.2) == (set(), {waiting})
+        assert await world.scalar("SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'") == 0
+    await world.put(_uuid(delivery), "failed")
+    async with asyncio.timeout(10):
+        await waiting
+
+
+async def test_what_is_gone_is_not_waited_for(world: StoreHarness, queue: Queue) -> None:
+    account = await world.account()
+    send_test = sender(world, queue)
+    delivery = await send_test(account, await world.webhook(account, "*"))
+    await world.do("DELETE FROM deliveries")
+    async with asyncio.timeout(10):
+        await send_test.wait(delivery)
+
+
+async def test_where_very_many_wait_a_further_one_does_not(world: StoreHarness, queue: Queue) -> None:
+    account = await world.account()
+    send_test = sender(world, queue)
+    delivery = await send_test(account, await world.webhook(account, "*"))
+    waiting = [asyncio.create_task(send_test.wait(delivery)) for _ in range(MAX_WAITING)]
+    done, _ = await asyncio.wait(waiting, timeout=0.2)
+    assert not done
+    async with asyncio.timeout(10):
+        await send_test.wait(delivery)
+    await world.put(_uuid(delivery), "delivered")
+    await asyncio.gather(*waiting)
+    await world.put(_uuid(delivery), "sending")
+    waits_again = asyncio.create_task(send_test.wait(delivery))
+    done, _ = await asyncio.wait({waits_again}, timeout=0.2)
+    assert not done
+    await world.put(_uuid(delivery), "delivered")
+    await waits_again
+
+
+async def test_a_webhook_that_is_not_enabled_gets_none(world: StoreHarness) -> None:
+    account, other = await world.account(), await world.account()
+    webhook = await world.webhook(account, "*")
+    store = SendTestStore(world.database, TIMING)
+    assert await store.add(event(other), webhook) is None
+    for change in (
+        "UPDATE webhooks SET status = 'disabled'",
+        "UPDATE webhooks SET status = 'enabled', deleted_at = flux_now()",
+    ):
+        await world.do(change)
+        assert await store.add(event(account), webhook) is None
+    assert await world.scalar("SELECT count(*) FROM events") == 0
+
+
+def _uuid(delivery: DeliveryId) -> UUID:
+    return UUID(parse_id(Prefix.DELIVERY, delivery))
