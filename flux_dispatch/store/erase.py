@@ -79,6 +79,7 @@ STEPS: Final[Mapping[str, str]] = {
     "alerts": _BY_ID.format(table="alerts", key="id"),
     "events": _BY_ID.format(table="events", key="id"),
     "webhooks": _WEBHOOKS,
+    "event_types": _BY_PLACE.format(table="event_types"),
     "portal_links": _BY_ID.format(table="portal_links", key="id"),
     "api_keys": _BY_ID.format(table="api_keys", key="id"),
 }

@@ -1,9 +1,12 @@
 """Who may call what: every route, for every kind of key and every scope; a route without its row fails."""
 
+import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -17,12 +20,14 @@ from flux_dispatch.store.api_keys import ApiKeyStore
 from tests.support.api import EVENT, URL, Caller, check_error, client
 
 READ, EVENTS, WEBHOOKS, ADMIN = Scope.READ, Scope.EVENTS_WRITE, Scope.WEBHOOKS_WRITE, Scope.ADMIN
+TYPES = Scope.EVENT_TYPES_WRITE
 
 
 @dataclass(frozen=True)
 class Row:
     """What a route needs, said a second time: its scope, what `{id}` names, a body that is taken, for whom it acts.
 
+    In the body `{new}` stands for what is another text each time.
     `lists` is what must exist for a list to show something of an account.
     """
 
@@ -50,6 +55,11 @@ ROWS: Final = {
     "GET /v1/deliveries/{id}": Row(READ, "delivery"),
     "POST /v1/deliveries/{id}/retry": Row(EVENTS, "delivery"),
     "GET /v1/webhooks/{id}/deliveries": Row(READ, "webhook"),
+    "POST /v1/event-types": Row(TYPES, body={"name": "made.{new}"}),
+    "GET /v1/event-types": Row(READ, lists="event_type"),
+    "GET /v1/event-types/{name}": Row(READ, "event_type"),
+    "PATCH /v1/event-types/{name}": Row(TYPES, "event_type", {"description": "New."}),
+    "DELETE /v1/event-types/{name}": Row(TYPES, "event_type"),
     "GET /v1/alerts": Row(READ),
     "POST /v1/accounts": Row(ADMIN, body={"name": "Acme"}, acts_for=ActsFor.PLATFORM),
     "GET /v1/accounts": Row(READ, acts_for=ActsFor.PLATFORM),
@@ -82,6 +92,11 @@ async def _api_key(caller: Caller, api_keys: ApiKeyStore) -> str:
     return (await api_keys.create(caller.account, [READ]))[0].id
 
 
+async def _event_type(caller: Caller, _: ApiKeyStore) -> str:
+    answer = await caller.http.post("/v1/event-types", json={"name": f"made.{uuid4().hex}"})
+    return str(answer.json()["name"])
+
+
 async def _account(_: Caller, api_keys: ApiKeyStore) -> str:
     return await AccountStore(api_keys._database).create("made")
 
@@ -91,6 +106,7 @@ MAKERS: Final[dict[str, Callable[[Caller, ApiKeyStore], Awaitable[str]]]] = {
     "event": _event,
     "delivery": _delivery,
     "api_key": _api_key,
+    "event_type": _event_type,
     "account": _account,
 }
 """How one of each noun is made for an account; the answer is its id, as it stands in a path."""
@@ -131,7 +147,8 @@ class Matrix:
         """Call the route, with what its row takes for a body."""
         method, path = name.split(" ")
         headers = {"Flux-Account": account} if account else {}
-        return await http.request(method, path.replace("{id}", thing), json=ROWS[name].body, headers=headers)
+        body = json.loads(json.dumps(ROWS[name].body).replace("{new}", uuid4().hex))
+        return await http.request(method, re.sub(r"\{\w+\}", thing, path), json=body, headers=headers)
 
 
 @pytest.fixture

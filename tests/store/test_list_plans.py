@@ -13,6 +13,7 @@ from flux_dispatch.domain.errors import QueryTooSlow
 from flux_dispatch.domain.ids import AccountId, Prefix, parse_id
 from flux_dispatch.store.connect import Plans, open_database
 from flux_dispatch.store.deliveries import deliveries_query
+from flux_dispatch.store.event_types import EventTypeQueries, event_types_query
 from flux_dispatch.store.events import EventQueries, events_query
 from flux_dispatch.store.pages import MAX_READ_SECONDS, Page
 from tests.support.store_harness import StoreHarness
@@ -35,6 +36,15 @@ _FILL = """
            CASE WHEN n NOT BETWEEN 7 AND 9 THEN now() END
     FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM events) AS e;
     ANALYZE
+"""
+
+
+# a thousand of one account, of which a hundredth is archived, among those of many
+_FILL_CATALOGUE = """
+    INSERT INTO event_types (account_id, name, description, archived_at)
+    SELECT CAST(:account AS uuid), 'own.t' || n, '', CASE WHEN n % 100 = 0 THEN now() END
+    FROM generate_series(1, 1000) AS n
+    UNION ALL SELECT flux_new_id(), 'a.b', '', NULL FROM generate_series(1, 50000)
 """
 
 
@@ -85,6 +95,16 @@ async def test_deliveries_are_found_by_time_and_by_the_error_of_the_last_attempt
     for filters in ({"created_after": now - timedelta(seconds=20)}, {"created_before": now - timedelta(days=2)}):
         query, parameters = deliveries_query(PAGE, filters)
         assert await _read(reading, account, query, parameters) < 400, filters
+
+
+async def test_of_the_catalogue_only_what_is_the_account_s_is_read(world: StoreHarness, reading: AsyncEngine) -> None:
+    account = await world.account()
+    await world.do(_FILL_CATALOGUE, account=parse_id(Prefix.ACCOUNT, account))
+    await world.do("ANALYZE event_types")
+    for filters in ({}, {"archived": True}, {"archived": False}):
+        query, parameters = event_types_query(PAGE, filters)
+        assert await _read(reading, account, query, parameters) < 3000, filters
+    assert len(await EventTypeQueries(reading).page(account, PAGE, {"archived": True})) == 10
 
 
 async def test_what_takes_too_long_says_how_to_narrow_it(world: StoreHarness, database_url: str) -> None:

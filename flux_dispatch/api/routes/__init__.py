@@ -5,11 +5,12 @@ from typing import Final
 
 from aiohttp import web
 
-from flux_dispatch.api.routes import accounts, alerts, api_keys, deliveries, events, portal_links, webhooks
+from flux_dispatch.api.routes import accounts, alerts, api_keys, deliveries, event_types, events, portal_links, webhooks
 
 ROUTES: Final[Sequence[web.RouteTableDef]] = (
     webhooks.routes,
     events.routes,
+    event_types.routes,
     deliveries.routes,
     alerts.routes,
     accounts.routes,

@@ -4,6 +4,7 @@ from flux_dispatch.store.tables.accounts import accounts
 from flux_dispatch.store.tables.alerts import alerts
 from flux_dispatch.store.tables.api_keys import api_keys
 from flux_dispatch.store.tables.deliveries import attempts, deliveries
+from flux_dispatch.store.tables.event_types import event_types
 from flux_dispatch.store.tables.events import events, fan_outs
 from flux_dispatch.store.tables.metadata import metadata
 from flux_dispatch.store.tables.portal_links import portal_links
@@ -16,6 +17,7 @@ __all__ = [
     "api_keys",
     "attempts",
     "deliveries",
+    "event_types",
     "events",
     "fan_outs",
     "metadata",
