@@ -9,6 +9,7 @@ from aiohttp import web
 from flux_dispatch.api.cursors import Cursors
 from flux_dispatch.domain.event import EventData, EventDraft, PublishResult
 from flux_dispatch.domain.ids import AccountId
+from flux_dispatch.engine.event_types import EventTypes
 from flux_dispatch.engine.recoveries import Recoveries
 from flux_dispatch.engine.resend import Resend
 from flux_dispatch.engine.retry import Retry
@@ -18,6 +19,7 @@ from flux_dispatch.store.accounts import AccountStore
 from flux_dispatch.store.alerts import AlertQueries, AlertStore
 from flux_dispatch.store.api_keys import ApiKeyStore
 from flux_dispatch.store.deliveries import DeliveryQueries
+from flux_dispatch.store.event_types import EventTypeQueries
 from flux_dispatch.store.events import EventQueries
 from flux_dispatch.store.portal_links import PortalLinkStore
 from flux_dispatch.store.recoveries import RecoveryQueries
@@ -85,6 +87,8 @@ class Dependencies:
     send_test: SendTest
     webhook_queries: WebhookQueries
     event_queries: EventQueries
+    event_types: EventTypes
+    event_type_queries: EventTypeQueries
     delivery_queries: DeliveryQueries
     alert_queries: AlertQueries
     alerts: AlertStore

@@ -41,6 +41,13 @@ def timestamp(text: str) -> datetime:
         raise InvalidRequest("Give a time like 2026-01-15T10:30:00Z.") from None
 
 
+def truth(text: str) -> bool:
+    """Return what a query parameter says that is true or false."""
+    if text not in {"true", "false"}:
+        raise InvalidRequest("Give true or false.")
+    return text == "true"
+
+
 def one_of(names: Iterable[str]) -> Callable[[str], str]:
     """Return a parser of one of these names."""
     known = list(names)

@@ -27,6 +27,7 @@ class Prefix(StrEnum):
     WEBHOOK = "wh"
     DELIVERY = "dlv"
     ALERT = "alrt"
+    EVENT_TYPE = "evtype"
     API_KEY = "key"
     PORTAL_LINK = "plink"
     RECOVERY = "rec"

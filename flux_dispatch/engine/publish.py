@@ -17,6 +17,7 @@ from flux_dispatch.domain.event import (
     serialised,
     validate_event_type,
 )
+from flux_dispatch.domain.event_type import Mismatch, schema_mismatch
 from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, parse_id
 from flux_dispatch.engine.flow import failpoint
 from flux_dispatch.engine.flow.batcher import BatchedCall, Call, InTurn, Linger
@@ -75,6 +76,21 @@ class Clock(Protocol):
         ...
 
 
+class Schemas(Protocol):
+    """What publishing needs of the catalogue."""
+
+    async def mismatch(self, account: AccountId, event_type: str, data_text: str) -> Mismatch | None:
+        """Return where the data does not meet the schema of its type, None when it does or there is none."""
+        ...
+
+
+class _NoSchemas:
+    """A catalogue without schemas."""
+
+    async def mismatch(self, account: AccountId, event_type: str, data_text: str) -> Mismatch | None:  # noqa: ARG002
+        return None
+
+
 class Publish:
     """Stores events; those that come together share one commit and then share messages.
 
@@ -84,14 +100,23 @@ class Publish:
         clock: the time that events are made at.
         first_delay: the retry table's delay before the first attempt.
         horizon: what is due later than this is left to the sweeper.
+        schemas: what data must meet; without it, anything will do.
     """
 
-    def __init__(
-        self, events: Events, queue: Queue, clock: Clock, *, first_delay: timedelta, horizon: timedelta
+    def __init__(  # noqa: PLR0913 - one part for each thing that it needs of the world
+        self,
+        events: Events,
+        queue: Queue,
+        clock: Clock,
+        *,
+        first_delay: timedelta,
+        horizon: timedelta,
+        schemas: Schemas | None = None,
     ) -> None:
         self._events = events
         self._queue = queue
         self._clock = clock
+        self._schemas = schemas or _NoSchemas()
         self._first_delay = first_delay
         self._is_enqueued_at_once = first_delay <= horizon
         self._expected = FanOutEstimate()
@@ -122,7 +147,10 @@ class Publish:
             its key.
         """
         _check(account, event_type, data, idempotency_key)
-        event = new_event(await self._clock.now(), account, event_type, _as_text(data), idempotency_key)
+        text = _as_text(data)
+        event = new_event(await self._clock.now(), account, event_type, text, idempotency_key)
+        if (error := await self._refusal(event, text)) is not None:
+            return await self._replayed(event, error)
         is_heavy = self._expected.deliveries_of(event) > HEAVY_FROM
         stored = await (self._store_heavy(event) if is_heavy else self._store_light(event))
         if stored is None:
@@ -144,8 +172,30 @@ class Publish:
         _check_batch(account, drafts)
         now = await self._clock.now()
         events = [new_event(now, account, each.type, each.data, each.idempotency_key) for each in drafts]
+        for index, (event, draft) in enumerate(zip(events, drafts, strict=True)):
+            if (error := await self._refusal(event, draft.data)) is not None:
+                await self._replayed(event, error.within(f"events[{index}]"), f"events[{index}].idempotency_key")
         stored = await self._store_batch(events)
         return [PublishResult(each.event, each.webhooks, each.is_duplicate) for each in stored]
+
+    async def _refusal(self, event: Event, data: EventData) -> InvalidRequest | None:
+        """Return why this data is refused by the schema of its type, None when it is not."""
+        try:
+            found = await self._schemas.mismatch(event.account, event.type, data.text)
+        except InvalidRequest as error:
+            return error
+        return None if found is None else schema_mismatch(event.type, found)
+
+    async def _replayed(self, event: Event, error: InvalidRequest, param: str | None = None) -> PublishResult:
+        """Return what was stored with this key before its type had the schema that refuses it now, else raise why.
+
+        Only what is refused is looked up first, so all else costs no statement more.
+        """
+        earlier = await self._events.earlier([event]) if event.idempotency_key is not None else {}
+        if (found := earlier.get((event.account, event.idempotency_key))) is None:
+            raise error
+        _check_same(found.event, event, param=param)
+        return PublishResult(found.event, found.webhooks, is_replay=True)
 
     async def _commit_batches(self, batches: list[Sequence[Event]]) -> list[list[StoredEvent]]:
         return [await self._commit_batch(events) for events in batches]

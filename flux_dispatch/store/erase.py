@@ -91,6 +91,7 @@ STEPS: Final[Mapping[str, str]] = {
     "events": _BY_ID.format(table="events", key="id"),
     "webhook_statistics": _STATISTICS,
     "webhooks": _WEBHOOKS,
+    "event_types": _BY_PLACE.format(table="event_types"),
     "portal_links": _BY_ID.format(table="portal_links", key="id"),
     "api_keys": _BY_ID.format(table="api_keys", key="id"),
 }

@@ -15,7 +15,10 @@ from flux_dispatch.domain.delivery import State
 
 _LOCK_DELIVERIES: Final = text("""
     SELECT event_id, state FROM deliveries
-    WHERE id = ANY(CAST(:ids AS uuid[])) AND coalesce(account_id = CAST(:account AS uuid), false)
+    WHERE id = ANY(ARRAY(
+        SELECT unnest(CAST(:ids AS uuid[]))
+        UNION SELECT id FROM deliveries WHERE event_id = ANY(CAST(:events AS uuid[])) AND coalesce(is_only, false)
+    )) AND coalesce(account_id = CAST(:account AS uuid), false)
     ORDER BY id FOR NO KEY UPDATE
 """)
 _LOCK_EVENTS: Final = text("SELECT FROM events WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR NO KEY UPDATE")
@@ -39,8 +42,12 @@ async def lock_events(
     deliveries: Sequence[UUID | str],
     events: Sequence[UUID | str] = (),
 ) -> None:
-    """Lock those of these deliveries that are the account's, and what is known of their events and of these."""
-    found = (await connection.execute(_LOCK_DELIVERIES, {"ids": deliveries, "account": account})).all()
+    """Lock those of these deliveries that are the account's, and what is known of their events and of these.
+
+    What is the only delivery of one of these events is locked too: it will not be that any more.
+    """
+    wanted = {"ids": deliveries, "events": events, "account": account}
+    found = (await connection.execute(_LOCK_DELIVERIES, wanted)).all()
     failed = [row.event_id for row in found if row.state == State.FAILED]
     await connection.execute(_LOCK_EVENTS, {"ids": failed})
     await connection.execute(_LOCK_STATUSES, {"ids": [*events, *(row.event_id for row in found)]})

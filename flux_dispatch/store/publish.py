@@ -37,15 +37,17 @@ _ADD = DriverStatement("""
         ON CONFLICT DO NOTHING
         RETURNING id
     ), made AS (
-        INSERT INTO deliveries (event_id, webhook_id, account_id, state, due_at, sweep_at)
+        INSERT INTO deliveries (event_id, webhook_id, account_id, state, due_at, sweep_at, is_only)
         SELECT given.id, matching.webhook_id, given.account_id, :pending,
-               flux_now() + :first_delay, flux_second(flux_now() + :sweep_after)
+               flux_now() + :first_delay, flux_second(flux_now() + :sweep_after), matching.is_only
         FROM fresh
         JOIN given USING (id)
         CROSS JOIN LATERAL (
-            SELECT DISTINCT webhook_id FROM subscriptions
-            WHERE account_id = given.account_id AND pattern = ANY(string_to_array(given.patterns, E'\\n'))
-            ORDER BY webhook_id LIMIT CAST(:most AS int)
+            SELECT webhook_id, count(*) OVER () = 1 AND CAST(:most AS int) > 1 AS is_only FROM (
+                SELECT DISTINCT webhook_id FROM subscriptions
+                WHERE account_id = given.account_id AND pattern = ANY(string_to_array(given.patterns, E'\\n'))
+                ORDER BY webhook_id LIMIT CAST(:most AS int)
+            ) AS first
         ) AS matching
         RETURNING id, event_id, webhook_id
     ), begun AS (

@@ -22,9 +22,10 @@ _ADD_TEST = text("""
         INSERT INTO events (id, account_id, type, created_at, body)
         SELECT CAST(:event AS uuid), account_id, :type, :created_at, :body FROM target
     )
-    INSERT INTO deliveries (event_id, webhook_id, account_id, state, due_at, sweep_at, recovered_after, is_test)
+    INSERT INTO deliveries (event_id, webhook_id, account_id, state, due_at, sweep_at, recovered_after, is_test,
+                            is_only)
     SELECT CAST(:event AS uuid), id, account_id, :pending, flux_now(), flux_second(flux_now() + :sweep_after),
-           :only_attempt, true
+           :only_attempt, true, true
     FROM target
     RETURNING id
 """)

@@ -1,9 +1,12 @@
 """Who may call what: every route, for every kind of key and every scope; a route without its row fails."""
 
+import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -21,12 +24,14 @@ from tests.support.api import EVENT, URL, Caller, check_error, client
 
 SINCE: Final = {"since": "2024-01-15T10:30:00Z"}
 READ, EVENTS, WEBHOOKS, ADMIN = Scope.READ, Scope.EVENTS_WRITE, Scope.WEBHOOKS_WRITE, Scope.ADMIN
+TYPES = Scope.EVENT_TYPES_WRITE
 
 
 @dataclass(frozen=True)
 class Row:
     """What a route needs, said a second time: its scope, what `{id}` names, a body that is taken, for whom it acts.
 
+    In the body `{new}` stands for what is another text each time.
     `lists` is what must exist for a list to show something of an account.
     """
 
@@ -61,6 +66,11 @@ ROWS: Final = {
     "GET /v1/recoveries": Row(READ, lists="recovery"),
     "GET /v1/recoveries/{id}": Row(READ, "recovery"),
     "POST /v1/recoveries/{id}/cancel": Row(WEBHOOKS, "recovery"),
+    "POST /v1/event-types": Row(TYPES, body={"name": "made.{new}"}),
+    "GET /v1/event-types": Row(READ, lists="event_type"),
+    "GET /v1/event-types/{name}": Row(READ, "event_type"),
+    "PATCH /v1/event-types/{name}": Row(TYPES, "event_type", {"description": "New."}),
+    "DELETE /v1/event-types/{name}": Row(TYPES, "event_type"),
     "GET /v1/alerts": Row(READ),
     "POST /v1/alerts/{id}/acknowledge": Row(WEBHOOKS, "alert"),
     "POST /v1/accounts": Row(ADMIN, body={"name": "Acme"}, acts_for=ActsFor.PLATFORM),
@@ -107,10 +117,13 @@ async def _api_key(caller: Caller, api_keys: ApiKeyStore) -> str:
 async def _alert(caller: Caller, api_keys: ApiKeyStore) -> str:
     delivery = await _delivery(caller, api_keys)
     async with transaction(api_keys._database) as connection:
-        return format_id(
-            Prefix.ALERT,
-            (await connection.execute(_GIVEN_UP, {"id": parse_id(Prefix.DELIVERY, delivery)})).scalar_one().hex,
-        )
+        alert = await connection.execute(_GIVEN_UP, {"id": parse_id(Prefix.DELIVERY, delivery)})
+        return format_id(Prefix.ALERT, alert.scalar_one().hex)
+
+
+async def _event_type(caller: Caller, _: ApiKeyStore) -> str:
+    answer = await caller.http.post("/v1/event-types", json={"name": f"made.{uuid4().hex}"})
+    return str(answer.json()["name"])
 
 
 async def _account(_: Caller, api_keys: ApiKeyStore) -> str:
@@ -125,6 +138,7 @@ MAKERS: Final[dict[str, Callable[[Caller, ApiKeyStore], Awaitable[str]]]] = {
     "recovery": _recovery,
     "api_key": _api_key,
     "alert": _alert,
+    "event_type": _event_type,
     "account": _account,
 }
 """How one of each noun is made for an account; the answer is its id, as it stands in a path."""
@@ -171,7 +185,8 @@ class Matrix:
         """Call the route, with what its row takes for a body."""
         method, path = name.split(" ")
         headers = {"Flux-Account": account} if account else {}
-        return await http.request(method, path.replace("{id}", thing), json=ROWS[name].body, headers=headers)
+        body = json.loads(json.dumps(ROWS[name].body).replace("{new}", uuid4().hex))
+        return await http.request(method, re.sub(r"\{\w+\}", thing, path), json=body, headers=headers)
 
 
 @pytest.fixture

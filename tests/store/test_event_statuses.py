@@ -12,7 +12,8 @@ from flux_dispatch.domain.outcome import Attempt, Rejected, Succeeded
 from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter
 from flux_dispatch.store.deliver import DeliveryStore
 from flux_dispatch.store.fail import FailureStore
-from tests.support.recount import STATUSES_THAT_DIFFER
+from flux_dispatch.store.resend import ResendStore
+from tests.support.recount import EVENT_STATUSES, STATUSES_THAT_DIFFER
 from tests.support.store_harness import SEALS, TIMING, StoreHarness, event
 
 SUCCEEDS, RETRIES, ENDS = Done(), RetryAfter(timedelta(0)), GiveUp("attempts_exhausted")
@@ -37,7 +38,7 @@ async def attempt(store: DeliveryStore, deliveries: list[DeliveryId], decision: 
 
 async def statuses(world: StoreHarness) -> list[str]:
     assert await world.rows(STATUSES_THAT_DIFFER) == []
-    return [row.status for row in await world.rows("SELECT status FROM event_statuses ORDER BY event_id")]
+    return [row.status for row in await world.rows(EVENT_STATUSES)]
 
 
 async def account_with(world: StoreHarness, webhooks: int) -> AccountId:
@@ -58,6 +59,20 @@ async def test_it_follows_each_delivery(world: StoreHarness, store: DeliveryStor
     assert await statuses(world) == ["pending"]
     await attempt(store, [other], SUCCEEDS)
     assert await statuses(world) == ["delivered"]
+
+
+async def test_the_only_delivery_of_an_event_tells_until_it_has_another(
+    world: StoreHarness, store: DeliveryStore
+) -> None:
+    account = await account_with(world, 1)
+    (stored,) = await world.publish(event(account))
+    assert await world.scalar("SELECT count(*) FROM event_statuses") == 0
+    for decision, status in ((RETRIES, "pending"), (SUCCEEDS, "delivered")):
+        await attempt(store, [*stored.deliveries], decision)
+        assert await statuses(world) == [status]
+    await ResendStore(world.database, TIMING).resend(account, stored.event.id, [await world.webhook(account, "*")])
+    assert await statuses(world) == ["pending"]
+    assert await world.scalar("SELECT count(*) FROM event_statuses") == 1
 
 
 async def test_one_final_failure_wins_at_once(world: StoreHarness, store: DeliveryStore) -> None:
@@ -109,7 +124,7 @@ async def test_a_statement_that_is_undone_moves_nothing(world: StoreHarness) -> 
     await world.publish(event(account))
     async with world.database.execution_options(isolation_level="READ COMMITTED").connect() as connection:
         await connection.execute(text("UPDATE deliveries SET state = 'delivered', ended_at = flux_now()"))
-        told = (await connection.execute(text("SELECT status FROM event_statuses"))).scalar_one()
+        told = (await connection.execute(text(EVENT_STATUSES))).scalar_one()
         await connection.rollback()
     assert told == "delivered"
     assert await statuses(world) == ["pending"]

@@ -13,6 +13,7 @@ from flux_dispatch.domain.errors import QueryTooSlow
 from flux_dispatch.domain.ids import AccountId, Prefix, parse_id
 from flux_dispatch.store.connect import Plans, open_database
 from flux_dispatch.store.deliveries import deliveries_query
+from flux_dispatch.store.event_types import EventTypeQueries, event_types_query
 from flux_dispatch.store.events import EventQueries, events_query
 from flux_dispatch.store.pages import MAX_READ_SECONDS, Page
 from tests.support.recount import STATUSES_ANEW
@@ -28,14 +29,23 @@ _FILL = """
                 AS uuid),
            '{account}', 'order.completed', at, CASE WHEN n <= 3 THEN at END, '{{"data":{{}}}}'
     FROM (SELECT n, now() - (:rows - n) * interval '1 second' AS at FROM generate_series(1, :rows) AS n) AS s;
-    INSERT INTO deliveries (event_id, webhook_id, account_id, state, reason, attempts, due_at, sweep_at, ended_at)
+    INSERT INTO deliveries (event_id, webhook_id, account_id, state, reason, attempts, due_at, sweep_at, ended_at,
+                            is_only)
     SELECT id, '{webhook}', '{account}',
            CASE WHEN n <= 3 THEN 'failed' WHEN n <= 6 THEN 'canceled' WHEN n <= 9 THEN 'scheduled' ELSE 'delivered' END,
            CASE WHEN n <= 3 THEN 'attempts_exhausted' WHEN n <= 6 THEN 'webhook_deleted' END, 1,
            CASE WHEN n BETWEEN 7 AND 9 THEN now() END, CASE WHEN n BETWEEN 7 AND 9 THEN now() END,
-           CASE WHEN n NOT BETWEEN 7 AND 9 THEN now() END
-    FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM events) AS e;
-    ANALYZE
+           CASE WHEN n NOT BETWEEN 7 AND 9 THEN now() END, n % 2 = 0
+    FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM events) AS e
+"""
+
+
+# a thousand of one account, of which a hundredth is archived, among those of many
+_FILL_CATALOGUE = """
+    INSERT INTO event_types (account_id, name, description, archived_at)
+    SELECT CAST(:account AS uuid), 'own.t' || n, '', CASE WHEN n % 100 = 0 THEN now() END
+    FROM generate_series(1, 1000) AS n
+    UNION ALL SELECT flux_new_id(), 'a.b', '', NULL FROM generate_series(1, 50000)
 """
 
 
@@ -71,7 +81,7 @@ async def test_what_every_event_has_and_none_is_called_is_found_to_be_nothing(
         "INSERT INTO deliveries (event_id, webhook_id, account_id, state, reason, ended_at) "
         "SELECT id, flux_new_id(), account_id, 'failed', 'attempts_exhausted', now() FROM events"
     )
-    for statement in (STATUSES_ANEW, "ANALYZE"):
+    for statement in (*STATUSES_ANEW, "ANALYZE"):
         await world.do(statement)
     for status in ("delivered", "canceled", "pending", "unmatched"):
         query, parameters = events_query(PAGE, {"status": status})
@@ -105,6 +115,16 @@ async def test_deliveries_are_found_by_time_and_by_the_error_of_the_last_attempt
         assert await _read(reading, account, query, parameters) < 400, filters
 
 
+async def test_of_the_catalogue_only_what_is_the_account_s_is_read(world: StoreHarness, reading: AsyncEngine) -> None:
+    account = await world.account()
+    await world.do(_FILL_CATALOGUE, account=parse_id(Prefix.ACCOUNT, account))
+    await world.do("ANALYZE event_types")
+    for filters in ({}, {"archived": True}, {"archived": False}):
+        query, parameters = event_types_query(PAGE, filters)
+        assert await _read(reading, account, query, parameters) < 3000, filters
+    assert len(await EventTypeQueries(reading).page(account, PAGE, {"archived": True})) == 10
+
+
 async def test_what_takes_too_long_says_how_to_narrow_it(world: StoreHarness, database_url: str) -> None:
     account = await world.account()
     impatient = open_database(database_url, plans=Plans.CUSTOM, statement_seconds=0.2)
@@ -119,9 +139,8 @@ async def _filled(world: StoreHarness) -> AccountId:
     account = await world.account()
     webhook = await world.webhook(account, "*")
     ids = {"account": parse_id(Prefix.ACCOUNT, account), "webhook": parse_id(Prefix.WEBHOOK, webhook)}
-    for statement in (
-        _FILL.format(**ids).replace(":rows", str(ROWS)).replace("ANALYZE", f"{STATUSES_ANEW};\nANALYZE").split(";\n")
-    ):
+    fill = _FILL.format(**ids).replace(":rows", str(ROWS))
+    for statement in [*fill.split(";\n"), *STATUSES_ANEW, "ANALYZE"]:
         await world.do(statement)
     return account
 

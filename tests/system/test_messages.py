@@ -24,6 +24,7 @@ def running(installation: Installation) -> Iterator[tuple[Installation, Celery, 
         installation.start_api()
         installation.start_worker()
         installation.webhook(receiver.url)
+        installation.call("POST", "/v1/event-types", json={"name": "described", "schema": {"required": ["a"]}})
         (row,) = installation.rows("SELECT id FROM accounts")
         yield installation, producer, f"acct_{row['id'].hex}", receiver
 
@@ -39,8 +40,8 @@ def test_what_can_never_be_stored_is_said_in_one_line_and_kept(
     installation, producer, account, receiver = running
     good = {"account": account, "type": "order.completed", "data": {}}
     bad = [
-        good | {"data": None},
-        good | {"data": [1]},
+        good | {"type": "described"},
+        *(good | {"data": data} for data in (None, [1])),
         good | {"data": {"n": float("nan")}},
         good | {"data": {"n": "\0"}},
         good | {"type": "order completed"},
@@ -72,7 +73,7 @@ def test_what_can_never_be_stored_is_said_in_one_line_and_kept(
         next(each["message"] for each in whole if "colour" in each["why"])
     ).items()
     unknown = next(line for line in lines if "There is no account" in line["reason"])
-    assert (unknown["account"], unknown["event_type"]) == (bad[6]["account"], "order.completed")
+    assert (unknown["account"], unknown["event_type"]) == (bad[7]["account"], "order.completed")
 
 
 def test_what_celery_carries_beyond_json_becomes_text(running: tuple[Installation, Celery, str, Receiver]) -> None:

@@ -16,6 +16,7 @@ from config.settings import Settings
 from flux_dispatch.api.app import make_app
 from flux_dispatch.api.cursors import Cursors
 from flux_dispatch.api.dependencies import Dependencies
+from flux_dispatch.engine.event_types import EventTypes
 from flux_dispatch.engine.recoveries import Recoveries
 from flux_dispatch.engine.resend import Resend
 from flux_dispatch.engine.retry import Retry
@@ -27,6 +28,7 @@ from flux_dispatch.store.alerts import AlertQueries, AlertStore
 from flux_dispatch.store.api_keys import ApiKeyStore
 from flux_dispatch.store.connect import Plans, open_database, trouble_of
 from flux_dispatch.store.deliveries import DeliveryQueries
+from flux_dispatch.store.event_types import EventTypeQueries, EventTypeStore
 from flux_dispatch.store.events import EventQueries
 from flux_dispatch.store.pages import MAX_READ_SECONDS
 from flux_dispatch.store.portal_links import PortalLinkStore
@@ -38,6 +40,7 @@ from flux_dispatch.store.send_test import SendTestStore
 from flux_dispatch.store.session import Generation
 from flux_dispatch.store.statistics import StatisticsQueries
 from flux_dispatch.store.webhooks import WebhookQueries, WebhookStore
+from workers.catalogue_schemas import CatalogueSchemas
 from workers.celery_queue import CeleryQueue
 from workers.failpoints import arm_from_environment
 from workers.process_limits import tune_gc
@@ -57,8 +60,10 @@ async def api_application(settings: Settings) -> AsyncIterator[web.Application]:
     queue = _open_queue(settings)
     counter = RedisCounter(read_redis_url(settings.need_redis_url()))
     pools = _open_pools(settings)
+    schemas = CatalogueSchemas(EventTypeStore(pools.publish))
     tune_gc()
-    yield make_app(_dependencies(settings, keyring, pools, queue, counter))
+    yield make_app(_dependencies(settings, keyring, pools, _Beside(queue, counter, schemas)))
+    await schemas.close()
     await counter.close()
     await asyncio.to_thread(queue.close)
     for each in pools:
@@ -74,6 +79,14 @@ class _Pools(NamedTuple):
     keys: AsyncEngine
 
 
+class _Beside(NamedTuple):
+    """What routes work with beside the database."""
+
+    queue: CeleryQueue
+    counter: RedisCounter
+    schemas: CatalogueSchemas
+
+
 def _open_pools(settings: Settings) -> _Pools:
     generation = Generation()
     writes, publish = open_databases(settings, generation)
@@ -83,13 +96,12 @@ def _open_pools(settings: Settings) -> _Pools:
     return _Pools(writes, publish, reads, keys)
 
 
-def _dependencies(
-    settings: Settings, keyring: Keyring, pools: _Pools, queue: CeleryQueue, counter: RedisCounter
-) -> Dependencies:
+def _dependencies(settings: Settings, keyring: Keyring, pools: _Pools, beside: _Beside) -> Dependencies:
+    queue, counter, schemas = beside
     seals, timing = WebhookSeals(keyring), timing_of(settings)
     webhook_queries = WebhookQueries(pools.reads, seals)
     return Dependencies(
-        publish=make_publish(settings, pools.publish, queue),
+        publish=make_publish(settings, pools.publish, queue, schemas),
         retry=Retry(RetryStore(pools.writes, timing), queue),
         resend=Resend(ResendStore(pools.writes, timing), webhook_queries, queue),
         recoveries=Recoveries(RecoveryStore(pools.writes), MissedQueries(pools.reads), clock_of(pools.writes)),
@@ -102,6 +114,8 @@ def _dependencies(
         send_test=_send_test(settings, pools.writes, webhook_queries, queue),
         webhook_queries=webhook_queries,
         event_queries=EventQueries(pools.reads),
+        event_types=EventTypes(EventTypeStore(pools.writes), EventTypeQueries(pools.writes), schemas),
+        event_type_queries=EventTypeQueries(pools.reads),
         delivery_queries=DeliveryQueries(pools.reads),
         alert_queries=AlertQueries(pools.reads),
         alerts=AlertStore(pools.writes),

@@ -16,6 +16,7 @@ from flux_dispatch.store.clock import database_now
 from flux_dispatch.store.connect import Plans, open_database
 from flux_dispatch.store.publish import EventStore
 from flux_dispatch.store.session import Generation
+from workers.catalogue_schemas import CatalogueSchemas
 from workers.celery_queue import CeleryQueue
 
 
@@ -25,12 +26,17 @@ def open_databases(settings: Settings, generation: Generation) -> tuple[AsyncEng
     return open_database(url, generation=generation), open_database(url, plans=Plans.GENERIC, generation=generation)
 
 
-def make_publish(settings: Settings, database: AsyncEngine, queue: CeleryQueue) -> Publish:
+def make_publish(settings: Settings, database: AsyncEngine, queue: CeleryQueue, schemas: CatalogueSchemas) -> Publish:
     """Return the verb that stores events."""
     timing = timing_of(settings)
     first_delay = RetryPolicy.from_seconds(settings.retry_delays).delay_before(1)
     return Publish(
-        EventStore(database, timing), queue, clock_of(database), first_delay=first_delay, horizon=timing.horizon
+        EventStore(database, timing),
+        queue,
+        clock_of(database),
+        first_delay=first_delay,
+        horizon=timing.horizon,
+        schemas=schemas,
     )
 
 

@@ -22,12 +22,14 @@ from flux_dispatch.http.sender import AiohttpSender, SenderLimits
 from flux_dispatch.store.cancel import CancelStore
 from flux_dispatch.store.deliver import DeliveryStore
 from flux_dispatch.store.erase import EraseStore
+from flux_dispatch.store.event_types import EventTypeStore
 from flux_dispatch.store.fail import FailureStore
 from flux_dispatch.store.publish import EventStore
 from flux_dispatch.store.recover import RecoverStore
 from flux_dispatch.store.sealed_webhooks import WebhookSeals
 from flux_dispatch.store.session import Generation
 from flux_dispatch.store.sweep import SweepStore
+from workers.catalogue_schemas import CatalogueSchemas
 from workers.celery_queue import CeleryQueue
 from workers.failpoints import arm_from_environment
 from workers.wiring.shared import address_policy_of, keyring_of, make_publish, open_databases, timing_of
@@ -56,6 +58,7 @@ async def open_verbs(settings: Settings, queue: CeleryQueue, threads: int) -> As
     retry_policy = RetryPolicy.from_seconds(settings.retry_delays)
     database, engine_database = open_databases(settings, Generation())
     failures = FailureStore(database)
+    schemas = CatalogueSchemas(EventTypeStore(engine_database))
     sender_limits = SenderLimits(timeout_seconds=settings.delivery_timeout)
     async with AiohttpSender(sender_limits, address_policy_of(settings)) as sender:
         limits = DeliverLimits(
@@ -71,7 +74,7 @@ async def open_verbs(settings: Settings, queue: CeleryQueue, threads: int) -> As
         first_delay = retry_policy.delay_before(1)
         fan_out = FanOut(EventStore(engine_database, timing), queue, first_delay=first_delay, horizon=timing.horizon)
         yield Verbs(
-            publish=make_publish(settings, engine_database, queue),
+            publish=make_publish(settings, engine_database, queue, schemas),
             deliver=deliver,
             sweep=Sweep(SweepStore(engine_database, timing), queue, settler, retry_policy, Work(deliver, fan_out)),
             cancel=Cancel(CancelStore(engine_database)),
@@ -80,5 +83,6 @@ async def open_verbs(settings: Settings, queue: CeleryQueue, threads: int) -> As
             fail=Fail(failures, queue),
             alert=SendAlerts(failures),
         )
+    await schemas.close()
     await engine_database.dispose()
     await database.dispose()

@@ -5,6 +5,7 @@ from flux_dispatch.store.tables.alerts import alerts
 from flux_dispatch.store.tables.api_keys import api_keys
 from flux_dispatch.store.tables.deliveries import attempts, deliveries
 from flux_dispatch.store.tables.event_statuses import event_statuses
+from flux_dispatch.store.tables.event_types import event_types
 from flux_dispatch.store.tables.events import events, fan_outs
 from flux_dispatch.store.tables.metadata import metadata
 from flux_dispatch.store.tables.portal_links import portal_links
@@ -20,6 +21,7 @@ __all__ = [
     "attempts",
     "deliveries",
     "event_statuses",
+    "event_types",
     "events",
     "fan_outs",
     "metadata",

@@ -39,6 +39,8 @@ deliveries = Table(
     Column("ending", SmallInteger, Computed(ENDING, persisted=True), nullable=False),
     # sent because somebody tried the webhook out: it has one attempt, and nobody is alarmed when that fails
     Column("is_test", Boolean, nullable=False, server_default=text("false")),
+    # its event has no other, and no row in event_statuses: the ending tells what has become of both
+    Column("is_only", Boolean, nullable=False, server_default=text("false")),
     Index("deliveries_event", "event_id"),
     Index("deliveries_webhook", "ending", "webhook_id", "event_id"),
     Index("deliveries_account", "account_id", "ending", "event_id"),
@@ -53,6 +55,7 @@ deliveries = Table(
         postgresql_where=text("sweep_at IS NOT NULL"),
     ),
     Index("deliveries_parked", "webhook_id", "due_at", "id", postgresql_where=text("sweep_at = 'infinity'")),
+    Index("deliveries_only", "account_id", "ending", "event_id", postgresql_where=text("is_only")),
     Index("deliveries_tests", "account_id", "event_id", postgresql_where=text("is_test")),
     # updated in place all the time: by PostgreSQL's own measure (a fifth of the table) vacuum would come too seldom
     postgresql_with={

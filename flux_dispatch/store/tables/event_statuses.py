@@ -1,4 +1,4 @@
-"""The table of what the deliveries of each event come to; apart from the events, whose bodies make their rows wide."""
+"""The table of what the deliveries of an event come to; where it has just one, that tells by itself."""
 
 from sqlalchemy import UUID, Boolean, Column, Computed, Index, Integer, Table, Text
 

@@ -1,0 +1,1 @@
+"""JSON Schemas, compiled: the only room that knows the library that checks data against them."""
