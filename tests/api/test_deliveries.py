@@ -2,7 +2,11 @@
 
 from typing import Any
 
+import pytest
+
+from flux_dispatch.domain.advice import advise
 from flux_dispatch.domain.ids import Prefix, format_id, parse_id
+from flux_dispatch.domain.outcome import ErrorClass
 from tests.support.api import URL, Caller, check_error
 from tests.support.store_harness import StoreHarness
 
@@ -29,6 +33,7 @@ async def test_a_delivery_shows_every_attempt_in_order(tenant: Caller, world: St
         "duration_ms": 250.0,
         "status": 500,
         "error": "http_status",
+        "advice": advise(ErrorClass.HTTP_STATUS, 500),
         "response": "<script>\x1b",
     }
     assert shown == {
@@ -45,6 +50,24 @@ async def test_a_delivery_shows_every_attempt_in_order(tenant: Caller, world: St
         "created": listed["created"],
         "ended": None,
     }
+
+
+@pytest.mark.parametrize("error", ["timeout", "worker_lost", "of_a_later_release", None])
+async def test_what_to_do_is_said_of_each_failure_that_this_release_knows(
+    tenant: Caller, world: StoreHarness, error: str | None
+) -> None:
+    await tenant.webhook("*")
+    await tenant.event()
+    (listed,) = (await tenant.http.get("/v1/deliveries")).json()["data"]
+    await world.do(
+        """INSERT INTO attempts (delivery_id, number, duration_seconds, ended_at, error)
+           VALUES (CAST(:id AS uuid), 1, 0.25, flux_now(), :error)""",
+        id=_hex(listed),
+        error=error,
+    )
+    (attempt,) = (await tenant.http.get(f"/v1/deliveries/{listed['id']}")).json()["attempts"]
+    expected = advise(ErrorClass(error)) if error in list(ErrorClass) else None
+    assert (attempt["error"], attempt["advice"]) == (error, expected)
 
 
 async def test_deliveries_are_narrowed_by_status_webhook_and_event(tenant: Caller, world: StoreHarness) -> None:

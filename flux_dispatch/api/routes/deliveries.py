@@ -13,10 +13,12 @@ from flux_dispatch.api.dependencies import DEPENDENCIES
 from flux_dispatch.api.filters import FilterParsers, one_of, parse_filters
 from flux_dispatch.api.pagination import list_response
 from flux_dispatch.api.path import or_404, path_id
+from flux_dispatch.domain.advice import advise
 from flux_dispatch.domain.api_key import Scope
 from flux_dispatch.domain.delivery import State
 from flux_dispatch.domain.event import rfc3339_millis, rfc3339_seconds
 from flux_dispatch.domain.ids import DeliveryId, EventId, Prefix, format_id, parse_id
+from flux_dispatch.domain.outcome import ErrorClass
 
 routes = web.RouteTableDef()
 
@@ -91,8 +93,17 @@ def serialize_attempt(row: Row[Any]) -> dict[str, Any]:
         "duration_ms": round(row.duration_seconds * 1000, 1),
         "status": row.status,
         "error": row.error,
+        "advice": _advice(row),
         "response": row.detail,
     }
+
+
+def _advice(row: Row[Any]) -> str | None:
+    """Return what to do about a failed attempt; None for a success, and for what only a later release knows."""
+    try:
+        return advise(ErrorClass(row.error), row.status) if row.error else None
+    except ValueError:
+        return None
 
 
 def _made_at(uuid7: UUID) -> datetime:
