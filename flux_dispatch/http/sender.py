@@ -2,7 +2,7 @@
 
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from types import TracebackType
@@ -15,6 +15,7 @@ from flux_dispatch import __version__
 from flux_dispatch.domain.address import AddressPolicy
 from flux_dispatch.domain.claim import Claim
 from flux_dispatch.domain.outcome import Outcome, Rejected, Succeeded, Unsent
+from flux_dispatch.domain.phases import Phases
 from flux_dispatch.domain.signing import sign_flux, sign_standard
 from flux_dispatch.http.address_guard import AddressGuard
 from flux_dispatch.http.client import PostClient, PostConnector
@@ -23,6 +24,7 @@ from flux_dispatch.http.errors import fault
 from flux_dispatch.http.limits import max_idle_connections
 from flux_dispatch.http.response import Answer
 from flux_dispatch.http.shortage import ShortageLog
+from flux_dispatch.http.stopwatch import Stopwatch
 from flux_dispatch.http.target import target_of
 
 USER_AGENT: Final = f"Flux-Dispatch/{__version__}"
@@ -72,24 +74,25 @@ class AiohttpSender:
     async def send(self, claim: Claim, timestamp: int) -> Outcome | Unsent:
         """POST one delivery, signed with this time (unix seconds); whatever happens is returned, never raised."""
         started = time.monotonic()
-        answer = Answer()
+        answer, watch = Answer(), Stopwatch()
         limit = self._limit.start()
         try:
             with limit:
-                await self._client.post(target_of(claim.url), _headers(claim, timestamp), claim.body, answer)
+                await self._client.post(target_of(claim.url), _headers(claim, timestamp), claim.body, answer, watch)
         except Exception as error:  # noqa: BLE001 - aiohttp leaks more kinds than it documents; each is a failed attempt
             if not (isinstance(error, TimeoutError) and answer.is_decided):
-                return self._failed(error)
+                return self._failed(error, watch)
             answer.stop("its body did not end in time")
         finally:
             limit.stop()
-        return _outcome(answer, timestamp + time.monotonic() - started)
+        return _outcome(answer, timestamp + time.monotonic() - started, watch.phases())
 
-    def _failed(self, error: Exception) -> Outcome | Unsent:
+    def _failed(self, error: Exception, watch: Stopwatch) -> Outcome | Unsent:
         outcome = fault(error)
         if isinstance(outcome, Unsent):
             self._shortage.note(outcome.detail)
-        return outcome
+            return outcome
+        return replace(outcome, phases=watch.phases())
 
 
 def _headers(claim: Claim, timestamp: int) -> dict[str, str]:
@@ -107,10 +110,11 @@ def _headers(claim: Claim, timestamp: int) -> dict[str, str]:
     }
 
 
-def _outcome(answer: Answer, now: float) -> Outcome:
+def _outcome(answer: Answer, now: float, phases: Phases) -> Outcome:
     if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
-        return Succeeded(answer.status, answer.excerpt())
-    return Rejected(answer.status, answer.excerpt(), _retry_after_seconds(answer.asked_delay(), now))
+        return Succeeded(answer.status, answer.excerpt(), phases)
+    retry_after_seconds = _retry_after_seconds(answer.asked_delay(), now)
+    return Rejected(answer.status, answer.excerpt(), retry_after_seconds, answer.headers(), phases)
 
 
 def _retry_after_seconds(asked: str, now: float) -> float | None:

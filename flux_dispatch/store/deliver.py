@@ -15,6 +15,7 @@ from flux_dispatch.domain.claim import Claim, ClaimedBatch, ParkedWebhook, Relea
 from flux_dispatch.domain.delivery import State, Transition, sources, target
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, WebhookId, format_id, parse_id
 from flux_dispatch.domain.outcome import to_record
+from flux_dispatch.domain.phases import Phase
 from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter
 from flux_dispatch.domain.timing import Timing
 from flux_dispatch.store.connect import DriverStatement
@@ -131,8 +132,14 @@ _SETTLE_THESE = """
         SELECT * FROM unnest(
             CAST(:ids AS uuid[]), CAST(:lease_tokens AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[]),
             CAST(:delays AS interval[]), CAST(:sweeps AS interval[]), CAST(:numbers AS smallint[]),
-            CAST(:durations AS real[]), CAST(:statuses AS smallint[]), CAST(:errors AS text[]), CAST(:details AS text[])
-        ) AS r (id, lease_token, state, reason, delay, sweep, number, duration_seconds, status, error, detail)
+            CAST(:durations AS real[]), CAST(:statuses AS smallint[]), CAST(:errors AS text[]),
+            CAST(:details AS text[]), CAST(:dns AS real[]), CAST(:connect AS real[]), CAST(:tls AS real[]),
+            CAST(:wait AS real[]), CAST(:read AS real[]), CAST(:response_headers AS jsonb[]),
+            CAST(:response_excerpts AS text[])
+        ) AS r (
+            id, lease_token, state, reason, delay, sweep, number, duration_seconds, status, error, detail,
+            dns, connect, tls, wait, read, response_headers, response_excerpt
+        )
     ), moved AS (
         UPDATE deliveries
         SET state = result.state, reason = result.reason, attempts = result.number, rescues = 0,
@@ -146,8 +153,13 @@ _SETTLE_THESE = """
           AND coalesce(deliveries.state = ANY(CAST(:from AS text[])), false)
         RETURNING deliveries.id
     ), noted AS (
-        INSERT INTO attempts (delivery_id, number, duration_seconds, ended_at, status, error, detail)
-        SELECT id, number, duration_seconds, flux_now(), status, error, detail FROM result JOIN moved USING (id)
+        INSERT INTO attempts (
+            delivery_id, number, duration_seconds, ended_at, status, error, detail,
+            dns_seconds, connect_seconds, tls_seconds, wait_seconds, read_seconds, response_headers, response_excerpt
+        )
+        SELECT id, number, duration_seconds, flux_now(), status, error, detail,
+               dns, connect, tls, wait, read, response_headers, response_excerpt
+        FROM result JOIN moved USING (id)
         ON CONFLICT DO NOTHING
     )
     SELECT id FROM moved
@@ -285,6 +297,9 @@ class DeliveryStore:
             "statuses": [record.status for record in records],
             "errors": [record.error for record in records],
             "details": [record.detail or None for record in records],
+            **{phase: [getattr(record.phases, phase) for record in records] for phase in Phase},
+            "response_headers": [json.dumps(record.headers) if record.headers else None for record in records],
+            "response_excerpts": [record.excerpt or None for record in records],
         }
 
     def _what_follows(self, decision: Decision) -> "_Next":

@@ -35,7 +35,8 @@ _PAGE_OF_DELIVERIES = """(
         )"""
 
 _ATTEMPTS = text("""
-    SELECT number, duration_seconds, ended_at, status, error, detail
+    SELECT number, duration_seconds, ended_at, status, error, detail,
+           dns_seconds, connect_seconds, tls_seconds, wait_seconds, read_seconds, response_headers, response_excerpt
     FROM attempts WHERE delivery_id = :id ORDER BY number
 """)
 

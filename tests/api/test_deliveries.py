@@ -16,8 +16,10 @@ async def test_a_delivery_shows_every_attempt_in_order(tenant: Caller, world: St
     (listed,) = (await tenant.http.get("/v1/deliveries")).json()["data"]
     for number, status, error in [(2, None, "timeout"), (1, 500, "http_status")]:
         await world.do(
-            """INSERT INTO attempts (delivery_id, number, duration_seconds, ended_at, status, error, detail)
-               VALUES (CAST(:id AS uuid), :number, 0.25, '2026-01-15T10:30:00.5Z', :status, :error, '<script>\x1b')""",
+            """INSERT INTO attempts (delivery_id, number, duration_seconds, ended_at, status, error,
+                                     wait_seconds, read_seconds, response_headers, response_excerpt)
+               VALUES (CAST(:id AS uuid), :number, 0.25, '2026-01-15T10:30:00.5Z', :status, :error, 0.2, 0.0001,
+                       '{"server": "x"}', '<script>\x1b')""",
             id=_hex(listed),
             number=number,
             status=status,
@@ -31,10 +33,12 @@ async def test_a_delivery_shows_every_attempt_in_order(tenant: Caller, world: St
         "started_at": "2026-01-15T10:30:00.250Z",
         "ended_at": "2026-01-15T10:30:00.500Z",
         "duration_ms": 250.0,
+        "phases": {"dns": None, "connect": None, "tls": None, "wait": 200.0, "read": 0.1},
         "status": 500,
         "error": "http_status",
         "advice": advise(ErrorClass.HTTP_STATUS, 500),
-        "response": "<script>\x1b",
+        "error_detail": None,
+        "response": {"headers": {"server": "x"}, "excerpt": "<script>\x1b"},
     }
     assert shown == {
         "id": listed["id"],
@@ -68,6 +72,26 @@ async def test_what_to_do_is_said_of_each_failure_that_this_release_knows(
     (attempt,) = (await tenant.http.get(f"/v1/deliveries/{listed['id']}")).json()["attempts"]
     expected = advise(ErrorClass(error)) if error in list(ErrorClass) else None
     assert (attempt["error"], attempt["advice"]) == (error, expected)
+
+
+@pytest.mark.parametrize(
+    ("status", "error_detail", "response"),
+    [(500, None, {"headers": {}, "excerpt": "said before"}), (None, "said before", None)],
+)
+async def test_what_a_release_before_wrote_is_shown_where_it_belongs_now(
+    tenant: Caller, world: StoreHarness, status: int | None, error_detail: str | None, response: Any
+) -> None:
+    await tenant.webhook("*")
+    await tenant.event()
+    (listed,) = (await tenant.http.get("/v1/deliveries")).json()["data"]
+    await world.do(
+        """INSERT INTO attempts (delivery_id, number, duration_seconds, ended_at, status, error, detail)
+           VALUES (CAST(:id AS uuid), 1, 0.25, flux_now(), :status, 'http_status', 'said before')""",
+        id=_hex(listed),
+        status=status,
+    )
+    (attempt,) = (await tenant.http.get(f"/v1/deliveries/{listed['id']}")).json()["attempts"]
+    assert (attempt["error_detail"], attempt["response"]) == (error_detail, response)
 
 
 async def test_deliveries_are_narrowed_by_status_webhook_and_event(tenant: Caller, world: StoreHarness) -> None:

@@ -90,7 +90,8 @@ async def test_this_release_works_on_while_the_next_one_s_columns_come_and_go(da
             rounds.append(None)
 
     working = [asyncio.create_task(work()) for _ in range(4)]
-    for change, revision in (("ADD COLUMN next_release text", "9999"), ("DROP COLUMN next_release", "0001")):
+    ours = ScriptDirectory.from_config(_config()).get_current_head()
+    for change, revision in (("ADD COLUMN next_release text", "9999"), ("DROP COLUMN next_release", ours)):
         for table in ("webhooks", "events", "deliveries", "attempts", "alerts", "api_keys"):
             await _until_more(rounds, working)
             await world.do(f"ALTER TABLE {table} {change}")

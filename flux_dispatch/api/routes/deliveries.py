@@ -19,6 +19,7 @@ from flux_dispatch.domain.delivery import State
 from flux_dispatch.domain.event import rfc3339_millis, rfc3339_seconds
 from flux_dispatch.domain.ids import DeliveryId, EventId, Prefix, format_id, parse_id
 from flux_dispatch.domain.outcome import ErrorClass
+from flux_dispatch.domain.phases import Phase, Phases
 
 routes = web.RouteTableDef()
 
@@ -90,18 +91,34 @@ def serialize_attempt(row: Row[Any]) -> dict[str, Any]:
         "number": row.number,
         "started_at": rfc3339_millis(started_at),
         "ended_at": rfc3339_millis(row.ended_at),
-        "duration_ms": round(row.duration_seconds * 1000, 1),
+        "duration_ms": _milliseconds(row.duration_seconds),
+        "phases": {phase: _milliseconds(seconds) for phase, seconds in zip(Phase, _phases(row), strict=True)},
         "status": row.status,
         "error": row.error,
+        "error_detail": row.detail if row.status is None else None,
         "advice": _advice(row),
-        "response": row.detail,
+        "response": None if row.status is None else _response(row),
     }
+
+
+def _response(row: Row[Any]) -> dict[str, Any]:
+    # releases before kept the excerpt in the place of the detail
+    excerpt = row.detail if row.response_excerpt is None else row.response_excerpt
+    return {"headers": row.response_headers or {}, "excerpt": excerpt or ""}
+
+
+def _phases(row: Row[Any]) -> Phases:
+    return Phases(row.dns_seconds, row.connect_seconds, row.tls_seconds, row.wait_seconds, row.read_seconds)
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 1)
 
 
 def _advice(row: Row[Any]) -> str | None:
     """Return what to do about a failed attempt; None for a success, and for what only a later release knows."""
     try:
-        return advise(ErrorClass(row.error), row.status) if row.error else None
+        return advise(ErrorClass(row.error), row.status, _phases(row).last) if row.error else None
     except ValueError:
         return None
 

@@ -1,7 +1,9 @@
 """The tables of deliveries and of their attempts."""
 
 from sqlalchemy import REAL, UUID, Column, Computed, Index, SmallInteger, Table, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
 
+from flux_dispatch.domain.phases import Phase
 from flux_dispatch.store.tables.metadata import INSTANT, NEW_ID, metadata
 
 ENDING = """
@@ -66,5 +68,9 @@ attempts = Table(
     Column("ended_at", INSTANT, nullable=False),
     Column("status", SmallInteger, nullable=True),
     Column("error", Text, nullable=True),
+    # the error in words; releases before kept the receiver's excerpt here
     Column("detail", Text, nullable=True),
+    *(Column(f"{phase}_seconds", REAL, nullable=True) for phase in Phase),
+    Column("response_headers", JSONB, nullable=True),
+    Column("response_excerpt", Text, nullable=True),
 )
