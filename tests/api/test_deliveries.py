@@ -15,16 +15,7 @@ async def test_a_delivery_shows_every_attempt_in_order(tenant: Caller, world: St
     webhook, event = await tenant.webhook("*"), await tenant.event()
     (listed,) = (await tenant.http.get("/v1/deliveries")).json()["data"]
     for number, status, error in [(2, None, "timeout"), (1, 500, "http_status")]:
-        await world.do(
-            """INSERT INTO attempts (delivery_id, number, duration_seconds, ended_at, status, error,
-                                     wait_seconds, read_seconds, response_headers, response_excerpt)
-               VALUES (CAST(:id AS uuid), :number, 0.25, '2026-01-15T10:30:00.5Z', :status, :error, 0.2, 0.0001,
-                       '{"server": "x"}', '<script>\x1b')""",
-            id=_hex(listed),
-            number=number,
-            status=status,
-            error=error,
-        )
+        await world.do(_PUT_ATTEMPT, id=_hex(listed), number=number, status=status, error=error)
     await world.do("UPDATE deliveries SET state = 'scheduled', attempts = 2, due_at = '2026-01-15T10:35:00.25Z'")
     shown = (await tenant.http.get(f"/v1/deliveries/{listed['id']}")).json()
     assert [each["number"] for each in shown["attempts"]] == [1, 2]
@@ -162,6 +153,14 @@ async def test_an_id_that_is_none_is_not_found(tenant: Caller) -> None:
     for path in ("webhooks", "events", "deliveries"):
         for text in texts:
             check_error(await tenant.http.get(f"/v1/{path}/{text}"), 404, "not_found")
+
+
+_PUT_ATTEMPT = """
+    INSERT INTO attempts (delivery_id, number, duration_seconds, ended_at, status, error,
+                          wait_seconds, read_seconds, response_headers, response_excerpt)
+    VALUES (CAST(:id AS uuid), :number, 0.25, '2026-01-15T10:30:00.5Z', :status, :error,
+            0.2, 0.0001, '{"server": "x"}', '<script>\x1b')
+"""
 
 
 async def _listed(caller: Caller, path: str, **filters: str) -> list[dict[str, Any]]:
