@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.delivery import State, Transition, sources, target
 from flux_dispatch.domain.ids import AccountId, Prefix, parse_id
+from flux_dispatch.domain.phases import Phase
 from flux_dispatch.domain.sweep import BEGINNING, DueGroup
 from flux_dispatch.store import cancel, deliver, publish, sweep
 from flux_dispatch.store.connect import Plans, open_database
@@ -219,7 +220,9 @@ def _ends(leased: list[str]) -> dict[str, tuple[str, dict[str, Any]]]:
     count = len(leased)
     ids = {"ids": leased, "lease_tokens": leased, "from": ["sending"]}
     settle: dict[str, Any] = {"states": ["delivered"] * count, "numbers": [1] * count, "durations": [0.01] * count}
-    settle |= {name: [None] * count for name in ("reasons", "delays", "sweeps", "statuses", "errors", "details")}
+    settle |= {
+        name: [None] * count for name in ("reasons", "delays", "sweeps", "statuses", "errors", "details", *_OF_ANSWERS)
+    }
     return {
         "release": (deliver._RELEASE.text, ids | {"pauses": [timedelta(seconds=5)] * count, "to": "scheduled"}),
         "settle": (deliver._SETTLE.text, ids | settle | {"delivered": "delivered"}),
@@ -274,3 +277,6 @@ async def test_a_sweep_does_not_go_through_what_was_delivered_while_an_old_snaps
     await dump.close()
     assert read["whole"] > 1000, "nothing dead stood in the way"
     assert read["next"] < 50
+
+
+_OF_ANSWERS = (*Phase, "response_headers", "response_excerpts")
