@@ -21,6 +21,7 @@ from flux_dispatch.domain.ids import Prefix, new_id
 from flux_dispatch.domain.signing import sign_flux, sign_standard
 from flux_dispatch.http.client import PostClient, PostConnector
 from flux_dispatch.http.response import Answer
+from flux_dispatch.http.stopwatch import Stopwatch
 from flux_dispatch.http.target import Target
 
 _SECRETS = (SECRET,)
@@ -58,7 +59,7 @@ async def _with_ours(url: str, count: int, concurrency: int) -> None:
     client, target = PostClient(PostConnector(limit=0)), Target(url)
 
     async def post(number: int) -> None:
-        await client.post(target, _headers(number), _BODY, Answer())
+        await client.post(target, _headers(number), _BODY, Answer(), Stopwatch())
 
     await _run(post, count, concurrency)
     await client.close()

@@ -1,5 +1,5 @@
 # ruff: noqa: INP001 - a script, not a package
-"""Draws what the docs show of the code and its measurements: states of a delivery, settings, the newest benchmark.
+"""Draws what the docs show of the code and its measurements: states, advice, settings, the newest benchmark.
 
 python docs/generated.py           writes those parts anew
 python docs/generated.py --check   says which are out of date, and exits 1 if any is
@@ -16,7 +16,10 @@ from pydantic.fields import FieldInfo
 
 from benchmarks.results import adversary_as_markdown, as_markdown, costs_as_markdown, newest
 from config.settings import PREFIX, Settings
+from flux_dispatch.domain.advice import advise
 from flux_dispatch.domain.delivery import OPEN, TRANSITIONS, State
+from flux_dispatch.domain.outcome import ErrorClass
+from flux_dispatch.domain.phases import Phase
 
 DOCS: Final = Path(__file__).parent
 
@@ -31,6 +34,7 @@ _KINDS: Final = {
     "deny_networks": "CIDRs, comma-separated",
 }
 _KIND_OF_TYPE: Final = {int: "whole number", float: "number", bool: "true or false"}
+_STATUSES: Final = (302, 400, 401, 403, 404, 405, 410, 413, 429, 500)
 _COMPARISONS: Final[Mapping[type, tuple[str, str]]] = {Gt: ("gt", "above"), Ge: ("ge", "from"), Le: ("le", "to")}
 
 
@@ -47,6 +51,17 @@ def describe_states() -> str:
     return "\n".join(["| state | | left by |", "| --- | --- | --- |", *rows])
 
 
+def list_advice() -> str:
+    """Return one row for each way in which an attempt fails, with the sentence that goes with it."""
+    answered = ErrorClass.HTTP_STATUS
+    rows = [
+        *((f"{answered} {status}", advise(answered, status)) for status in _STATUSES),
+        *((f"{ErrorClass.TIMEOUT} in {phase}", advise(ErrorClass.TIMEOUT, None, phase)) for phase in Phase),
+        *((f"{error}", advise(error)) for error in ErrorClass if error is not answered),
+    ]
+    return "\n".join(["| error | `advice` |", "| --- | --- |", *(f"| {name} | {said} |" for name, said in rows)])
+
+
 def list_settings() -> str:
     """Return one row for each setting: its variable, kind, default and meaning."""
     rows = [
@@ -57,6 +72,7 @@ def list_settings() -> str:
 
 
 DEPENDENCIES: Final[Mapping[tuple[str, str], Callable[[], str]]] = {
+    ("api.md", "advice"): list_advice,
     ("architecture.md", "states"): draw_states,
     ("architecture.md", "ways out"): describe_states,
     ("configuration.md", "settings"): list_settings,

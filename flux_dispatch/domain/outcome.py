@@ -1,9 +1,12 @@
 """How an attempt went: a closed list, so that every reader of it must treat every case."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from http import HTTPStatus
 from typing import TypeAlias, assert_never
+
+from flux_dispatch.domain.phases import NO_PHASES, Phases
 
 
 class ErrorClass(StrEnum):
@@ -27,18 +30,22 @@ class Succeeded:
 
     status: int
     excerpt: str = ""
+    phases: Phases = field(default=NO_PHASES, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
     """The receiver answered something else.
 
-    `retry_after_seconds` is what its Retry-After header asked for, if it said so in a form that makes sense.
+    `retry_after_seconds` is what its Retry-After header asked for, if it said so in a form that makes sense; `headers`
+    are the first of its headers, for people to read.
     """
 
     status: int
     excerpt: str = ""
     retry_after_seconds: float | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    phases: Phases = field(default=NO_PHASES, compare=False, repr=False)
 
     @property
     def is_gone(self) -> bool:
@@ -52,6 +59,7 @@ class NoResponse:
 
     error: ErrorClass
     detail: str = ""
+    phases: Phases = field(default=NO_PHASES, compare=False, repr=False)
 
 
 Outcome: TypeAlias = Succeeded | Rejected | NoResponse
@@ -79,21 +87,27 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """An outcome as it is written down: `error` is None for a success, `status` where no answer came."""
+    """An outcome as it is written down: `error` is None for a success, `status` where no answer came.
+
+    `detail` is what the receiver answered, its first bytes, or the error in words where no answer came. Of a success no
+    headers are kept.
+    """
 
     status: int | None
     error: ErrorClass | None
     detail: str
+    headers: Mapping[str, str] | None
+    phases: Phases
 
 
 def to_record(outcome: Outcome) -> Record:
     """Return the outcome as the attempts table and the log line hold it."""
     match outcome:
         case Succeeded(status, excerpt):
-            return Record(status, None, excerpt)
+            return Record(status, None, excerpt, None, outcome.phases)
         case Rejected(status, excerpt):
-            return Record(status, ErrorClass.HTTP_STATUS, excerpt)
+            return Record(status, ErrorClass.HTTP_STATUS, excerpt, outcome.headers, outcome.phases)
         case NoResponse(error, detail):
-            return Record(None, error, detail)
+            return Record(None, error, detail, None, outcome.phases)
         case _:
             assert_never(outcome)

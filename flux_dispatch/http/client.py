@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+from time import perf_counter
 from typing import Any, Final, cast
 
 from aiohttp import ClientConnectionResetError, ClientRequest, ClientTimeout
@@ -12,6 +13,7 @@ from yarl import URL
 from flux_dispatch.http.connection import PostConnection
 from flux_dispatch.http.idle import IdleConnections
 from flux_dispatch.http.response import Answer
+from flux_dispatch.http.stopwatch import Stopwatch
 from flux_dispatch.http.target import Target
 
 MAX_IDLE: Final = 4096
@@ -23,6 +25,21 @@ class PostConnector(TCPConnector):
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - those of TCPConnector
         super().__init__(**options)
         self._factory = cast(Any, functools.partial(PostConnection, self._loop))
+
+    async def _wrap_create_connection(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - aiohttp's own
+        """Dial one host and do TLS, between them the marks: the name is resolved before, and TLS asks for a protocol.
+
+        Where one address fails for its TLS, the next one is dialled: what counts is the last, behind the same name.
+        """
+        watch: Stopwatch = options["req"].watch
+        watch.resolved_at = watch.resolved_at or perf_counter()
+        watch.connected_at = 0.0
+
+        def connected() -> PostConnection:
+            watch.connected_at = perf_counter()
+            return PostConnection(self._loop)
+
+        return await super()._wrap_create_connection(connected, *args[1:], **options)
 
 
 class PostClient:
@@ -42,8 +59,10 @@ class PostClient:
         self._loop = asyncio.get_running_loop()
         self._idle = IdleConnections(most_idle)
 
-    async def post(self, target: Target, headers: dict[str, str], body: bytes, answer: Answer) -> None:
-        """Send a POST and read its answer, which is filled as it comes in.
+    async def post(
+        self, target: Target, headers: dict[str, str], body: bytes, answer: Answer, watch: Stopwatch
+    ) -> None:
+        """Send a POST and read its answer, which is filled as it comes in, while the watch gets its marks.
 
         Raises:
             ClientError: no connection.
@@ -51,9 +70,9 @@ class PostClient:
             ValueError: a header would break the head.
         """
         head = _head(target, headers, body)
-        connection = self._idle.take(target.origin) or await self._connect(target)
+        connection = self._idle.take(target.origin) or await self._connect(target, watch)
         try:
-            await connection.post(head, body, answer)
+            await connection.post(head, body, answer, watch)
         except BaseException:
             connection.hang_up(at_once=True)
             raise
@@ -67,8 +86,10 @@ class PostClient:
         await self._connector.close(abort_ssl=True)
         self._idle.close()
 
-    async def _connect(self, target: Target) -> PostConnection:
-        lease = await self._connector.connect(_Post(target.place, self._loop), [], _NO_TIMEOUT)
+    async def _connect(self, target: Target, watch: Stopwatch) -> PostConnection:
+        watch.has_dialled, watch.is_tls = True, target.place.scheme == "https"
+        lease = await self._connector.connect(_Post(target.place, self._loop, watch), [], _NO_TIMEOUT)
+        watch.secured_at = perf_counter()
         connection = cast(PostConnection | None, lease.protocol)
         if connection is None:
             raise ClientConnectionResetError
@@ -77,7 +98,7 @@ class PostClient:
 
 
 class _Post(ClientRequest):
-    """What the connector must know of a request: where it goes."""
+    """What the connector must know of a request: where it goes; and what its time is taken with."""
 
     proxy = None
     proxy_auth = None
@@ -85,10 +106,11 @@ class _Post(ClientRequest):
     server_hostname = None
     _ssl = True
 
-    def __init__(self, url: URL, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, url: URL, loop: asyncio.AbstractEventLoop, watch: Stopwatch) -> None:
         self.method = "POST"
         self.url = self.original_url = url
         self.loop = loop
+        self.watch = watch
         self.headers = CIMultiDict[str]()
 
 

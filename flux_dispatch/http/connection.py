@@ -4,11 +4,13 @@ import asyncio
 import os
 import ssl
 from contextlib import suppress
+from time import perf_counter
 from typing import Any, Final, cast
 
 from aiohttp.connector import Connection as ClaimedBatch
 
 from flux_dispatch.http.response import MAX_BYTES_READ, Answer, NotHttp
+from flux_dispatch.http.stopwatch import Stopwatch
 
 MAX_COPIED_LENGTH: Final = 16_384
 """A longer body is not copied to stand behind its head."""
@@ -25,12 +27,13 @@ class PostConnection(asyncio.Protocol):
 
     __slots__ = (
         *("_answer", "_closed", "_done", "_early", "_error", "_is_lost", "_is_paused"),
-        *("_loop", "_resumed", "_was_used", "lease", "transport"),
+        *("_loop", "_resumed", "_was_used", "_watch", "lease", "transport"),
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._answer: Answer | None = None
+        self._watch: Stopwatch | None = None
         self._done: asyncio.Future[None] | None = None
         self._resumed: asyncio.Future[None] | None = None
         self._closed: asyncio.Future[None] | None = None
@@ -40,7 +43,7 @@ class PostConnection(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
         self.lease: ClaimedBatch | None = None
 
-    async def post(self, head: bytes, body: bytes, answer: Answer) -> None:
+    async def post(self, head: bytes, body: bytes, answer: Answer, watch: Stopwatch) -> None:
         """Write a POST and read until its answer is over.
 
         Raises:
@@ -49,6 +52,7 @@ class PostConnection(asyncio.Protocol):
             SSLError: it ended by a fault of TLS.
         """
         self._answer, self._done, self._was_used = answer, self._loop.create_future(), True
+        self._watch, watch.sent_at = watch, perf_counter()
         if self._early:  # a receiver that speaks first
             self._feed(self._early)
         if self._is_lost or self.transport is None:
@@ -165,6 +169,9 @@ class PostConnection(asyncio.Protocol):
         if answer is None or not self._is_waiting:
             self._early += data[:1]  # after the end of the answer: no other POST may follow here
             return
+        watch = self._watch
+        if watch is not None and not watch.answered_at:
+            watch.answered_at = perf_counter()
         try:
             answer.feed(data)
         except NotHttp as error:

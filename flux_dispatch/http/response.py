@@ -6,6 +6,7 @@ noted, and its connection is not used again.
 """
 
 import re
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
@@ -16,6 +17,9 @@ MAX_BYTES_READ: Final = 65_536
 
 MAX_EXCERPT_LENGTH: Final = 1024
 MAX_STATUS: Final = 599
+
+MAX_HEADERS: Final = 20
+MAX_HEADERS_LENGTH: Final = 4096
 
 
 class NotHttp(Exception):
@@ -31,7 +35,7 @@ class Answer:
 
     __slots__ = (
         *("_announced", "_body_bytes", "_chunks", "_field_values", "_head_at", "_interim_bytes", "_kept", "_line"),
-        *("_may_reuse", "_text", "has_head", "is_over", "is_whole", "note", "status"),
+        *("_head", "_may_reuse", "_text", "has_head", "is_over", "is_whole", "note", "status"),
     )
 
     def __init__(self) -> None:
@@ -43,6 +47,7 @@ class Answer:
         self._chunks: Chunks | None = None
         self._field_values: dict[bytes, bytes] = {}
         self._may_reuse = False
+        self._head = b""  # kept where the answer is no success
         self._text = b""
         self.status = 0
         self.note = ""
@@ -102,6 +107,29 @@ class Answer:
         text = _printable(self._text) if self._text else ""
         return f"{text} [{self.note}]".lstrip() if self.note else text
 
+    def headers(self) -> Mapping[str, str]:
+        """Return the first of its headers as harmless text, by name in lower case; none of a success.
+
+        At most `MAX_HEADERS`, and of names and values together `MAX_HEADERS_LENGTH` characters. What a cookie holds is
+        left out: it may be a secret.
+        """
+        kept: dict[str, str] = {}
+        left = MAX_HEADERS_LENGTH
+        for line in self._head.split(b"\n"):
+            name, colon, value = _printable(line.strip()).partition(":")
+            name, value = name.strip().lower(), value.strip()
+            if not (colon and name) or line[:1] in {b" ", b"\t"}:
+                continue
+            if name in _SECRET_HEADERS:
+                value = "[left out]"
+            is_full = name not in kept and len(kept) == MAX_HEADERS
+            if is_full or len(name) >= left:
+                break
+            value = f"{kept[name]}, {value}" if name in kept and name not in _SECRET_HEADERS else value
+            kept[name] = value[: left - len(name)]
+            left -= len(name) + len(kept[name])
+        return kept
+
     def asked_delay(self) -> str:
         """Return the text of Retry-After (RFC 9110, 10.2.3), empty unless the status may carry it."""
         if self.status not in _BUSY:
@@ -160,6 +188,8 @@ class Answer:
     def _read_fields(self, head: bytes) -> bytes:
         """Take the few fields that matter; return the head without its status line, in lower case."""
         fields = self._field_values
+        if self.status >= HTTPStatus.MULTIPLE_CHOICES:
+            self._head = head[self._line.end() if self._line else 0 :]
         lowered = head[self._line.end() - 1 if self._line else 0 :].lower()
         for name, value in _FIELDS.findall(lowered):
             stripped = value.strip()
@@ -272,6 +302,7 @@ def _printable(body: bytes) -> str:
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", body.decode("utf-8", "replace"))
 
 
+_SECRET_HEADERS = frozenset({"set-cookie", "set-cookie2"})
 _PROTOCOL = b"HTTP/1."
 _MAX_END = b"\n\r\n"
 _BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})

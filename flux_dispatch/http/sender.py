@@ -2,7 +2,7 @@
 
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from types import TracebackType
@@ -23,6 +23,7 @@ from flux_dispatch.http.errors import fault
 from flux_dispatch.http.limits import max_idle_connections
 from flux_dispatch.http.response import Answer
 from flux_dispatch.http.shortage import ShortageLog
+from flux_dispatch.http.stopwatch import Stopwatch
 from flux_dispatch.http.target import target_of
 
 USER_AGENT: Final = f"Flux-Dispatch/{__version__}"
@@ -72,24 +73,25 @@ class AiohttpSender:
     async def send(self, claim: Claim, timestamp: int) -> Outcome | Unsent:
         """POST one delivery, signed with this time (unix seconds); whatever happens is returned, never raised."""
         started = time.monotonic()
-        answer = Answer()
+        answer, watch = Answer(), Stopwatch()
         limit = self._limit.start()
         try:
             with limit:
-                await self._client.post(target_of(claim.url), _headers(claim, timestamp), claim.body, answer)
+                await self._client.post(target_of(claim.url), _headers(claim, timestamp), claim.body, answer, watch)
         except Exception as error:  # noqa: BLE001 - aiohttp leaks more kinds than it documents; each is a failed attempt
             if not (isinstance(error, TimeoutError) and answer.is_decided):
-                return self._failed(error)
+                return self._failed(error, watch)
             answer.stop("its body did not end in time")
         finally:
             limit.stop()
-        return _outcome(answer, timestamp + time.monotonic() - started)
+        return _outcome(answer, timestamp + time.monotonic() - started, watch)
 
-    def _failed(self, error: Exception) -> Outcome | Unsent:
+    def _failed(self, error: Exception, watch: Stopwatch) -> Outcome | Unsent:
         outcome = fault(error)
         if isinstance(outcome, Unsent):
             self._shortage.note(outcome.detail)
-        return outcome
+            return outcome
+        return replace(outcome, phases=watch.phases())
 
 
 def _headers(claim: Claim, timestamp: int) -> dict[str, str]:
@@ -107,10 +109,11 @@ def _headers(claim: Claim, timestamp: int) -> dict[str, str]:
     }
 
 
-def _outcome(answer: Answer, now: float) -> Outcome:
+def _outcome(answer: Answer, now: float, watch: Stopwatch) -> Outcome:
     if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
-        return Succeeded(answer.status, answer.excerpt())
-    return Rejected(answer.status, answer.excerpt(), _retry_after_seconds(answer.asked_delay(), now))
+        return Succeeded(answer.status, answer.excerpt(), watch.phases_of_success())
+    retry_after_seconds = _retry_after_seconds(answer.asked_delay(), now)
+    return Rejected(answer.status, answer.excerpt(), retry_after_seconds, answer.headers(), watch.phases())
 
 
 def _retry_after_seconds(asked: str, now: float) -> float | None:

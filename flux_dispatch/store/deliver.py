@@ -18,6 +18,7 @@ from flux_dispatch.domain.delivery import State, Transition, sources, target
 from flux_dispatch.domain.errors import CannotUnseal, Unavailable
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, WebhookId, format_id, parse_id
 from flux_dispatch.domain.outcome import to_record
+from flux_dispatch.domain.phases import NO_PHASES, Phases
 from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter
 from flux_dispatch.domain.statistics import SHARDS
 from flux_dispatch.domain.timing import Timing
@@ -141,8 +142,12 @@ _SETTLE_THESE = f"""
         SELECT * FROM unnest(
             CAST(:ids AS uuid[]), CAST(:lease_tokens AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[]),
             CAST(:delays AS interval[]), CAST(:sweeps AS interval[]), CAST(:numbers AS smallint[]),
-            CAST(:durations AS real[]), CAST(:statuses AS smallint[]), CAST(:errors AS text[]), CAST(:details AS text[])
-        ) AS r (id, lease_token, state, reason, delay, sweep, number, duration_seconds, status, error, detail)
+            CAST(:durations AS real[]), CAST(:statuses AS smallint[]), CAST(:errors AS text[]),
+            CAST(:details AS text[]), CAST(:phases AS text[]), CAST(:response_headers AS jsonb[])
+        ) AS r (
+            id, lease_token, state, reason, delay, sweep, number, duration_seconds, status, error, detail,
+            phases, response_headers
+        )
     ), moved AS (
         UPDATE deliveries
         SET state = result.state, reason = result.reason, attempts = result.number, rescues = 0,
@@ -158,8 +163,12 @@ _SETTLE_THESE = f"""
     ), counted AS (
         {COUNT_ATTEMPTS}
     ), noted AS (
-        INSERT INTO attempts (delivery_id, number, duration_seconds, ended_at, status, error, detail)
-        SELECT id, number, result.duration_seconds, flux_now(), status, error, detail FROM result JOIN moved USING (id)
+        INSERT INTO attempts (
+            delivery_id, number, duration_seconds, ended_at, status, error, detail, phases, response_headers
+        )
+        SELECT id, number, result.duration_seconds, flux_now(), status, error, detail,
+               CAST(phases AS real[]), response_headers
+        FROM result JOIN moved USING (id)
         ON CONFLICT DO NOTHING
     )
     SELECT id FROM moved
@@ -314,6 +323,8 @@ class DeliveryStore:
             "statuses": [record.status for record in records],
             "errors": [record.error for record in records],
             "details": [record.detail or None for record in records],
+            "phases": [_as_array(record.phases) for record in records],
+            "response_headers": [json.dumps(record.headers) if record.headers else None for record in records],
         }
 
     def _what_follows(self, decision: Decision) -> "_Next":
@@ -337,6 +348,14 @@ class DeliveryStore:
             "to": target(Transition.RELEASE),
         }
         return _delivery_ids(await _RELEASE.rows(self._database, parameters))
+
+
+def _as_array(phases: Phases) -> str | None:
+    """Return the text of a PostgreSQL array; None where nothing was measured that is worth a note."""
+    if phases is NO_PHASES:
+        return None
+    seconds = ",".join("NULL" if each is None else f"{each:.6g}" for each in phases)
+    return f"{{{seconds}}}"
 
 
 def _claim_from_row(row: asyncpg.Record, lease_token: str, body: bytes, copies: int, seals: WebhookSeals) -> Claim:

@@ -36,7 +36,7 @@ _PAGE_OF_DELIVERIES = """(
         )"""
 
 _ATTEMPTS = text("""
-    SELECT number, duration_seconds, ended_at, status, error, detail
+    SELECT number, duration_seconds, ended_at, status, error, detail, phases, response_headers
     FROM attempts WHERE delivery_id = :id ORDER BY number
 """)
 

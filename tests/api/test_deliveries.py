@@ -3,7 +3,11 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
+from flux_dispatch.domain.advice import advise
 from flux_dispatch.domain.ids import Prefix, format_id, parse_id
+from flux_dispatch.domain.outcome import ErrorClass
 from tests.support.api import URL, Caller, check_error
 from tests.support.store_harness import StoreHarness
 
@@ -12,14 +16,7 @@ async def test_a_delivery_shows_every_attempt_in_order(tenant: Caller, world: St
     webhook, event = await tenant.webhook("*"), await tenant.event()
     (listed,) = (await tenant.http.get("/v1/deliveries")).json()["data"]
     for number, status, error in [(2, None, "timeout"), (1, 500, "http_status")]:
-        await world.do(
-            """INSERT INTO attempts (delivery_id, number, duration_seconds, ended_at, status, error, detail)
-               VALUES (CAST(:id AS uuid), :number, 0.25, '2026-01-15T10:30:00.5Z', :status, :error, '<script>\x1b')""",
-            id=_hex(listed),
-            number=number,
-            status=status,
-            error=error,
-        )
+        await world.do(_PUT_ATTEMPT, id=_hex(listed), number=number, status=status, error=error)
     await world.do("UPDATE deliveries SET state = 'scheduled', attempts = 2, due_at = '2026-01-15T10:35:00.25Z'")
     shown = (await tenant.http.get(f"/v1/deliveries/{listed['id']}")).json()
     assert [each["number"] for each in shown["attempts"]] == [1, 2]
@@ -28,9 +25,12 @@ async def test_a_delivery_shows_every_attempt_in_order(tenant: Caller, world: St
         "started_at": "2026-01-15T10:30:00.250Z",
         "ended_at": "2026-01-15T10:30:00.500Z",
         "duration_ms": 250.0,
+        "phases": {"dns": None, "connect": None, "tls": None, "wait": 200.0, "read": 0.1},
         "status": 500,
         "error": "http_status",
-        "response": "<script>\x1b",
+        "advice": advise(ErrorClass.HTTP_STATUS, 500),
+        "error_detail": None,
+        "response": {"headers": {"server": "x"}, "excerpt": "<script>\x1b"},
     }
     assert shown == {
         "id": listed["id"],
@@ -47,6 +47,44 @@ async def test_a_delivery_shows_every_attempt_in_order(tenant: Caller, world: St
         "created": listed["created"],
         "ended": None,
     }
+
+
+@pytest.mark.parametrize("error", ["timeout", "worker_lost", "of_a_later_release", None])
+async def test_what_to_do_is_said_of_each_failure_that_this_release_knows(
+    tenant: Caller, world: StoreHarness, error: str | None
+) -> None:
+    await tenant.webhook("*")
+    await tenant.event()
+    (listed,) = (await tenant.http.get("/v1/deliveries")).json()["data"]
+    await world.do(
+        """INSERT INTO attempts (delivery_id, number, duration_seconds, ended_at, error)
+           VALUES (CAST(:id AS uuid), 1, 0.25, flux_now(), :error)""",
+        id=_hex(listed),
+        error=error,
+    )
+    (attempt,) = (await tenant.http.get(f"/v1/deliveries/{listed['id']}")).json()["attempts"]
+    expected = advise(ErrorClass(error)) if error in list(ErrorClass) else None
+    assert (attempt["error"], attempt["advice"]) == (error, expected)
+
+
+@pytest.mark.parametrize(
+    ("status", "error_detail", "response"),
+    [(500, None, {"headers": {}, "excerpt": "said before"}), (None, "said before", None)],
+)
+async def test_what_a_release_before_wrote_is_shown_where_it_belongs_now(
+    tenant: Caller, world: StoreHarness, status: int | None, error_detail: str | None, response: Any
+) -> None:
+    await tenant.webhook("*")
+    await tenant.event()
+    (listed,) = (await tenant.http.get("/v1/deliveries")).json()["data"]
+    await world.do(
+        """INSERT INTO attempts (delivery_id, number, duration_seconds, ended_at, status, error, detail)
+           VALUES (CAST(:id AS uuid), 1, 0.25, flux_now(), :status, 'http_status', 'said before')""",
+        id=_hex(listed),
+        status=status,
+    )
+    (attempt,) = (await tenant.http.get(f"/v1/deliveries/{listed['id']}")).json()["attempts"]
+    assert (attempt["error_detail"], attempt["response"]) == (error_detail, response)
 
 
 async def test_deliveries_are_narrowed_by_status_webhook_and_event(tenant: Caller, world: StoreHarness) -> None:
@@ -160,6 +198,14 @@ async def test_an_id_that_is_none_is_not_found(tenant: Caller) -> None:
     for path in ("webhooks", "events", "deliveries"):
         for text in texts:
             check_error(await tenant.http.get(f"/v1/{path}/{text}"), 404, "not_found")
+
+
+_PUT_ATTEMPT = """
+    INSERT INTO attempts (delivery_id, number, duration_seconds, ended_at, status, error, detail, phases,
+                          response_headers)
+    VALUES (CAST(:id AS uuid), :number, 0.25, '2026-01-15T10:30:00.5Z', :status, :error, '<script>\x1b',
+            '{NULL,NULL,NULL,0.2,0.0001}', '{"server": "x"}')
+"""
 
 
 async def _listed(caller: Caller, path: str, **filters: str) -> list[dict[str, Any]]:

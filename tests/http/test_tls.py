@@ -28,7 +28,7 @@ from tests.http.test_sender import LOCAL, send
 async def main():
     async with AiohttpSender(SenderLimits(timeout_seconds=5), LOCAL) as sender:
         records = [to_record(await send(sender, url)) for url in sys.argv[1:]]
-    print(json.dumps([[each.status, each.error, each.detail] for each in records]))
+    print(json.dumps([[each.status, each.error, each.detail or each.excerpt] for each in records]))
 
 asyncio.run(main())
 """

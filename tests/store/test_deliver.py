@@ -2,13 +2,15 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import asyncpg
 import pytest
 
 from flux_dispatch.domain.claim import Claim, Release, Settlement
 from flux_dispatch.domain.ids import DeliveryId, Prefix, parse_id
-from flux_dispatch.domain.outcome import Attempt, Rejected, Succeeded
+from flux_dispatch.domain.outcome import Attempt, ErrorClass, NoResponse, Outcome, Rejected, Succeeded
+from flux_dispatch.domain.phases import Phases
 from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter, RetryPolicy, decide
 from flux_dispatch.engine.flow.message_progress import DeliveryResult
 from flux_dispatch.engine.flow.settler import Settler
@@ -18,6 +20,7 @@ from tests.support.queues import SilentQueue
 from tests.support.store_harness import SEALS, SECRET, TIMING, StoreHarness, event
 from tests.support.waiting import eventually_async
 
+PHASES = Phases(0.5, 0.25, None, 0.125, 0.0)
 DEFAULT_TABLE = RetryPolicy.from_seconds([0, 60, 300, 1800, 7200])
 
 
@@ -78,14 +81,42 @@ async def test_a_success_is_final_and_noted(world: StoreHarness, store: Delivery
     await world.webhook(account, "*")
     delivery = await world.delivery(account)
     got = await claim(store, delivery)
-    success = Settlement(got.account, delivery, got.lease_token, Attempt(1, 0.125, Succeeded(204, "ok")), Done())
+    success = Settlement(
+        got.account, delivery, got.lease_token, Attempt(1, 0.125, Succeeded(204, "ok", PHASES)), Done()
+    )
     assert await store.settle([success]) == {delivery}
     row = await world.state(delivery)
     assert (row.state, row.attempts, row.due_at, row.sweep_at, row.lease_token) == ("delivered", 1, None, None, None)
-    (attempt,) = await world.rows("SELECT number, duration_seconds, status, error, detail FROM attempts")
-    assert tuple(attempt) == (1, 0.125, 204, None, "ok")
+    (attempt,) = await world.rows("SELECT * FROM attempts")
+    assert (attempt.number, attempt.duration_seconds, attempt.status, attempt.error) == (1, 0.125, 204, None)
+    assert _phases(attempt) == PHASES
+    assert (attempt.detail, attempt.response_headers) == ("ok", None)
     assert await store.settle([success]) == set()
     assert await store.claim([delivery]) is None
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kept"),
+    [
+        (Rejected(500, "no", None, {"server": "x"}, PHASES), ("no", {"server": "x"})),
+        (NoResponse(ErrorClass.TIMEOUT, "too late", PHASES), ("too late", None)),
+    ],
+)
+async def test_what_came_back_is_kept_or_what_went_wrong(
+    world: StoreHarness, store: DeliveryStore, outcome: Outcome, kept: Any
+) -> None:
+    account = await world.account()
+    await world.webhook(account, "*")
+    got = await claim(store, await world.delivery(account))
+    attempt = Attempt(1, 0.25, outcome)
+    await store.settle([Settlement(account, got.delivery, got.lease_token, attempt, GiveUp("attempts_exhausted"))])
+    (row,) = await world.rows("SELECT * FROM attempts")
+    assert (row.detail, row.response_headers) == kept
+    assert _phases(row) == PHASES
+
+
+def _phases(row: Any) -> Phases:
+    return Phases(*row.phases)
 
 
 async def test_who_lost_the_lease_settles_and_releases_nothing(world: StoreHarness, store: DeliveryStore) -> None:

@@ -231,7 +231,10 @@ def _ends(leased: list[str]) -> dict[str, tuple[str, dict[str, Any]]]:
     count = len(leased)
     ids = {"ids": leased, "lease_tokens": leased, "from": ["sending"]}
     settle: dict[str, Any] = {"states": ["delivered"] * count, "numbers": [1] * count, "durations": [0.01] * count}
-    settle |= {name: [None] * count for name in ("reasons", "delays", "sweeps", "statuses", "errors", "details")}
+    settle |= {
+        name: [None] * count
+        for name in ("reasons", "delays", "sweeps", "statuses", "errors", "details", "phases", "response_headers")
+    }
     return {
         "release": (deliver._RELEASE.text, ids | {"pauses": [timedelta(seconds=5)] * count, "to": "scheduled"}),
         "settle": (deliver._SETTLE.text, ids | settle | {"delivered": "delivered", "shard": 0}),

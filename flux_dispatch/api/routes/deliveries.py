@@ -14,11 +14,13 @@ from flux_dispatch.api.dependencies import DEPENDENCIES
 from flux_dispatch.api.filters import FilterParsers, one_of, parse_filters, timestamp
 from flux_dispatch.api.pagination import list_response
 from flux_dispatch.api.path import or_404, path_id
+from flux_dispatch.domain.advice import advise
 from flux_dispatch.domain.api_key import Scope
 from flux_dispatch.domain.delivery import State
 from flux_dispatch.domain.event import rfc3339_millis, rfc3339_seconds
 from flux_dispatch.domain.ids import DeliveryId, EventId, Prefix, WebhookId, format_id, parse_id
 from flux_dispatch.domain.outcome import ErrorClass
+from flux_dispatch.domain.phases import NO_PHASES, Phase, Phases
 
 routes = web.RouteTableDef()
 
@@ -119,11 +121,36 @@ def serialize_attempt(row: Row[Any]) -> dict[str, Any]:
         "number": row.number,
         "started_at": rfc3339_millis(started_at),
         "ended_at": rfc3339_millis(row.ended_at),
-        "duration_ms": round(row.duration_seconds * 1000, 1),
+        "duration_ms": _milliseconds(row.duration_seconds),
+        "phases": {phase: _milliseconds(seconds) for phase, seconds in zip(Phase, _phases(row), strict=True)},
         "status": row.status,
         "error": row.error,
-        "response": row.detail,
+        "error_detail": row.detail if row.status is None else None,
+        "advice": _advice(row),
+        "response": None if row.status is None else _response(row),
     }
+
+
+def _response(row: Row[Any]) -> dict[str, Any]:
+    return {"headers": row.response_headers or {}, "excerpt": row.detail or ""}
+
+
+def _phases(row: Row[Any]) -> Phases:
+    if row.phases is not None:
+        return Phases(*row.phases)
+    return NO_PHASES if row.error else Phases(wait=row.duration_seconds)
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 1)
+
+
+def _advice(row: Row[Any]) -> str | None:
+    """Return what to do about a failed attempt; None for a success, and for what only a later release knows."""
+    try:
+        return advise(ErrorClass(row.error), row.status, _phases(row).last) if row.error else None
+    except ValueError:
+        return None
 
 
 def _made_at(uuid7: UUID) -> datetime:

@@ -1,6 +1,7 @@
 """The tables of deliveries and of their attempts."""
 
-from sqlalchemy import REAL, UUID, Boolean, Column, Computed, Index, SmallInteger, Table, Text, text
+from sqlalchemy import ARRAY, REAL, UUID, Boolean, Column, Computed, Index, SmallInteger, Table, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
 
 from flux_dispatch.store.tables.metadata import INSTANT, NEW_ID, metadata
 
@@ -74,5 +75,9 @@ attempts = Table(
     Column("ended_at", INSTANT, nullable=False),
     Column("status", SmallInteger, nullable=True),
     Column("error", Text, nullable=True),
+    # what the receiver answered, its first bytes; where there is no status, the error in words
     Column("detail", Text, nullable=True),
+    # seconds of dns, connect, tls, wait and read; null where the whole attempt was a wait
+    Column("phases", ARRAY(REAL), nullable=True),
+    Column("response_headers", JSONB, nullable=True),
 )
