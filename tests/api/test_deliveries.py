@@ -49,6 +49,21 @@ async def test_a_delivery_shows_every_attempt_in_order(tenant: Caller, world: St
     }
 
 
+async def test_of_an_attempt_without_phases_a_success_was_a_wait_and_of_a_failure_nothing_is_known(
+    tenant: Caller, world: StoreHarness
+) -> None:
+    await tenant.webhook("*")
+    await tenant.event()
+    (listed,) = (await tenant.http.get("/v1/deliveries")).json()["data"]
+    for number, status, error in [(1, None, "timeout"), (2, 200, None)]:
+        await world.do(_PUT_ATTEMPT, id=_hex(listed), number=number, status=status, error=error)
+    await world.do("UPDATE attempts SET phases = NULL")
+    failed, delivered = (await tenant.http.get(f"/v1/deliveries/{listed['id']}")).json()["attempts"]
+    unknown = dict.fromkeys(("dns", "connect", "tls", "wait", "read"))
+    assert failed["phases"] == unknown
+    assert delivered["phases"] == unknown | {"wait": 250.0}
+
+
 @pytest.mark.parametrize("error", ["timeout", "worker_lost", "of_a_later_release", None])
 async def test_what_to_do_is_said_of_each_failure_that_this_release_knows(
     tenant: Caller, world: StoreHarness, error: str | None

@@ -58,15 +58,20 @@ async def test_each_phase_is_measured_and_together_they_are_the_whole(sender: Ai
 
 
 async def test_a_connection_that_was_there_took_no_time_to_make(sender: AiohttpSender) -> None:
+    refusal = b"HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n"
+
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for _ in range(2):
+        for answer in (OK, OK, refusal):
             await read_request(reader)
-            writer.write(OK)
+            writer.write(answer)
+        await slow(reader, writer)
 
     async with listening(talk) as port:
-        first, second = [await send(sender, f"http://127.0.0.1:{port}/") for _ in range(2)]
-    assert taken(cast(Succeeded, first).phases) == ["dns", "connect", "wait", "read"]
-    assert taken(cast(Succeeded, second).phases) == ["wait", "read"]
+        outcomes = [cast(Succeeded, await send(sender, f"http://127.0.0.1:{port}/")) for _ in range(4)]
+    first, quick, refused, late = [taken(each.phases) for each in outcomes]
+    assert first == ["dns", "connect", "wait", "read"]
+    assert quick == [], "all of it was a wait"
+    assert refused == late == ["wait", "read"]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +131,7 @@ async def test_what_an_endpoint_refuses_with_is_kept_but_no_cookie(sender: Aioht
         "set-cookie": "[left out]",
         "content-length": "2",
     }
-    assert (record.excerpt, record.detail) == ("no [its headers are malformed]", "")
+    assert (record.detail, record.detail) == ("no [its headers are malformed]", "")
 
 
 @pytest.mark.parametrize(
@@ -148,5 +153,5 @@ async def test_headers_are_kept_within_bounds(sender: AiohttpSender, fields: byt
 
 async def test_of_a_success_no_headers_are_kept(sender: AiohttpSender) -> None:
     record = to_record(await attempt(sender, answering(OK)))
-    assert (record.headers, record.excerpt) == (None, "ok")
+    assert (record.headers, record.detail) == (None, "ok")
     assert record.phases != NO_PHASES
