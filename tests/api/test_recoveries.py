@@ -102,6 +102,12 @@ async def test_a_recovery_is_canceled_and_once_more_is_no_error(tenant: Caller, 
     assert await RecoverStore(world.database, TIMING).recover_some(PACE) is None
 
 
+async def test_who_cancels_another_s_recovery_changes_nothing(tenant: Caller, other_tenant: Caller) -> None:
+    asked = await _asked(tenant, str((await tenant.webhook("*"))["id"]))
+    check_error(await other_tenant.http.post(f"/v1/recoveries/{asked['id']}/cancel"), 404, "not_found")
+    assert (await tenant.http.get(f"/v1/recoveries/{asked['id']}")).json()["status"] == "pending"
+
+
 async def test_a_disabled_webhook_is_to_be_enabled_first(tenant: Caller, world: StoreHarness) -> None:
     webhook = (await tenant.webhook("*"))["id"]
     await world.do("UPDATE webhooks SET status = 'disabled'")
