@@ -1,6 +1,7 @@
 """Send a test: one webhook gets one POST, as real as any, and whoever asked for it sees what came back."""
 
 import asyncio
+import json
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from typing import Final, Protocol
 
 from flux_dispatch.domain.errors import InvalidRequest, NotFound
 from flux_dispatch.domain.event import Event, new_event, serialised, validate_event_type
+from flux_dispatch.domain.event_type import EventType
 from flux_dispatch.domain.example import default_type, example_of
 from flux_dispatch.domain.ids import AccountId, DeliveryId, WebhookId
 from flux_dispatch.domain.webhook import Webhook
@@ -44,6 +46,14 @@ class Webhooks(Protocol):
         ...
 
 
+class EventTypes(Protocol):
+    """What sending tests needs to know of the catalogue."""
+
+    async def get(self, account: AccountId, name: str) -> EventType | None:
+        """Return an event type."""
+        ...
+
+
 class Queue(Protocol):
     """What sending tests needs of the broker: never waits, never fails."""
 
@@ -68,16 +78,25 @@ class SendTest:
     Args:
         tests: the store.
         webhooks: tells which event types a webhook names.
+        event_types: the catalogue, which has examples.
         queue: told of the delivery.
         clock: the time that events are made at.
         delivery_timeout: how long an attempt may take.
     """
 
-    def __init__(
-        self, tests: Tests, webhooks: Webhooks, queue: Queue, clock: Clock, *, delivery_timeout: timedelta
+    def __init__(  # noqa: PLR0913 - one for each part that it works with
+        self,
+        tests: Tests,
+        webhooks: Webhooks,
+        event_types: EventTypes,
+        queue: Queue,
+        clock: Clock,
+        *,
+        delivery_timeout: timedelta,
     ) -> None:
         self._tests = tests
         self._webhooks = webhooks
+        self._event_types = event_types
         self._queue = queue
         self._clock = clock
         self._patience_seconds = (delivery_timeout + MARGIN).total_seconds()
@@ -95,7 +114,10 @@ class SendTest:
         if found is None:
             raise NotFound(f"There is no {webhook}.")
         event_type = default_type(found.events) if event_type is None else validate_event_type(event_type)
-        event = new_event(await self._clock.now(), account, event_type, serialised(example_of(event_type, webhook)))
+        listed = await self._event_types.get(account, event_type)
+        example = json.loads(listed.example) if listed and listed.example else None
+        data = example_of(event_type, webhook, example)
+        event = new_event(await self._clock.now(), account, event_type, serialised(data))
         delivery = await self._tests.add(event, webhook)
         if delivery is None:
             message = f"The webhook {webhook} is disabled, or was just deleted. Enable it first, then test it."

@@ -37,6 +37,15 @@ async def test_it_goes_to_one_webhook_and_says_that_it_is_a_test(tenant: Caller,
     assert row.due_in <= 0 < row.sweep_in <= 6
 
 
+async def test_it_looks_as_the_catalogue_s_example_does(tenant: Caller) -> None:
+    example = {"invoice": "inv_7", "cents": 4999}
+    await tenant.http.post("/v1/event-types", json={"name": "invoice.paid", "example": example})
+    webhook = await tenant.webhook("invoice.paid")
+    test = (await tenant.http.post(f"/v1/webhooks/{webhook['id']}/test", json={"wait": False})).json()
+    data = (await tenant.http.get(f"/v1/events/{test['event']}")).json()["data"]
+    assert data.items() >= {"test": True, **example}.items()
+
+
 async def test_what_is_no_test_is_not_marked(tenant: Caller) -> None:
     await tenant.webhook("*")
     event = await tenant.event()

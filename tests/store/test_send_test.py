@@ -9,6 +9,7 @@ import pytest
 
 from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, parse_id
 from flux_dispatch.engine.send_test import MAX_WAITING, SendTest
+from flux_dispatch.store.event_types import EventTypeQueries
 from flux_dispatch.store.send_test import SendTestStore
 from flux_dispatch.store.webhooks import WebhookQueries
 from tests.support.store_harness import SEALS, TIMING, StoreHarness, database_clock, event
@@ -36,6 +37,7 @@ def sender(world: StoreHarness, queue: Queue) -> SendTest:
     return SendTest(
         SendTestStore(world.database, TIMING),
         WebhookQueries(world.database, SEALS),
+        EventTypeQueries(world.database),
         queue,
         database_clock(world),
         delivery_timeout=timedelta(hours=1),

@@ -111,7 +111,7 @@ def _dependencies(settings: Settings, keyring: Keyring, pools: _Pools, beside: _
             require_https=settings.require_https,
             most=settings.webhooks_per_account,
         ),
-        send_test=_send_test(settings, pools.writes, webhook_queries, queue),
+        send_test=_send_test(settings, pools, webhook_queries, queue),
         webhook_queries=webhook_queries,
         event_queries=EventQueries(pools.reads),
         event_types=EventTypes(EventTypeStore(pools.writes), EventTypeQueries(pools.writes), schemas),
@@ -132,12 +132,10 @@ def _dependencies(settings: Settings, keyring: Keyring, pools: _Pools, beside: _
     )
 
 
-def _send_test(
-    settings: Settings, database: AsyncEngine, webhook_queries: WebhookQueries, queue: CeleryQueue
-) -> SendTest:
+def _send_test(settings: Settings, pools: _Pools, webhook_queries: WebhookQueries, queue: CeleryQueue) -> SendTest:
     timeout = timedelta(seconds=settings.delivery_timeout)
-    tests = SendTestStore(database, timing_of(settings))
-    return SendTest(tests, webhook_queries, queue, clock_of(database), delivery_timeout=timeout)
+    tests, clock = SendTestStore(pools.writes, timing_of(settings)), clock_of(pools.writes)
+    return SendTest(tests, webhook_queries, EventTypeQueries(pools.reads), queue, clock, delivery_timeout=timeout)
 
 
 def _open_queue(settings: Settings) -> CeleryQueue:

@@ -25,3 +25,9 @@ def test_the_data_says_first_that_it_is_a_test() -> None:
     text = serialised(example_of("order.completed", WebhookId("wh_1"))).text
     assert text.startswith('{"test":true,"webhook":"wh_1",')
     assert "No order.completed has happened." in text
+
+
+def test_it_looks_as_the_example_does_and_stays_a_test() -> None:
+    data = example_of("order.completed", WebhookId("wh_1"), {"test": False, "order": {"id": 7}})
+    assert next(iter(data)) == "test"
+    assert (data["test"], data["order"]) == (True, {"id": 7})
