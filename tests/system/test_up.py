@@ -56,7 +56,12 @@ def test_the_first_event_is_shown_as_it_arrived(up: Up) -> None:
 
 
 def test_flower_shows_the_task_that_delivered_it(up: Up) -> None:
+    published = {"type": "order.completed", "data": {}}
+    headers = {"Authorization": f"Bearer {up.file['api_key']}"}
+
     def succeeded() -> bool:
+        # another each time: Flower shows what happens after it has come up
+        httpx.post(f"{up.file['api_url']}/v1/events", json=published, headers=headers).raise_for_status()
         tasks = httpx.get(f"{up.file['flower_url']}/api/tasks").raise_for_status().json().values()
         return any(each["name"] == "flux.deliver" and each["state"] == "SUCCESS" for each in tasks)
 
