@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from flux_dispatch.domain.errors import InvalidRequest
 from flux_dispatch.domain.event import serialised, validate_event_type
+from flux_dispatch.domain.text import validate_text
 
 MAX_DESCRIPTION_LENGTH: Final = 500
 MAX_GROUP_LENGTH: Final = 64
@@ -67,8 +68,8 @@ def draft_event_type(values: Mapping[str, Any]) -> NewEventType:
     """
     return NewEventType(
         name=validate_event_type(values["name"], param="name"),
-        description=_line(values.get("description") or "", "description", MAX_DESCRIPTION_LENGTH),
-        group=_line(values["group"], "group", MAX_GROUP_LENGTH) if values.get("group") else None,
+        description=validate_text(values.get("description") or "", "description", most=MAX_DESCRIPTION_LENGTH, least=0),
+        group=validate_text(values["group"], "group", most=MAX_GROUP_LENGTH) if values.get("group") else None,
         example=_object_text(values.get("example"), "example", MAX_EXAMPLE_BYTES),
         schema=_object_text(values.get("schema"), "schema", MAX_SCHEMA_BYTES),
     )
@@ -93,16 +94,6 @@ def too_costly() -> InvalidRequest:
 def path_of(steps: Sequence[str | int], root: str) -> str:
     """Return a place in JSON as `param` has it, like `data.items[0].price`; names are cut at 60 characters."""
     return root + "".join(f"[{each}]" if isinstance(each, int) else f".{each[:60]}" for each in steps)
-
-
-def _line(text: str, param: str, most: int) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        text = "\0"
-    if len(text) > most or "\0" in text:
-        raise InvalidRequest(f"{param} is at most {most} characters of text.", param=param)
-    return text
 
 
 def _object_text(value: dict[str, Any] | None, param: str, most: int) -> str | None:
