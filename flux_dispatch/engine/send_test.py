@@ -1,8 +1,8 @@
 """Send a test: one webhook gets one POST, as real as any, and whoever asked for it sees what came back."""
 
 import asyncio
-import json
 import time
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -10,13 +10,15 @@ from typing import Final, Protocol
 
 from flux_dispatch.domain.errors import InvalidRequest, NotFound
 from flux_dispatch.domain.event import Event, new_event, serialised, validate_event_type
-from flux_dispatch.domain.event_type import EventType
+from flux_dispatch.domain.event_type import EventType, object_in
 from flux_dispatch.domain.example import default_type, example_of
 from flux_dispatch.domain.ids import AccountId, DeliveryId, WebhookId
 from flux_dispatch.domain.webhook import Webhook
 
 MAX_WAITING: Final = 50
-"""How many wait in this process at once; further ones are told to look for themselves."""
+MAX_WAITING_OF_ACCOUNT: Final = 10
+"""How many wait in this process at once, in all and of one account, whose slow receivers must not take the places of
+all; further ones are told to look for themselves."""
 
 FIRST_LOOK_SECONDS: Final = 0.05
 MAX_LOOK_SECONDS: Final = 0.5
@@ -100,7 +102,7 @@ class SendTest:
         self._queue = queue
         self._clock = clock
         self._patience_seconds = (delivery_timeout + MARGIN).total_seconds()
-        self._waiting = 0
+        self._waiting = Counter[AccountId]()
 
     async def __call__(self, account: AccountId, webhook: WebhookId, event_type: str | None = None) -> DeliveryId:
         """Return the test's delivery when it is committed; its type is this, or one that the webhook names.
@@ -115,8 +117,7 @@ class SendTest:
             raise NotFound(f"There is no {webhook}.")
         event_type = default_type(found.events) if event_type is None else validate_event_type(event_type)
         listed = await self._event_types.get(account, event_type)
-        example = json.loads(listed.example) if listed and listed.example else None
-        data = example_of(event_type, webhook, example)
+        data = example_of(event_type, webhook, object_in(listed.example) if listed else None)
         event = new_event(await self._clock.now(), account, event_type, serialised(data))
         delivery = await self._tests.add(event, webhook)
         if delivery is None:
@@ -125,21 +126,22 @@ class SendTest:
         self._queue.enqueue_deliveries([(account, delivery)], attempt=1, countdown_seconds=0)
         return delivery
 
-    async def wait(self, delivery: DeliveryId) -> None:
-        """Return when a test has ended, or when that takes longer than an attempt may.
+    async def wait(self, account: AccountId, delivery: DeliveryId) -> None:
+        """Return when a test of this account has ended, or when that takes longer than an attempt may.
 
         No transaction is open meanwhile. Where very many wait already, it returns at once.
 
         Raises:
             Unavailable: the database is unavailable.
         """
-        if self._waiting >= MAX_WAITING:
+        if self._waiting.total() >= MAX_WAITING or self._waiting[account] >= MAX_WAITING_OF_ACCOUNT:
             return
-        self._waiting += 1
+        self._waiting[account] += 1
         try:
             await self._look_until_it_has_ended(delivery)
         finally:
-            self._waiting -= 1
+            self._waiting[account] -= 1
+            self._waiting += Counter()  # forgets those that have none
 
     async def _look_until_it_has_ended(self, delivery: DeliveryId) -> None:
         until, pause_seconds = time.monotonic() + self._patience_seconds, FIRST_LOOK_SECONDS

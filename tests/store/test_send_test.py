@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, parse_id
-from flux_dispatch.engine.send_test import MAX_WAITING, SendTest
+from flux_dispatch.engine.send_test import MAX_WAITING, MAX_WAITING_OF_ACCOUNT, SendTest
 from flux_dispatch.store.event_types import EventTypeQueries
 from flux_dispatch.store.send_test import SendTestStore
 from flux_dispatch.store.webhooks import WebhookQueries
@@ -50,7 +50,7 @@ async def test_it_waits_until_the_delivery_has_ended(world: StoreHarness, queue:
     send_test = sender(world, queue)
     delivery = await send_test(account, webhook)
     assert queue.enqueued == [(account, delivery)]
-    waiting = asyncio.create_task(send_test.wait(delivery))
+    waiting = asyncio.create_task(send_test.wait(account, delivery))
     for state in ("sending", "exhausted"):
         await world.put(_uuid(delivery), state)
         assert await asyncio.wait({waiting}, timeout=0.2) == (set(), {waiting})
@@ -66,22 +66,26 @@ async def test_what_is_gone_is_not_waited_for(world: StoreHarness, queue: Queue)
     delivery = await send_test(account, await world.webhook(account, "*"))
     await world.do("DELETE FROM deliveries")
     async with asyncio.timeout(10):
-        await send_test.wait(delivery)
+        await send_test.wait(account, delivery)
 
 
 async def test_where_very_many_wait_a_further_one_does_not(world: StoreHarness, queue: Queue) -> None:
-    account = await world.account()
+    accounts = [await world.account() for _ in range(MAX_WAITING // MAX_WAITING_OF_ACCOUNT)]
     send_test = sender(world, queue)
-    delivery = await send_test(account, await world.webhook(account, "*"))
-    waiting = [asyncio.create_task(send_test.wait(delivery)) for _ in range(MAX_WAITING)]
-    done, _ = await asyncio.wait(waiting, timeout=0.2)
-    assert not done
+    delivery = await send_test(accounts[0], await world.webhook(accounts[0], "*"))
+    waiting: list[asyncio.Task[None]] = []
+    for account in accounts:
+        waiting += [asyncio.create_task(send_test.wait(account, delivery)) for _ in range(MAX_WAITING_OF_ACCOUNT)]
+        done, _ = await asyncio.wait(waiting, timeout=0.2)
+        assert not done, "another account's take no place of its own"
+        async with asyncio.timeout(10):
+            await send_test.wait(account, delivery)
     async with asyncio.timeout(10):
-        await send_test.wait(delivery)
+        await send_test.wait(await world.account(), delivery)
     await world.put(_uuid(delivery), "delivered")
     await asyncio.gather(*waiting)
     await world.put(_uuid(delivery), "sending")
-    waits_again = asyncio.create_task(send_test.wait(delivery))
+    waits_again = asyncio.create_task(send_test.wait(accounts[0], delivery))
     done, _ = await asyncio.wait({waits_again}, timeout=0.2)
     assert not done
     await world.put(_uuid(delivery), "delivered")

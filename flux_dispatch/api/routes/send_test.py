@@ -34,6 +34,6 @@ async def send_test_to_webhook(request: web.Request) -> web.Response:
     send_test = request.app[DEPENDENCIES].send_test
     delivery = await send_test(request[ACCOUNT], webhook, body.type)
     if body.wait:
-        await send_test.wait(delivery)
+        await send_test.wait(request[ACCOUNT], delivery)
     answer = await delivery_with_attempts(request, delivery)
     return web.json_response(answer, status=HTTPStatus.OK if answer["attempts"] else HTTPStatus.ACCEPTED)

@@ -1,4 +1,4 @@
-"""What settlements count, what recovers, and alerts that somebody has seen."""
+"""What settlements count, the status of events, and alerts that somebody has seen."""
 
 from alembic import op
 
