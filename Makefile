@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help up test check bench faults install lock clean
+.PHONY: help up test check bench screenshots faults install lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -24,13 +24,13 @@ unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PYTHONHOME PYTHONPATH PYTHONSTA
 
 help: export THIS = $(MAKEFILE_LIST)
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' "$${THIS# }"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' "$${THIS# }"
 
 up: $(RUN) ## Start everything and deliver a first event; Ctrl-C stops it all
 	@exec $(BIN)/flux up
 
 test: $(DEV) ## Run the whole test suite against real PostgreSQL and real Redis
-	@$(BIN)/pytest -q -n 2 --dist loadfile
+	@$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(DEV) ## Format, lint, types, layers and the fast tests; under a minute
 	@$(BIN)/ruff format --check .
@@ -41,6 +41,9 @@ check: $(DEV) ## Format, lint, types, layers and the fast tests; under a minute
 
 bench: $(DEV) ## Measure what this machine delivers; QUICK=1 less of it, AGAINST=ref beside another commit
 	@$(BIN)/python -m benchmarks$(if $(AGAINST),.against $(AGAINST) $(FIGURES),$(if $(QUICK), --quick))
+
+screenshots: $(DEV) ## Take a picture of every page of the dashboard, in docs/images (needs a Chromium)
+	@$(BIN)/python docs/screenshots.py
 
 faults: $(DEV) ## Break every part while events flow, and count what is lost
 	@$(BIN)/python -m tests.faults

@@ -24,9 +24,11 @@ from benchmarks.figures import (
     latency,
     memory,
     outage,
+    pages,
     parked,
     scale,
     storage,
+    tunnel,
 )
 from benchmarks.goals import rounds_of
 from benchmarks.results import show, write
@@ -47,6 +49,8 @@ FIGURES: Final[dict[str, Callable[[Bench], dict[str, Any]]]] = {
     "idle": idle.measure,
     "storage": storage.measure,
     "scale": scale.measure,
+    "pages": pages.measure,
+    "tunnel": tunnel.measure,
     "choices": choices.measure,
 }
 

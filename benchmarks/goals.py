@@ -240,6 +240,27 @@ GOALS: Final = (
         _against_plain("many_webhooks"),
         at_least=0.9,
     ),
+    Goal(
+        "slowest_page_ms",
+        "the slowest page of the dashboard, of an account with {finished:,} deliveries, ms",
+        "pages",
+        lambda figure: [max(each.values()) for each in figure["rounds"]],
+        at_most=100,
+    ),
+    Goal(
+        "tunnel_p99_ms",
+        "to 50 listen sessions and back, 20 requests/s each, two API processes, p99, ms",
+        "tunnel",
+        lambda figure: [each["alone"]["p99"] for each in figure["rounds"]],
+        at_most=100,
+    ),
+    Goal(
+        "tunnel_beside_hanging_p99_ms",
+        "the same beside one that never answers, p99, ms",
+        "tunnel",
+        lambda figure: [each["beside_hanging"]["p99"] for each in figure["rounds"]],
+        at_most=100,
+    ),
     Goal("lost", "events lost, in all of it", "account", _once("lost"), at_most=0, is_counted=True),
     Goal("duplicate", "events duplicate, in all of it", "account", _once("duplicate"), at_most=0, is_counted=True),
 )

@@ -29,6 +29,7 @@ class Sizes:
     flood: int
     fairness_seconds: float
     adversary_seconds: float
+    tunnel_seconds: float
 
 
 FULL: Final = Sizes(
@@ -53,6 +54,7 @@ FULL: Final = Sizes(
     flood=20_000,
     fairness_seconds=15,
     adversary_seconds=10,
+    tunnel_seconds=20,
 )
 
 QUICK: Final = Sizes(
@@ -77,4 +79,5 @@ QUICK: Final = Sizes(
     flood=5_000,
     fairness_seconds=5,
     adversary_seconds=4,
+    tunnel_seconds=5,
 )

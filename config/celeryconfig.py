@@ -19,6 +19,9 @@ QUEUES: Final = ("ingest", "deliver", "bulk", "retry", "control", PRODUCERS_QUEU
 anybody's event. `celery` is where a producer's `send_task("flux.publish")` goes when the producer names no queue; hence
 Flux wants a Redis database of its own."""
 
+PRIORITIES: Final = ("", "\x06\x163", "\x06\x166", "\x06\x169")
+"""What kombu adds to a queue's name for the priorities that a producer may give."""
+
 TRANSPORT: Final = {
     # a frozen Redis must not hold a publisher for ever
     "socket_timeout": 2,

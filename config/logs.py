@@ -31,6 +31,7 @@ def set_up_logs(log_format: Literal["console", "json"], level: str) -> None:
     threshold = logging.getLevelNamesMapping()[level.upper()]
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _ask_for_request,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True) if log_format == "json" else _local_time(),
     ]
@@ -57,6 +58,16 @@ def set_up_logs(log_format: Literal["console", "json"], level: str) -> None:
     root.setLevel(threshold)
     for name, least in _NOISY.items():
         logging.getLogger(name).setLevel(max(least, threshold))
+
+
+def _ask_for_request(_: object, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """Put in the name of the request that the line belongs to, where it is bound as a question; one may be over."""
+    ask = event.get("request_id")
+    if callable(ask):
+        event["request_id"] = ask()
+        if event["request_id"] is None:
+            del event["request_id"]
+    return event
 
 
 def _local_time() -> structlog.types.Processor:

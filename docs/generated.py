@@ -1,5 +1,5 @@
 # ruff: noqa: INP001 - a script, not a package
-"""Draws what the docs show of the code and its measurements: states, advice, settings, the newest benchmark.
+"""Draws what the docs show of the code and its measurements: states, advice, settings, commands, the newest benchmark.
 
 python docs/generated.py           writes those parts anew
 python docs/generated.py --check   says which are out of date, and exits 1 if any is
@@ -11,17 +11,23 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import yaml
 from annotated_types import Ge, Gt, Le
 from pydantic.fields import FieldInfo
 
 from benchmarks.results import adversary_as_markdown, as_markdown, costs_as_markdown, newest
 from config.settings import PREFIX, Settings
+from flux_dispatch.cli.commands.reference import list_commands, list_shared_options
+from flux_dispatch.cli.main import app
 from flux_dispatch.domain.advice import advise
+from flux_dispatch.domain.audit_action import ACTIONS
 from flux_dispatch.domain.delivery import OPEN, TRANSITIONS, State
 from flux_dispatch.domain.outcome import ErrorClass
 from flux_dispatch.domain.phases import Phase
+from workers.metrics.catalogue import OF_API, OF_EACH, OF_INSTALLATION, OF_WORKERS, Metric
 
 DOCS: Final = Path(__file__).parent
+RULES: Final = DOCS.parent / "deploy" / "prometheus" / "rules.yml"
 
 _KINDS: Final = {
     "home": "path",
@@ -29,9 +35,20 @@ _KINDS: Final = {
     "redis_url": "URL",
     "api_url": "URL",
     "retry_delays": "numbers, comma-separated",
+    "flower_url": "URL",
+    "trace_url": "URL",
+    "flower_oauth_provider": "`google`, `github`, `gitlab` or `okta`",
+    "flower_oauth_emails": "addresses, comma-separated",
+    "flower_oauth_url": "URL",
+    "flower_db": "path",
+    "portal_frame_origins": "origins, comma-separated",
     "encryption_keys": "keys, comma-separated",
     "allow_networks": "CIDRs, comma-separated",
     "deny_networks": "CIDRs, comma-separated",
+    "trusted_proxies": "CIDRs, comma-separated",
+    "alert_urls": "URLs",
+    "alert_kinds": "words, comma-separated",
+    "alert_windows": "numbers, comma-separated",
 }
 _KIND_OF_TYPE: Final = {int: "whole number", float: "number", bool: "true or false"}
 _STATUSES: Final = (302, 400, 401, 403, 404, 405, 410, 413, 429, 500)
@@ -71,11 +88,49 @@ def list_settings() -> str:
     return "\n".join(["| variable | kind | default | meaning |", "| --- | --- | --- | --- |", *rows])
 
 
+def list_metrics() -> str:
+    """Return one row for each metric: its name, kind, labels and meaning, by who tells it."""
+    return "\n\n".join(
+        "\n".join(
+            [f"**{who}**", "", "| metric | kind | labels | meaning |", "| --- | --- | --- | --- |", *map(_metric, of)]
+        )
+        for who, of in (
+            ("Of every process", OF_EACH),
+            ("Of workers", OF_WORKERS),
+            ("Of API processes", OF_API),
+            ("Of the whole installation, told by API processes", OF_INSTALLATION),
+        )
+    )
+
+
+def list_rules() -> str:
+    """Return one row for each of Prometheus's rules: what it says, how grave it is, and its runbook."""
+    rules = [rule for group in yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"] for rule in group["rules"]]
+    rows = [
+        f"| [{rule['alert']}](runbooks/{rule['annotations']['runbook_url'].rpartition('/')[2]}) "
+        f"| {rule['labels']['severity']} | {rule['annotations']['summary']} |"
+        for rule in rules
+        if "alert" in rule
+    ]
+    return "\n".join(["| rule | severity | it says |", "| --- | --- | --- |", *rows])
+
+
+def list_actions() -> str:
+    """Return one row for each action of the audit log."""
+    rows = [f"| `{action}` | {words.meaning} |" for action, words in ACTIONS.items()]
+    return "\n".join(["| action | what was done |", "| --- | --- |", *rows])
+
+
 DEPENDENCIES: Final[Mapping[tuple[str, str], Callable[[], str]]] = {
     ("api.md", "advice"): list_advice,
     ("architecture.md", "states"): draw_states,
     ("architecture.md", "ways out"): describe_states,
+    ("audit-log.md", "actions"): list_actions,
+    ("cli.md", "commands"): lambda: list_commands(app),
+    ("cli.md", "shared options"): lambda: list_shared_options(app),
     ("configuration.md", "settings"): list_settings,
+    ("monitoring.md", "metrics"): list_metrics,
+    ("monitoring.md", "rules"): list_rules,
     ("performance.md", "results"): lambda: as_markdown(newest()),
     ("performance.md", "adversary"): lambda: adversary_as_markdown(newest("adversary")),
     ("performance.md", "costs"): lambda: costs_as_markdown(newest()),
@@ -117,6 +172,11 @@ def _ways_out(state: State) -> str:
     return ", ".join(f"{by} → `{to}`" for (source, by), to in TRANSITIONS.items() if source is state) or "nothing"
 
 
+def _metric(metric: Metric) -> str:
+    labels = ", ".join(f"`{label}`" for label in metric.labels)
+    return f"| `{metric.name}` | {metric.kind} | {labels} | {metric.meaning} |"
+
+
 def _kind(name: str, field: FieldInfo) -> str:
     if name in _KINDS:
         return _KINDS[name]
@@ -139,7 +199,7 @@ def _default(field: FieldInfo) -> str:
         case bool() as truth:
             return f"`{str(truth).lower()}`"
         case tuple() as several:
-            return "`" + ",".join(f"{each:g}" for each in several) + "`"
+            return "`" + ",".join(each if isinstance(each, str) else f"{each:g}" for each in several) + "`"
         case value:
             return f"`{value}`"
 

@@ -5,6 +5,7 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import asyncpg
@@ -15,7 +16,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from flux_dispatch.cli.embedded import EmbeddedPostgres, free_port, redis_command
 from flux_dispatch.store.connect import open_database
 from flux_dispatch.store.migrate import migrate
+from tests.support.order import pytest_collection_modifyitems
+from tests.support.produced import pytest_configure, pytest_sessionfinish
 from tests.support.waiting import eventually
+
+__all__ = ["pytest_collection_modifyitems", "pytest_configure", "pytest_sessionfinish"]
 
 
 @pytest.fixture(scope="session")
@@ -44,10 +49,8 @@ def template(postgres: str) -> str:
 @pytest.fixture
 def database_url(postgres: str, template: str) -> Iterator[str]:
     """The URL of an empty database with the newest schema, for one test."""
-    name = f"flux_{uuid.uuid4().hex[:12]}"
-    asyncio.run(_execute(postgres, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"))
-    yield with_database(postgres, name)
-    asyncio.run(_execute(postgres, f"DROP DATABASE {name} WITH (FORCE)"))
+    with new_database(postgres, template) as url:
+        yield url
 
 
 @pytest.fixture
@@ -78,6 +81,15 @@ def redis_url(redis_server: str) -> str:
     with redis.Redis.from_url(redis_server) as client:
         client.flushall()
     return redis_server
+
+
+@contextmanager
+def new_database(postgres: str, template: str) -> Iterator[str]:
+    """Yield the URL of a copy of the template, which is dropped at the end."""
+    name = f"flux_{uuid.uuid4().hex[:12]}"
+    asyncio.run(_execute(postgres, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"))
+    yield with_database(postgres, name)
+    asyncio.run(_execute(postgres, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 def with_database(url: str, database: str) -> str:

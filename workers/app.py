@@ -9,13 +9,15 @@ from config.settings import load_settings
 from workers.bootstep import EngineStep
 from workers.broker_outage import survive_lost_connections
 from workers.redis_client_reuse import share_redis_clients
+from workers.unreadable import refuse_what_is_no_message
 
 forget_foreign_settings()
 settings = load_settings()
 survive_lost_connections()
+refuse_what_is_no_message()
 share_redis_clients()
 
-app = Celery("flux", include=["workers.tasks"])
+app = Celery("flux", include=["workers.tasks", "workers.version"])
 app.config_from_object(celery_settings(settings.need_redis_url()))
 app.steps["worker"].add(EngineStep)
 app.flux_settings = settings

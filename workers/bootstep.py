@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import structlog
 from celery import Celery, bootsteps
@@ -16,8 +16,12 @@ from flux_dispatch.domain.errors import Unavailable
 from workers.celery_queue import CeleryQueue, QueueMessage
 from workers.loop import LoopThread
 from workers.process_limits import raise_open_files_limit, tune_gc
+from workers.steps import Steps
+from workers.tracing.open import open_traces
+from workers.tracing.traces import Traces
 from workers.until_stored import UntilStored
 from workers.wiring.worker import Verbs, open_verbs
+from workers.wiring.worker_metrics import worker_metrics
 
 UNAVAILABLE_SECONDS = 1.0
 """How long the sweeper waits before it asks a database again that was unavailable."""
@@ -25,6 +29,23 @@ UNAVAILABLE_SECONDS = 1.0
 SWITCH_SECONDS = 0.0005
 """How long the loop may keep the interpreter while another thread wants it. Python's 5 ms would be paid many times by
 each message on its way to a busy loop."""
+
+SIDE_WORK: Final = (
+    "relay",
+    "roll_up",
+    "cancel",
+    "recover",
+    "erase",
+    "expire",
+    "prune",
+    "notify",
+    "check_health",
+    "watch",
+)
+"""The verbs that are done again and again beside the sweep, in the order in which they begin."""
+
+SIDE_WORK_SECONDS = 0.1
+"""How long after its start a worker begins each of what it does again and again beside the sweep."""
 
 Value = TypeVar("Value")
 
@@ -35,6 +56,7 @@ class RunningEngine:
     """The engine of this worker process: the verbs, and the loop that they run on."""
 
     verbs: Verbs
+    traces: Traces
     _sweeping: asyncio.Task[None]
     until_stored: UntilStored
 
@@ -46,6 +68,7 @@ class RunningEngine:
         self._open = AsyncExitStack()
         self._stopping = asyncio.Event()
         self._side_work: set[asyncio.Task[Any]] = set()
+        self._steps = Steps()
 
     def start(self) -> None:
         """Open the database pool and the HTTP session, and begin to plan."""
@@ -74,29 +97,45 @@ class RunningEngine:
         self._loop.stop()
 
     async def _start(self) -> None:
-        self.verbs = await self._open.enter_async_context(open_verbs(self._settings, self._queue, self._threads))
+        self.traces = await self._open.enter_async_context(open_traces(self._settings, "flux-worker"))
+        verbs = open_verbs(self._settings, self._queue, self._threads, self.traces)
+        self.verbs = await self._open.enter_async_context(verbs)
+        metrics = worker_metrics(self._settings, self.verbs, self._queue, self._steps)
+        await self._open.enter_async_context(metrics)
         self.until_stored = UntilStored(self.verbs.publish, self._sleep)
-        self._sweeping = self._loop.loop.create_task(self._repeat(self.verbs.sweep.run_once))
-        self._spawn(self._repeat(self.verbs.cancel.run_once))
-        self._spawn(self._repeat(self.verbs.erase.run_once))
-        self._spawn(self._repeat(self.verbs.recover.run_once))
+        self._sweeping = self._loop.loop.create_task(self._repeat("sweep", self.verbs.sweep.run_once))
+        self._spawn(self._begin_side_work())
+
+    async def _begin_side_work(self) -> None:
+        """Begin what is done again and again beside the sweep, one after the other.
+
+        Each has the connection of the one before, and none is in the way of the first deliveries.
+        """
+        for step in SIDE_WORK:
+            self._spawn(self._repeat(step, getattr(self.verbs, step).run_once))
+            await self._sleep(SIDE_WORK_SECONDS)
 
     async def _drain(self) -> None:
         self._stopping.set()
         await self._sweeping  # before delivering stops: it may be taking up what was parked
         await self.verbs.deliver.stop()
         await asyncio.gather(*self._side_work)
+        await self.verbs.notify.stop()
 
-    async def _repeat(self, step: Callable[[], Awaitable[float]]) -> None:
+    async def _repeat(self, step: str, run_once: Callable[[], Awaitable[float]]) -> None:
+        self._steps.done(step)
         while not self._stopping.is_set():
             try:
-                pause = await step()
+                pause = await run_once()
+                self._steps.done(step)
             except Unavailable as error:
                 log.warning("sweeper.database_unavailable", cause=error.cause, consequence="the sweeper waits for it")
+                self._steps.fail(step)
                 pause = UNAVAILABLE_SECONDS
             except Exception:
                 # whatever it was, everything that is ever lost is found by this loop: it must not end
-                log.exception("sweeper.failed")
+                log.exception("sweeper.failed", step=step)
+                self._steps.fail(step)
                 pause = UNAVAILABLE_SECONDS
             await self._sleep(pause)
 

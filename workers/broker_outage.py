@@ -17,7 +17,6 @@ The faults "Redis killed and restarted empty", "Redis full" and "Redis full whil
 without this.
 """
 
-from queue import Empty
 from typing import Any
 
 import structlog
@@ -111,12 +110,10 @@ def survive_lost_connections() -> None:
     Channel.QoS = OutageTolerantQoS
     # kombu offers no other place
     Channel._queue_bind = _bind_if_allowed  # noqa: SLF001
-    Channel._brpop_read = _read_or_drop  # noqa: SLF001
     Channel._size = _size  # noqa: SLF001
 
 
 _bind = Channel._queue_bind  # noqa: SLF001 - as above
-_read = Channel._brpop_read  # noqa: SLF001 - as above
 
 
 def _bind_if_allowed(channel: Any, *args: Any) -> None:  # noqa: ANN401 - as above
@@ -132,12 +129,3 @@ def _size(channel: Any, queue: str) -> int:  # noqa: ANN401 - as above
         for priority in channel.priority_steps:
             pipe.llen(channel._q_for_pri(queue, priority))  # noqa: SLF001 - as above
         return sum(pipe.execute())
-
-
-def _read_or_drop(channel: Any, **options: Any) -> Any:  # noqa: ANN401 - as above
-    """Read the next message; what is not even JSON would end the worker."""
-    try:
-        return _read(channel, **options)
-    except (ValueError, TypeError) as error:
-        log.error("message.unreadable", error=str(error), consequence="it is dropped")  # noqa: TRY400 - no fault of ours
-        raise Empty from error

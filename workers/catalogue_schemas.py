@@ -1,13 +1,14 @@
 """The schemas that published data must meet: read from the catalogue, compiled, and remembered for moments."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterable, Mapping
 from typing import Final
 
-from flux_dispatch.api.short_memory import ShortMemory
 from flux_dispatch.domain.errors import InvalidRequest
 from flux_dispatch.domain.event_type import Mismatch
 from flux_dispatch.domain.ids import AccountId
 from flux_dispatch.engine.flow.batcher import BatchedCall
+from flux_dispatch.engine.flow.short_memory import ShortMemory
 from flux_dispatch.schema.compile import Compiled
 from flux_dispatch.store.event_types import EventTypeStore
 from workers.kept_schemas import KeptSchemas
@@ -36,6 +37,10 @@ class CatalogueSchemas:
         self._versions = ShortMemory[AccountId, Mapping[str, int]](
             BatchedCall(event_types.schema_versions, most=ACCOUNTS_AT_ONCE, max_concurrent=1), CACHE_SECONDS
         )
+
+    async def look_up(self, accounts: Iterable[AccountId]) -> None:
+        """Find out which types of these accounts have a schema, of all together; it is remembered."""
+        await asyncio.gather(*map(self._versions.get, accounts))
 
     async def mismatch(self, account: AccountId, event_type: str, data_text: str) -> Mismatch | None:
         """Return where the data does not meet the schema of its type, None when it does or there is none."""

@@ -46,6 +46,9 @@ COUNT_SECONDS: Final = 1.0
 MERGE_SECONDS: Final = 0.05
 """Countdowns that end within one such step share a message, which comes at the step's end."""
 
+SENT: Final = "sent"
+NOT_SENT: Final = "not_sent"
+
 PROBE_KEY: Final = "flux.probe"
 """Pushed to only where it exists, and it never does."""
 
@@ -100,6 +103,8 @@ class CeleryQueue:
         self._slow_in_a_row = 0
         self._in_control = 0
         self._counted_at = 0.0
+        self.sends = Counter[tuple[str, str]]()
+        """How many messages were sent or not, by their queue and the result."""
         self._thread = threading.Thread(target=self._run, name="flux-queue", daemon=True)
         self._thread.start()
 
@@ -180,7 +185,7 @@ class CeleryQueue:
     def _send(self, message: QueueMessage) -> None:
         """Send a message, or hand it over; whatever goes wrong, this thread goes on."""
         if self._is_cooling_down():
-            self._fallback(message)
+            self._give_up(message)
             return
         if message.queue == "control" and self._is_control_long():
             return
@@ -189,8 +194,9 @@ class CeleryQueue:
             self._publish(message)
         except Exception as error:  # noqa: BLE001 - a library's own mistake must not end the only thread that messages
             self._rest(f"{type(error).__name__}: {error}")
-            self._fallback(message)
+            self._give_up(message)
             return
+        self.sends[message.queue, SENT] += 1
         seconds = time.monotonic() - began
         self._slow_in_a_row = self._slow_in_a_row + 1 if seconds > SLOW_SECONDS else 0
         if self._slow_in_a_row >= SLOW_IN_A_ROW:
@@ -199,6 +205,10 @@ class CeleryQueue:
         if self._is_unavailable:
             log.warning("broker.recovered")
         self._is_unavailable = False
+
+    def _give_up(self, message: QueueMessage) -> None:
+        self.sends[message.queue, NOT_SENT] += 1
+        self._fallback(message)
 
     def _rest(self, why: str) -> None:
         if not self._is_unavailable:

@@ -14,10 +14,11 @@ from celery.worker import state
 from celery.worker.consumer import Consumer
 from redis.exceptions import RedisError
 
-from config.celeryconfig import PRODUCERS_QUEUE
+from config.celeryconfig import PRIORITIES, PRODUCERS_QUEUE
 from config.task_table import TASK_PREFIX
 from workers.broker_clock import broker_clock
 from workers.refused import keep
+from workers.unreadable import why_unreadable
 
 EVENT_SECONDS: Final = 0.1
 """How long events wait for others; Celery sends them earlier when there are 24, and otherwise one or two at a time."""
@@ -36,8 +37,7 @@ that finds something it is begun anew."""
 FOREIGN_SECONDS: Final = 30
 """How long a worker leaves a queue to another application that uses it, too."""
 
-PRIORITIES: Final = ("", "\x06\x163", "\x06\x166", "\x06\x169")
-"""What kombu adds to a queue's name for the priorities that a producer may give."""
+JSON: Final = "application/json"
 
 ENVELOPE_BYTES: Final = 4096
 """What a message may have besides its event."""
@@ -98,8 +98,8 @@ class FluxConsumer(Consumer):  # type: ignore[misc]
         max_bytes = self.app.flux_settings.max_body_bytes + ENVELOPE_BYTES
 
         def take_or_refuse(message: Any) -> None:  # noqa: ANN401 - as above
-            if len(message.body or "") > max_bytes and not _is_foreign(message):
-                self._refuse(message, f"The message is longer than {max_bytes} bytes (FLUX_MAX_BODY_BYTES).")
+            if not _is_foreign(message) and (why := _unfit(message, max_bytes)):
+                self._refuse(message, why)
                 return
             try:
                 _set_by_this_clock(message)
@@ -125,7 +125,7 @@ class FluxConsumer(Consumer):  # type: ignore[misc]
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:  # noqa: ANN401 - as above
         """Keep a task that cannot be decoded."""
-        self._refuse(message, f"It cannot be decoded: {str(exc)[:200]}")
+        self._refuse(message, f"It cannot be decoded: {why_unreadable(exc)}")
 
     def _refuse(self, message: Any, why: str) -> None:  # noqa: ANN401 - as above
         """Let go of a message without loss: producers' own queue may be shared by mistake, and its tasks go back."""
@@ -201,6 +201,15 @@ class FluxConsumer(Consumer):  # type: ignore[misc]
     def _flush_soon(self) -> None:
         self._is_flush_due = False
         self._flush_events()
+
+
+def _unfit(message: Any, max_bytes: int) -> str | None:  # noqa: ANN401 - as above
+    """Return why a message of ours is not even looked into, if so."""
+    if len(message.body or "") > max_bytes:
+        return f"The message is longer than {max_bytes} bytes (FLUX_MAX_BODY_BYTES)."
+    if message.content_type != JSON:
+        return f"Its content is {str(message.content_type)[:60]}, and not {JSON}: send it with serializer='json'."
+    return None
 
 
 def _set_by_this_clock(message: Any) -> None:  # noqa: ANN401 - as above

@@ -3,15 +3,14 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import structlog
-from redis.asyncio import Redis
-from redis.asyncio.sentinel import Sentinel
 from redis.exceptions import RedisError
 
 from config.redis_url import RedisUrl
 from flux_dispatch.api.dependencies import Allowance, Use
+from workers.redis_client import open_redis
 
 WAIT_SECONDS: Final = 0.05
 """For how long a request waits to be counted."""
@@ -21,8 +20,6 @@ COOLDOWN_SECONDS: Final = 1.0
 
 MAX_AT_ONCE: Final = 16
 """How many are counted at a time, each on a connection of its own."""
-
-_TIMEOUTS: Final = {"socket_timeout": 2, "socket_connect_timeout": 2}
 
 # GCRA, in microseconds of Redis's clock: what is kept of a limit is when all of it is there again, and it holds what is
 # for one second. ARGV: for each limit how many a second, and how many are taken.
@@ -65,7 +62,7 @@ class RedisCounter:
     """
 
     def __init__(self, broker: RedisUrl) -> None:
-        self._client = _client(broker)
+        self._client = open_redis(broker)
         self._script = self._client.register_script(_TAKE)
         self._places = asyncio.Semaphore(MAX_AT_ONCE)
         self._cools_down_until = 0.0
@@ -118,24 +115,3 @@ class RedisCounter:
             why = type(error).__name__ if error else "no answer in time"
             log.warning("limits.uncounted", error=why, consequence="keys are held to no limit meanwhile")
         self._cools_down_until = time.monotonic() + COOLDOWN_SECONDS
-
-
-def _client(broker: RedisUrl) -> Redis:
-    """Return a client of the Redis that Celery's URL names; it connects when it is asked."""
-    options = _TIMEOUTS | (broker.tls or {})
-    first = broker.url.split(";")[0]
-    if first.startswith("sentinel://"):
-        return _client_of_master(broker, options)
-    url = first.replace("redis+socket://", "unix://").replace("?virtual_host=", "?db=")
-    client: Redis = Redis.from_url(url, **options)
-    return client
-
-
-def _client_of_master(broker: RedisUrl, options: dict[str, Any]) -> Redis:
-    parsed = [Redis.from_url(each.replace("sentinel://", "redis://")) for each in broker.url.split(";")]
-    given = [each.connection_pool.connection_kwargs for each in parsed]
-    access = {name: given[0][name] for name in ("username", "password", "db") if given[0].get(name) is not None}
-    limits = {name: value for name, value in broker.options["sentinel_kwargs"].items() if name != "retry"}
-    sentinel: Any = Sentinel([(each["host"], each["port"]) for each in given], sentinel_kwargs=limits)  # type: ignore[no-untyped-call]
-    client: Redis = sentinel.master_for(broker.options["master_name"], **access, **options)
-    return client

@@ -12,7 +12,7 @@ MAX_KEPT: Final = 500
 """The newest; older ones go."""
 
 MAX_MESSAGE_LENGTH: Final = 16_384
-"""Characters of a message that are kept: with MAX_KEPT, some 8 MB at most, or 32 where each needs four bytes."""
+"""Characters of a message that are kept: with MAX_KEPT, some 8 MB, and 50 at most, where all are escapes."""
 
 
 def keep(client: Any, *, why: str, message: object, **about: object) -> bool:  # noqa: ANN401 - a Redis client of kombu
@@ -34,7 +34,9 @@ def keep(client: Any, *, why: str, message: object, **about: object) -> bool:  #
     }
     try:
         with client.pipeline(transaction=False) as pipe:
-            pipe.lpush(KEY, json.dumps(entry)).ltrim(KEY, 0, MAX_KEPT - 1).execute()
+            # half a surrogate pair becomes the escape that JSON has for it
+            text = json.dumps(entry, ensure_ascii=False)
+            pipe.lpush(KEY, text.encode(errors="backslashreplace")).ltrim(KEY, 0, MAX_KEPT - 1).execute()
     except (RedisError, OSError):
         return False
     return True

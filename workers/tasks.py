@@ -7,6 +7,7 @@ from typing import Any, Final
 import structlog
 from celery import Task
 from celery.exceptions import Reject
+from structlog.contextvars import bound_contextvars
 
 from flux_dispatch.domain.errors import CallerError, Unavailable
 from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId
@@ -32,8 +33,10 @@ def publish(self: Task, *args: object, **fields: Any) -> str:  # noqa: ANN401 - 
     """
     engine = running_engine(self.app)
     try:
-        publication = read_publication(args, fields, self.request.id)
-        published = engine.run(engine.until_stored(publication))
+        # what is logged of it on the loop carries the task's id, by which its producer knows it
+        with engine.traces.message(self.name, vars(self.request)), bound_contextvars(task_id=self.request.id):
+            publication = read_publication(args, fields, self.request.id)
+            published = engine.run(engine.until_stored(publication))
     except Stopped as error:
         raise Reject(error, requeue=True) from None
     except (CallerError, CannotBeStored) as error:

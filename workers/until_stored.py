@@ -9,8 +9,8 @@ import structlog
 
 from flux_dispatch.domain.errors import CallerError, InternalError, Unavailable
 from flux_dispatch.domain.event import PublishResult
-from flux_dispatch.engine.publish import Publish
 from workers.publication import Publication
+from workers.tracing.traces import Publish
 
 FIRST_PAUSE_SECONDS: Final = 0.2
 MAX_PAUSE_SECONDS: Final = 5.0

@@ -6,21 +6,38 @@ from collections.abc import Mapping
 
 from pydantic import ConfigDict, ValidationError
 
+from config.settings.alerts import AlertSettings
 from config.settings.api import ApiSettings
 from config.settings.client import ClientSettings
+from config.settings.dashboard import DashboardSettings
 from config.settings.delivery import DeliverySettings
 from config.settings.errors import SettingsError
+from config.settings.flower import FlowerSettings
 from config.settings.kubernetes_links import service_links
 from config.settings.logs import LogSettings
+from config.settings.metrics import MetricsSettings
 from config.settings.prefix import PREFIX
 from config.settings.security import SecuritySettings
 from config.settings.servers import ServerSettings
+from config.settings.tracing import TracingSettings
 
 __all__ = ["PREFIX", "Settings", "SettingsError", "load_settings", "service_links"]
 
 
 # pydantic takes the fields of the last base first
-class Settings(ClientSettings, LogSettings, SecuritySettings, DeliverySettings, ApiSettings, ServerSettings):
+class Settings(
+    ClientSettings,
+    MetricsSettings,
+    TracingSettings,
+    LogSettings,
+    DashboardSettings,
+    AlertSettings,
+    SecuritySettings,
+    DeliverySettings,
+    FlowerSettings,
+    ApiSettings,
+    ServerSettings,
+):
     """Every setting; docs/configuration.md lists them, and a test keeps that list whole."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

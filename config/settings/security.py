@@ -25,6 +25,9 @@ class SecuritySettings(BaseModel):
     )
     deny_networks: Networks = Field((), description="CIDRs that may not be reached though they are public.")
     require_https: bool = Field(default=True, description="Refuse webhooks whose URL is http://.")
+    audit_retention_days: int = Field(
+        365, ge=1, le=36_500, description="How many days entries of the audit log are kept; workers delete older ones."
+    )
 
     @field_validator("encryption_keys", mode="before")
     @classmethod

@@ -8,11 +8,11 @@ from aiohttp import web
 
 from flux_dispatch.api.dependencies import Dependencies
 from flux_dispatch.api.key_use import KeyUse
-from flux_dispatch.api.short_memory import ShortMemory
 from flux_dispatch.domain.account import EXTERNAL, Account
 from flux_dispatch.domain.api_key import ApiKey, Scope, is_well_formed
 from flux_dispatch.domain.errors import Forbidden, InvalidRequest, NotFound, PlatformKeyNeeded, Unauthenticated
 from flux_dispatch.domain.ids import AccountId
+from flux_dispatch.engine.flow.short_memory import ShortMemory
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 AnyHandler = TypeVar("AnyHandler", bound=Handler)
@@ -53,6 +53,12 @@ def requires_scope(scope: Scope, acts_for: ActsFor = ActsFor.ACCOUNT) -> Callabl
         return handler
 
     return mark
+
+
+def reads_much(handler: AnyHandler) -> AnyHandler:
+    """Have a handler that is no read by its scope take a place among the account's reads all the same."""
+    handler.reads_much = True  # type: ignore[attr-defined]
+    return handler
 
 
 class Authenticator:

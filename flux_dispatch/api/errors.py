@@ -2,7 +2,6 @@
 
 import json
 import math
-import random
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -18,16 +17,12 @@ from flux_dispatch.domain.errors import (
     Unauthenticated,
     Unavailable,
 )
+from flux_dispatch.domain.listen_session import ListenerNotConnected
 
 DOCUMENTATION: Final = "https://github.com/flux-dispatch/flux-dispatch/blob/main/docs"
 
 RETRY_SECONDS: Final = "1"
 """What Retry-After says while the database is unavailable, or an account reads too much at once."""
-
-
-def new_request_id() -> str:
-    """Return a name for a request, by which its log lines are found; no secret."""
-    return f"req_{random.getrandbits(96):024x}"
 
 
 def error_response(error: FluxError, request_id: str) -> web.Response:
@@ -37,7 +32,7 @@ def error_response(error: FluxError, request_id: str) -> web.Response:
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, Unavailable | TooManyRequests):
         headers["Retry-After"] = RETRY_SECONDS
-    if isinstance(error, RateLimited):
+    if isinstance(error, RateLimited | ListenerNotConnected):
         headers["Retry-After"] = str(math.ceil(error.retry_seconds))
     body: dict[str, Any] = {
         "type": error.kind,

@@ -1,16 +1,33 @@
-"""Filters: what the query of a list narrows it to."""
+"""Filters: what the query of a list narrows it to, and how each is described."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
 from aiohttp import web
 
+from flux_dispatch.api.fields import EXAMPLE_TIME, example_id, id_pattern
 from flux_dispatch.domain.errors import InvalidRequest
+from flux_dispatch.domain.ids import Prefix, parse_id
 
-FilterParsers: TypeAlias = Mapping[str, Callable[[str], Any]]
-"""The filters of a list: what each takes its text for; a parser raises InvalidRequest."""
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter: what its text is taken for, by a parser that raises InvalidRequest, and what a reader is told of it.
+
+    `schema` is its JSON Schema, examples included.
+    """
+
+    parse: Callable[[str], Any]
+    schema: Mapping[str, Any]
+    description: str
+
+
+FilterParsers: TypeAlias = Mapping[str, Parameter]
+"""The filters of a list, by their names."""
 
 
 def parse_filters(request: web.Request, parsers: FilterParsers) -> dict[str, Any]:
@@ -48,8 +65,24 @@ def truth(text: str) -> bool:
     return text == "true"
 
 
-def one_of(names: Iterable[str]) -> Callable[[str], str]:
-    """Return a parser of one of these names."""
+def id_filter(prefix: Prefix, description: str) -> Parameter:
+    """Return the filter by the id of another thing; its value is the id's digits."""
+    schema = {"type": "string", "pattern": id_pattern(prefix), "examples": [example_id(prefix)]}
+    return Parameter(partial(parse_id, prefix), schema, description)
+
+
+def time_filter(description: str) -> Parameter:
+    """Return the filter by an instant."""
+    return Parameter(timestamp, {"type": "string", "format": "date-time", "examples": [EXAMPLE_TIME]}, description)
+
+
+def truth_filter(description: str) -> Parameter:
+    """Return the filter by what is true or false."""
+    return Parameter(truth, {"type": "boolean"}, description)
+
+
+def one_of(names: Iterable[str], description: str) -> Parameter:
+    """Return the filter by one of these names."""
     known = list(names)
 
     def parse(text: str) -> str:
@@ -57,7 +90,7 @@ def one_of(names: Iterable[str]) -> Callable[[str], str]:
             raise InvalidRequest(f"{text[:60]!r} is none of {', '.join(known)}.")
         return text
 
-    return parse
+    return Parameter(parse, {"type": "string", "enum": known}, description)
 
 
 def _parse_known(request: web.Request, parsers: FilterParsers, known: set[str], kind: str) -> dict[str, Any]:
@@ -65,7 +98,9 @@ def _parse_known(request: web.Request, parsers: FilterParsers, known: set[str], 
         if name not in known:
             listed = ", ".join(sorted(known))
             raise invalid_parameter(f"{name[:60]} is not a parameter of this {kind}. There are: {listed}.", name[:60])
-    return {name: _parse(name, parse, request.query[name]) for name, parse in parsers.items() if name in request.query}
+    return {
+        name: _parse(name, each.parse, request.query[name]) for name, each in parsers.items() if name in request.query
+    }
 
 
 def _parse(name: str, parse: Callable[[str], Any], text: str) -> Any:  # noqa: ANN401 - whatever the parser makes of it

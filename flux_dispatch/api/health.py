@@ -46,7 +46,12 @@ async def start_page(request: web.Request) -> web.Response:
     return web.Response(text=page, content_type="text/html", headers={"Content-Security-Policy": policy})
 
 
-_LINKS = {"Is it ready?": "/readyz", "Documentation": DOCUMENTATION}
+_LINKS = {
+    "API reference": "/docs",
+    "OpenAPI": "/openapi.json",
+    "Is it ready?": "/readyz",
+    "Documentation": DOCUMENTATION,
+}
 
 _PAGE = """<!doctype html>
 <html lang="en">

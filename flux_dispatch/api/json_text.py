@@ -16,6 +16,9 @@ MAX_NESTED: Final = 100
 """How deep a body may be nested: Python's own bound moves with the call stack, so what it took in it might not give
 back, and a receiver's parser may stop earlier (the JSON of .NET at 64, of PHP at 512)."""
 
+MAX_DIGITS: Final = 4300
+"""How long an integer may be: longer ones Python does not read, for it would take time that grows with their square."""
+
 
 def parse(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
     """Return what the text holds.
@@ -24,7 +27,11 @@ def parse(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
         InvalidRequest: it is not JSON, not UTF-8, or nested too deeply.
     """
     with _as_invalid_requests():
-        parsed = _DECODER.decode(body.decode("utf-8"))
+        text = body.decode("utf-8")
+        try:
+            parsed = _DECODER.decode(text)
+        except ValueError as error:
+            raise _named(error, text) from None
     _check_depth(body, [parsed], MAX_NESTED + 1)
     return parsed
 
@@ -37,7 +44,7 @@ def members(body: bytes) -> dict[str, tuple[Any, str]] | None:
     Raises:
         InvalidRequest: as for parse, and for a member that stands there twice: which of them counts, nobody could say.
     """
-    with _as_invalid_requests():
+    with _as_invalid_requests("data"):
         text = body.decode("utf-8")
         start = _after_space(text, 0)
         if not text.startswith("{", start):
@@ -89,7 +96,7 @@ def to_json(values: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def _as_invalid_requests() -> Iterator[None]:
+def _as_invalid_requests(numbers_in: str | None = None) -> Iterator[None]:
     try:
         yield
     except UnicodeDecodeError:
@@ -97,7 +104,7 @@ def _as_invalid_requests() -> Iterator[None]:
     except RecursionError:
         raise not_json(_TOO_DEEP) from None
     except _BeyondAllNumbersError as error:
-        raise not_json(str(error), "data") from None
+        raise not_json(str(error), numbers_in) from None
     except ValueError as error:
         raise _invalid(error) from None
 
@@ -151,7 +158,16 @@ def _value(text: str, position: int) -> tuple[Any, int]:
         value, end = _scan(text, position)
     except StopIteration as error:
         raise json.JSONDecodeError("Expecting value", text, error.value) from None
+    except ValueError as error:
+        raise _named(error, text, position) from None
     return value, end
+
+
+def _named(error: ValueError, text: str, position: int = 0) -> ValueError:
+    """Return the error for an integer that Python refused to read, or else the one that came."""
+    # each run of digits once; a pattern for long ones would begin anew at each digit of the shorter ones
+    long = next((run for run in _DIGITS.finditer(text, position) if len(run[0]) > MAX_DIGITS), None)
+    return error if type(error) is not ValueError or long is None else _BeyondAllNumbersError(long[0])
 
 
 def _after_comma(text: str, position: int, closing: str) -> tuple[int, bool]:
@@ -202,21 +218,29 @@ def _inside(each: Any) -> Iterable[Any]:  # noqa: ANN401 - whatever JSON holds
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
+    raise _NoNumberError(f"{name} is no JSON number")
+
+
+class _NoNumberError(ValueError):
+    """A word that JSON does not have."""
 
 
 class _BeyondAllNumbersError(ValueError):
     """A number that no double can come near to: other parsers read Infinity, or fail."""
 
+    def __init__(self, text: str) -> None:
+        super().__init__(f"{text[:60]} is a larger number than JSON is commonly read with.")
+
 
 def _finite(text: str) -> float:
     value = float(text)
     if isinf(value):
-        raise _BeyondAllNumbersError(f"{text[:60]} is a larger number than JSON is commonly read with.")
+        raise _BeyondAllNumbersError(text)
     return value
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 _scan = _DECODER.scan_once  # type: ignore[attr-defined]
 _SPACE = re.compile(r"[ \t\n\r]*")
+_DIGITS = re.compile(r"[0-9]+")
 _TOO_DEEP = f"The body is nested more than {MAX_NESTED} levels deep."

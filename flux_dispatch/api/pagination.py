@@ -1,7 +1,7 @@
 """Pagination: lists, newest first, in pages that a cursor continues."""
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from aiohttp import web
@@ -22,7 +22,7 @@ async def list_response(
     request: web.Request,
     account: AccountId,
     fetch: Callable[[Page], Awaitable[Sequence[Thing]]],
-    serialize: Callable[[Thing], dict[str, Any]],
+    serialize: Callable[[Thing], Mapping[str, Any]],
     *,
     order: Sequence[str] = ("id",),
 ) -> web.Response:

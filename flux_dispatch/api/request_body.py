@@ -2,16 +2,26 @@
 
 import asyncio
 from http import HTTPStatus
-from typing import Final, TypeVar
+from typing import Annotated, Final, TypeAlias, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
 
+from flux_dispatch.api.compressed_body import NotDecompressed, decompressed
 from flux_dispatch.api.json_text import not_json, parse
 from flux_dispatch.domain.errors import InvalidRequest
 
 BODY_SECONDS: Final = 10
 """How long a body may take to arrive."""
+
+
+def _whole(value: object) -> object:
+    """Return 3 for 3.0, which is the same number in JSON."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Integer: TypeAlias = Annotated[int, BeforeValidator(_whole)]
+"""A field that is a whole number, however it is written."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -49,14 +59,19 @@ async def read_bytes(request: web.Request) -> bytes:
         raise InvalidRequest(message, code="not_json", status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
     try:
         if request.content.is_eof():  # it came with its head, as nearly every body does
-            return await request.read()
+            return _plain(request, await request.read())
         async with asyncio.timeout(BODY_SECONDS):
-            return await request.read()
+            return _plain(request, await request.read())
     except TimeoutError:
         message = f"The body did not arrive within {BODY_SECONDS} seconds."
         raise InvalidRequest(message, code="body_too_slow", status=HTTPStatus.REQUEST_TIMEOUT) from None
-    except (web.RequestPayloadError, ConnectionError):
+    except (web.RequestPayloadError, ConnectionError, NotDecompressed):
         raise not_json("The body ended before it was complete, or cannot be decompressed.") from None
+
+
+def _plain(request: web.Request, body: bytes) -> bytes:
+    coding = request.headers.get("Content-Encoding")
+    return body if coding is None else decompressed(body, coding, request.client_max_size)
 
 
 def _wrong_field(error: ValidationError) -> InvalidRequest:

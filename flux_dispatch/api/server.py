@@ -7,11 +7,12 @@ from typing import Any, Final
 
 import structlog
 from aiohttp import web
-from aiohttp.http_exceptions import ContentEncodingError, LineTooLong
+from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
-from flux_dispatch.api.errors import bad_request, error_response, from_http, new_request_id
+from flux_dispatch.api.errors import bad_request, error_response, from_http
 from flux_dispatch.domain.errors import FluxError, InternalError
+from flux_dispatch.web.request_id import new_request_id
 
 HEAD_SECONDS: Final = 10
 """How long after it was opened the first request of a connection may take to arrive, but for its body."""
@@ -39,6 +40,7 @@ class ApiRunner(web.AppRunner):
             handle_signals=False,
             access_log=None,
             keepalive_timeout=IDLE_SECONDS,
+            auto_decompress=False,  # what goes through the tunnel is handed on as it came
             shutdown_timeout=shutdown_timeout,
         )
 
@@ -125,8 +127,6 @@ def _with_our_errors(handler: Callable[[Any], Awaitable[web.StreamResponse]]) ->
 def _in_words(exc: BaseException | None, message: str | None) -> str:
     if isinstance(exc, LineTooLong):
         return "The URL or a header of the request is longer than 8190 bytes."
-    if isinstance(exc, ContentEncodingError):
-        return "This Content-Encoding is not known here: send the body with gzip or deflate, or as it is."
     words = (message or "it cannot be understood").strip().splitlines()[0][:200].rstrip(".:")
     return f"The request is not good HTTP/1.1: {words}."
 

@@ -1,25 +1,18 @@
 """`flux refused`: look at the messages that can never be worked on, which workers keep in Redis."""
 
-import json
-from typing import Annotated
-
-import typer
-
+from flux_dispatch.cli.commands.group import Group, OutputCommand
+from flux_dispatch.cli.commands.options import shared_options
 from flux_dispatch.cli.errors import CliError
+from flux_dispatch.cli.output.json_lines import say_json_line
+from flux_dispatch.cli.output.terminal import say
+from flux_dispatch.cli.output.text import harmless
 
-app = typer.Typer(help="Messages that were refused, and why.", no_args_is_help=True)
-
-
-@app.callback()
-def refused() -> None:
-    """Look at what came through the broker and was refused."""
+app = Group("Messages that were refused, and why.", kind=OutputCommand)
 
 
-@app.command("list")
-def list_refused(
-    as_json: Annotated[bool, typer.Option("--json", help="All that is kept of each, one JSON object a line.")] = False,
-) -> None:
-    """List what was refused, the newest first; the newest 500 are kept."""
+@app.command("list", examples="flux refused list --json")
+def list_refused() -> None:
+    """List what was refused, the newest first; the newest 500 are kept. With --json, all that is known of each."""
     from config.settings import load_settings
     from flux_dispatch.cli.broker import broker_client
     from workers.refused import kept
@@ -31,8 +24,8 @@ def list_refused(
     except Exception as error:  # noqa: BLE001 - kombu's errors have no common root
         raise CliError(f"Redis cannot be asked (check FLUX_REDIS_URL): {error}") from None
     for entry in entries:
-        if as_json:
-            typer.echo(json.dumps(entry))
+        if shared_options().as_json:
+            say_json_line(entry)
             continue
         about = "  ".join(str(entry[name]) for name in ("task", "account", "event_type") if entry.get(name))
-        typer.echo(f"{entry['at']}  {about}  {entry['why']}")
+        say(harmless(f"{entry['at']}  {about}  {entry['why']}"))

@@ -5,21 +5,19 @@ import os
 import signal
 import sys
 import warnings
-from pathlib import Path
 
 import structlog
 import uvloop
 
-import config.flowerconfig
 from config.celeryconfig import QUEUES
 from config.logs import set_up_logs
 from config.settings import Settings
-from flux_dispatch.cli.environment import FLOWER, names_with
 from flux_dispatch.cli.errors import CliError
 from flux_dispatch.cli.port import resolve_port
 from flux_dispatch.cli.signals import keep_ignored, signals_to_heed
 from flux_dispatch.store.connect import check_database, open_database
 from flux_dispatch.store.migrate import Schema, check_current, migrate
+from workers.tracing.environment import check_tracing
 
 log = structlog.get_logger("flux")
 
@@ -29,6 +27,7 @@ def run_api(settings: Settings) -> None:
     set_up_logs(settings.log_format, settings.log_level)
     settings.need_redis_url()
     settings.need_encryption_keys()
+    check_tracing(settings)
     uvloop.run(_serve_api(settings))
 
 
@@ -42,6 +41,7 @@ def run_worker(settings: Settings, concurrency: int, queues: str | None) -> None
     if unknown:
         raise CliError(f"{unknown[0]} is not a queue. There are: {', '.join(QUEUES)}.")
     settings.need_encryption_keys()
+    check_tracing(settings)
     uvloop.run(_check_database(settings))
     # Celery warns root of pickled messages; this app takes JSON only
     warnings.simplefilter("ignore", SecurityWarning)
@@ -51,25 +51,6 @@ def run_worker(settings: Settings, concurrency: int, queues: str | None) -> None
     pool = ["--pool=threads", f"--concurrency={concurrency}", f"--queues={','.join(wanted)}"]
     quiet = ["--without-gossip", "--without-mingle", f"--loglevel={settings.log_level}"]
     app.start(["--quiet", "worker", *pool, *quiet, f"--hostname=flux-{os.getpid()}@%h"])
-
-
-def run_flower(settings: Settings, *, without_auth: bool) -> None:
-    """Run Flower on the same broker."""
-    if not without_auth and not settings.flower_basic_auth:
-        raise CliError(
-            "Flower shows account and event ids, so it needs a password: set FLUX_FLOWER_BASIC_AUTH=user:password."
-        )
-    port = resolve_port(settings.flower_host, settings.flower_port, "FLUX_FLOWER_PORT")
-    for name in names_with(os.environ, FLOWER):
-        del os.environ[name]
-    from workers.app import app
-
-    options = [f"--conf={Path(config.flowerconfig.__file__)}", f"--address={settings.flower_host}"]
-    if without_auth:
-        os.environ["FLOWER_UNAUTHENTICATED_API"] = "true"
-    else:
-        options.append(f"--basic_auth={settings.flower_basic_auth}")
-    app.start(["--quiet", "flower", *options, f"--port={port}", "--logging=error"])
 
 
 def run_migrate(settings: Settings) -> None:

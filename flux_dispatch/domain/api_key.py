@@ -3,12 +3,13 @@
 import hashlib
 import re
 from binascii import crc32
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, TypeVar
 
+from flux_dispatch.domain.audit_entry import Actor, ActorKind
 from flux_dispatch.domain.errors import BeyondOwnKey, Forbidden, InvalidRequest
 from flux_dispatch.domain.ids import AccountId, ApiKeyId
 from flux_dispatch.domain.text import validate_text
@@ -30,6 +31,7 @@ class Scope(StrEnum):
     WEBHOOKS_WRITE = "webhooks:write"
     EVENT_TYPES_WRITE = "event_types:write"
     READ = "read"
+    AUDIT_LOG_READ = "audit_log:read"
     ADMIN = "admin"
 
 
@@ -69,9 +71,19 @@ class ApiKey:
     last_used_at: datetime | None = None
     limits: Limits = Limits()
 
+    @property
+    def label(self) -> str:
+        """What people know it by: its name, how it begins and how it ends."""
+        return f"{self.name} {PREFIX}…{self.last4}".lstrip()
+
+    @property
+    def actor(self) -> Actor:
+        """Whoever acts with it."""
+        return Actor(ActorKind.API_KEY if self.account else ActorKind.PLATFORM_KEY, api_key=self.id, name=self.label)
+
     def may(self, scope: Scope) -> bool:
         """Say whether the key covers a call of this scope."""
-        return scope in self.scopes or Scope.ADMIN in self.scopes
+        return covers(self.scopes, scope)
 
     def pass_on(self, wanted: NewApiKey) -> NewApiKey:
         """Return the key that this one may make: what was not said is as with itself.
@@ -92,6 +104,11 @@ class ApiKey:
                 _within(self.limits.requests_per_second, wanted.limits.requests_per_second, "requests_per_second"),
             ),
         )
+
+
+def covers(scopes: Collection[str], scope: Scope) -> bool:
+    """Say whether whoever has these scopes may make a call of that one."""
+    return scope in scopes or Scope.ADMIN in scopes
 
 
 def validate_new_api_key(*, scopes: Sequence[str], name: str, expires_at: datetime | None, limits: Limits) -> NewApiKey:
@@ -147,7 +164,8 @@ def _within(own: Bound | None, wanted: Bound | None, param: str) -> Bound | None
     if own is None:
         return wanted
     if wanted is not None and wanted > own:
-        raise BeyondOwnKey(f"This API key has {param} {own}, and can give another no more than that.")
+        message = f"This API key has {param} {own}, and can give another no more than that."
+        raise BeyondOwnKey(message, param=param)
     return own if wanted is None else wanted
 
 

@@ -3,21 +3,23 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, WebhookId
 from flux_dispatch.domain.outcome import Attempt
 from flux_dispatch.domain.retry import Decision
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """One delivery that this worker, and no other, may POST now.
 
     `lease_token` fences its settlement: who lost the lease settles nothing. `attempt` is the 1-based number of this
     try, and `recovered_after` how many of the tries before it do not count for the retry policy. `wait_seconds` is how
     long it is still to wait until the delivery is due: a message may come a little early. `secrets` are those to sign
     with, newest first. `body` is one object for all claims of an event that were made together, and `bytes_held` is
-    this one's part of it.
+    this one's part of it. One that `is_listen` goes to a listen session, through the tunnel.
+
+    It is a tuple because one is made for each delivery, which takes a frozen dataclass twice as long.
     """
 
     delivery: DeliveryId
@@ -33,6 +35,7 @@ class Claim:
     body: bytes
     bytes_held: int = 0
     recovered_after: int = 0
+    is_listen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,7 @@ class ClaimedBatch:
     left_out: tuple[DeliveryId, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(NamedTuple):
     """The end of one attempt and what follows it, to be written by whoever still holds the lease_token."""
 
     account: AccountId

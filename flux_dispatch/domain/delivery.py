@@ -1,10 +1,9 @@
 """The life of a delivery as one literal table: which move leads from which state to which.
 
-DeliverLimits
-  * A delivery is in exactly one state, and leaves it only by a move that stands in the table.
-  * A move that does not stand there raises and changes nothing.
-  * Statements that move rows take their `WHERE state IN (…)` from this table, so SQL cannot disagree with it.
-  * The diagram in docs/architecture.md is drawn from it.
+* A delivery is in exactly one state, and leaves it only by a move that stands in the table.
+* A move that does not stand there raises and changes nothing.
+* Statements that move rows take their `WHERE state IN (…)` from this table, so SQL cannot disagree with it.
+* The diagram in docs/architecture.md is drawn from it.
 """
 
 from collections.abc import Mapping

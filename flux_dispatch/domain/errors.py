@@ -12,6 +12,7 @@
     │   ├── IdempotencyConflict    one key, two different bodies
     │   ├── QueryTooSlow           too much to read; narrower filters will do
     │   └── TooManyRequests        too much at once; less, or later, will do
+    │       ├── TooManyTests           other tests of alert channels are under way
     │       └── RateLimited            more than the key may ask for
     └── InternalError               the fault is on our side
         ├── IllegalTransition            a delivery was asked to do what its state does not allow
@@ -100,9 +101,13 @@ class PlatformKeyNeeded(Forbidden):
 
 
 class BeyondOwnKey(Forbidden):
-    """A key would be made that may do more than the key that asks for it."""
+    """A key would be made that may do more than the key that asks for it; `param` names what would be more."""
 
     code = "beyond_own_key"
+
+    def __init__(self, message: str, *, param: str) -> None:
+        super().__init__(message)
+        self.param = param
 
 
 class NotFound(CallerError):
@@ -137,6 +142,12 @@ class TooManyRequests(CallerError):
     status = HTTPStatus.TOO_MANY_REQUESTS
     kind = "rate_limit_error"
     code = "too_many_reads"
+
+
+class TooManyTests(TooManyRequests):
+    """As many tests of alert channels are under way as may be at once."""
+
+    code = "too_many_tests"
 
 
 class RateLimited(TooManyRequests):

@@ -13,6 +13,9 @@ from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, new
 
 MAX_TYPE_LENGTH: Final = 128
 
+OWN_EVENTS: Final = "flux."
+"""How the types of events begin that tell what became of deliveries and webhooks; only who names them gets them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -73,10 +76,13 @@ def validate_event_type(text: str, *, param: str = "type") -> str:
 
 
 def patterns_that_match(event_type: str) -> list[str]:
-    """Return every pattern that a webhook may have to get this type: `*`, `order.*`, …, and the type itself."""
+    """Return every pattern that a webhook may have to get this type: `*`, `order.*`, …, and the type itself.
+
+    What begins with OWN_EVENTS tells of deliveries and webhooks themselves, and `*` does not mean that.
+    """
     words = event_type.split(".")
     prefixes = [".".join(words[:count]) + ".*" for count in range(1, len(words))]
-    return ["*", *prefixes, event_type]
+    return [*prefixes, event_type] if event_type.startswith(OWN_EVENTS) else ["*", *prefixes, event_type]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from http import HTTPStatus
-from typing import TypeAlias, assert_never
+from typing import NamedTuple, TypeAlias, assert_never
 
 from flux_dispatch.domain.phases import NO_PHASES, Phases
 
@@ -85,8 +85,7 @@ class Attempt:
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """An outcome as it is written down: `error` is None for a success, `status` where no answer came.
 
     `detail` is what the receiver answered, its first bytes, or the error in words where no answer came. Of a success no

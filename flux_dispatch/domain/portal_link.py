@@ -1,16 +1,17 @@
-"""A portal link: signs a customer in to their own settings, once, within its time."""
+"""A portal link: signs a customer in to their own settings, or an operator in, once, within its time."""
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from flux_dispatch.domain.errors import InvalidRequest
 
-TOKEN_BYTES: Final = 32
 MIN_SECONDS: Final = 60
 MAX_SECONDS: Final = 86_400
 DEFAULT_SECONDS: Final = 900
+
+SIGN_IN_PATH: Final = "/dashboard/sign-in"
+"""Where the dashboard takes links: each ends with a slash and its token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,3 @@ def validate_lifetime(seconds: int) -> timedelta:
         message = f"expires_in is a number of seconds from {MIN_SECONDS} to {MAX_SECONDS}."
         raise InvalidRequest(message, param="expires_in")
     return timedelta(seconds=seconds)
-
-
-def digest(token: str) -> bytes:
-    """Return what is stored of a token. It holds 256 random bits, so a slow hash would guard nothing more."""
-    return hashlib.sha256(token.encode()).digest()

@@ -1,6 +1,6 @@
 """A recovery: everything of a span of time that a webhook missed is delivered to it after all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -116,13 +116,6 @@ class RecoveredPage:
     account: AccountId
     status: RecoveryStatus
     deliveries: Sequence[tuple[DeliveryId, int]]
-
-    def by_attempt(self) -> Mapping[int, Sequence[tuple[AccountId, DeliveryId]]]:
-        """Return the deliveries as they are enqueued: those of one attempt's number together."""
-        groups: dict[int, list[tuple[AccountId, DeliveryId]]] = {}
-        for delivery, attempt in self.deliveries:
-            groups.setdefault(attempt, []).append((self.account, delivery))
-        return groups
 
 
 def span_of(since: datetime, until: datetime | None, *, now: datetime) -> Span:

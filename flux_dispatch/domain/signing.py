@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
+from flux_dispatch.domain.errors import InvalidRequest
+
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - public: it tells a secret from other text
 SECRET_BYTES: Final = 24
 """24 bytes need no base64 padding, which the strictest library (Go's) does not take."""
@@ -23,6 +25,22 @@ SECRET_BYTES: Final = 24
 def encode_secret(random: bytes) -> str:
     """Return the secret that encodes these random bytes, of which there should be `SECRET_BYTES`."""
     return SECRET_PREFIX + b64encode(random).decode()
+
+
+def validate_secret(text: str, *, param: str = "secret") -> str:
+    """Return a secret that whoever verifies with it has made, if it is like those that `encode_secret` returns.
+
+    Raises:
+        InvalidRequest: it is none, or not of `SECRET_BYTES` bytes.
+    """
+    try:
+        decoded = b64decode(text.removeprefix(SECRET_PREFIX), validate=True)
+    except ValueError:
+        decoded = b""
+    if encode_secret(decoded) != text or len(decoded) != SECRET_BYTES:
+        message = f"A secret is {SECRET_PREFIX} and then {SECRET_BYTES} random bytes in standard base64."
+        raise InvalidRequest(message, param=param)
+    return text
 
 
 def sign_flux(secrets: Sequence[str], timestamp: int, body: bytes) -> str:

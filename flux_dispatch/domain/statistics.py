@@ -15,10 +15,6 @@ BUCKET: Final = timedelta(minutes=5)
 LATENCY_BOUNDS: Final = tuple(0.004 * float(1 << number) for number in range(14))
 """In seconds, rising. An attempt that took exactly a bound belongs above it; there is one class more than bounds."""
 
-SHARDS: Final = 8
-"""How many rows may count for one webhook and bucket: each process writes to one of them, drawn at random, so that
-those who deliver to one busy webhook seldom wait for each other's commits."""
-
 
 class Period(StrEnum):
     """How far back statistics go."""
@@ -37,11 +33,26 @@ class Period(StrEnum):
         """How many of these they are, the one that is running now included."""
         return _STEPS[self][1]
 
+    @property
+    def point_step(self) -> timedelta:
+        """How wide the buckets are of a chart that is as small as a word."""
+        return _POINTS[self][0]
+
+    @property
+    def points(self) -> int:
+        """How many of these they are, the one that is running now included; at most 24."""
+        return _POINTS[self][1]
+
 
 _STEPS: Final = {
     Period.DAY: (timedelta(minutes=5), 288),
     Period.WEEK: (timedelta(hours=1), 168),
     Period.MONTH: (timedelta(hours=6), 120),
+}
+_POINTS: Final = {
+    Period.DAY: (timedelta(hours=1), 24),
+    Period.WEEK: (timedelta(hours=8), 21),
+    Period.MONTH: (timedelta(hours=30), 24),
 }
 
 

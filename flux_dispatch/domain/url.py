@@ -9,8 +9,10 @@ address in its standard spelling. So no two parsers can read two different hosts
 """
 
 import re
-from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from contextlib import suppress
+from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_address
 from typing import Final
+from urllib.parse import SplitResult, urlsplit
 
 from flux_dispatch.domain.address import Address, AddressPolicy
 from flux_dispatch.domain.errors import InvalidRequest
@@ -18,6 +20,9 @@ from flux_dispatch.domain.errors import InvalidRequest
 MAX_URL_LENGTH: Final = 2048
 MAX_HOST_LENGTH: Final = 253
 MAX_PORT: Final = 65535
+
+RELAYED: Final = "/in/"
+"""Below this path of its own, Flux hands on to somebody's machine what it gets, and publishes none of it."""
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _LOOPBACK: Final = IPv4Address("127.0.0.1")
@@ -38,8 +43,14 @@ _PRIVATE_SUFFIXES: Final = (
 )
 
 
-def normalize_url(text: str, *, require_https: bool, policy: AddressPolicy) -> str:
+def normalize_url(text: str, *, require_https: bool, policy: AddressPolicy, own_url: str | None = None) -> str:
     """Return the canonical form of a webhook's URL: lower case host in ASCII, no default port, no fragment.
+
+    Args:
+        text: the URL as a customer gives it.
+        require_https: whether `http://` is refused.
+        policy: which addresses may be reached.
+        own_url: where Flux itself is reached; no webhook may be there, but below its RELAYED path.
 
     Raises:
         InvalidRequest: it is not an absolute http(s) URL that may be reached; the message says what to change.
@@ -58,7 +69,13 @@ def normalize_url(text: str, *, require_https: bool, policy: AddressPolicy) -> s
     host, port = _split_port(authority)
     checked_host, checked_port = _checked_host(host, policy), _checked_port(port)
     where = checked_host if checked_port in {None, _DEFAULT_PORTS[scheme]} else f"{checked_host}:{checked_port}"
-    return f"{scheme}://{where}{_checked_target(target, position=len(text) - len(target))}"
+    url = f"{scheme}://{where}{_checked_target(target, position=len(text) - len(target))}"
+    if own_url is not None and _comes_back(url, own_url):
+        raise _refused(
+            f"{where} is where Flux Dispatch itself is reached (FLUX_PUBLIC_URL): what is sent there could come back "
+            "and be sent again, without end. Give the URL of the endpoint that is to receive the events."
+        )
+    return url
 
 
 def _split_scheme(text: str) -> tuple[str, str]:
@@ -187,6 +204,24 @@ def _checked_port(text: str | None) -> int | None:
     return port
 
 
+def _comes_back(url: str, own_url: str) -> bool:
+    there, own = urlsplit(url), urlsplit(own_url)
+    if _origin(there) != _origin(own):
+        return False
+    relayed = f"{own.path.rstrip('/')}{RELAYED}"
+    return not there.path.startswith(relayed) or _DOT_SEGMENT.search(there.path) is not None
+
+
+def _origin(parts: SplitResult) -> tuple[str, int]:
+    """Return host and port, each in one spelling: an operator may have written them in another."""
+    host = (parts.hostname or "").removesuffix(".")
+    with suppress(ValueError):
+        host = host.encode("idna").decode("ascii")
+    with suppress(ValueError):
+        host = str(ip_address(host))
+    return host, parts.port or _DEFAULT_PORTS[parts.scheme]
+
+
 def _refused(message: str, code: str = "invalid_url") -> InvalidRequest:
     return InvalidRequest(message, param="url", code=code)
 
@@ -216,6 +251,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(/{0,2})", re.ASCII)
 _PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
 _NOT_IN_HOST = re.compile(r"[\\\[\]%:]")
 _TARGET = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/?\-\[\]]|%[0-9A-Fa-f]{2})*", re.ASCII)
+_DOT_SEGMENT = re.compile(r"/(\.|%2e){1,2}(/|$)", re.IGNORECASE)
 # IDNA 2003 maps these away, IDNA 2008 keeps them: the same text would name two hosts (Unicode UTS 46, "deviations")
 _DEVIATING = frozenset("\u00df\u03c2\u200c\u200d")
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)

@@ -15,6 +15,8 @@ from flux_dispatch.domain.text import validate_text
 
 MAX_PATTERNS: Final = 100
 MAX_HEADERS: Final = 20
+HEADER_NAME: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}"
+HEADER_VALUE: Final = r"[\x21-\x7e]([\x20-\x7e\t]*[\x21-\x7e])?"
 MAX_HEADER_LENGTH: Final = 4096
 MAX_DESCRIPTION_LENGTH: Final = 500
 MAX_REASON_LENGTH: Final = 200
@@ -63,7 +65,10 @@ class WebhookChange:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """A webhook as it is stored, without its secrets; `headers` is None when they do not open."""
+    """A webhook as it is stored, without its secrets; `headers` is None when they do not open.
+
+    One that `is_listen` belongs to a listen session, and ends with it.
+    """
 
     id: WebhookId
     account: AccountId
@@ -76,6 +81,19 @@ class Webhook:
     disabled_reason: str | None
     created_at: datetime
     updated_at: datetime
+    is_listen: bool
+
+
+class OfListenSession(InvalidRequest):
+    """The webhook is a listen session's: it is as that was made, and ends with it."""
+
+    def __init__(self, webhook: WebhookId) -> None:
+        super().__init__(
+            f"{webhook} belongs to a listen session: it cannot be changed, and ends with the session. End that with "
+            "DELETE /v1/listen/{id}.",
+            code="webhook_of_listen_session",
+            status=HTTPStatus.CONFLICT,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +114,11 @@ class Cleared:
 
 @dataclass(frozen=True, slots=True)
 class Resealed:
-    """What one batch of sealing anew came to: the last webhook looked at, how many were sealed, which do not open."""
+    """What one batch of sealing anew came to: the id of the last looked at, how many were sealed, which do not open."""
 
-    last: WebhookId
+    last: str
     sealed: int
-    shut: tuple[WebhookId, ...]
+    shut: tuple[str, ...]
 
 
 def validate_patterns(patterns: Sequence[str]) -> tuple[str, ...]:
@@ -215,8 +233,8 @@ def _check_header(name: str, value: str) -> None:
 
 
 _PATTERN = re.compile(r"\*|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(\.\*)?", re.ASCII)
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}", re.ASCII)
-_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e\t]*[\x21-\x7e])?", re.ASCII)
+_TOKEN = re.compile(HEADER_NAME, re.ASCII)
+_VALUE = re.compile(HEADER_VALUE, re.ASCII)
 _OURS = frozenset(
     {
         *("host", "content-length", "content-type", "content-encoding", "transfer-encoding", "connection", "upgrade"),

@@ -19,6 +19,7 @@ from flux_dispatch.engine.flow.claimer import Claimer
 from flux_dispatch.engine.flow.executor import AttemptExecutor
 from flux_dispatch.engine.flow.lease_clock import LeaseClock
 from flux_dispatch.engine.flow.message_progress import DeliveryResult, MessageProgress, WaiterLimit
+from flux_dispatch.engine.flow.meter import AttemptMeter
 from flux_dispatch.engine.flow.settler import Settler
 
 SETTLE_TIME: Final = timedelta(seconds=2)
@@ -75,6 +76,20 @@ class DeliverLimits:
     max_in_flight: int
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a worker has in hand: how many deliveries it was told of and has not claimed, has claimed, and sends.
+
+    `claimed` are those in flight, too. `saturated_webhooks` have all their places taken here.
+    """
+
+    unclaimed_first_attempts: int
+    unclaimed_retries: int
+    claimed: int
+    in_flight: int
+    saturated_webhooks: int
+
+
 @dataclass(slots=True)
 class _Work:
     """One attempt to be made."""
@@ -110,7 +125,19 @@ class Deliver:
         self._executor.on_capacity = self._on_capacity
         self._waiter_limit = WaiterLimit(limits.max_waiting_messages)
         self._log = AttemptLog()
+        self.meter = AttemptMeter()
         self._stopping = asyncio.Event()
+
+    @property
+    def load(self) -> "Load":
+        """What this worker has in hand now."""
+        return Load(
+            unclaimed_first_attempts=self._claimer.waiting(retries=False),
+            unclaimed_retries=self._claimer.waiting(retries=True),
+            claimed=self._executor.claimed,
+            in_flight=self._executor.in_flight,
+            saturated_webhooks=len(self._bulkhead.saturated),
+        )
 
     def waiting(self, *, retries: bool) -> int:
         """Return of how many first attempts, or retries, this worker was told, which it has not claimed yet."""
@@ -194,9 +221,11 @@ class Deliver:
         self._bulkhead.leave(claim.webhook, took_seconds)
         if isinstance(outcome, Unsent):
             # others would fare no better: what is not claimed yet waits for as long as costs nothing
+            self.meter.not_begun += 1
             self._executor.rest(UNSENT_REST_SECONDS)
             return self._put_back(work, UNSENT_PAUSE)
         attempt = Attempt(claim.attempt, took_seconds, outcome)
+        self.meter.add(claim, work.clock, started, attempt)
         self._log.note(claim, attempt)
         decision = decide(outcome, claim.attempt, self._rules.retry_policy, recovered_after=claim.recovered_after)
         return self._settler.settle(

@@ -28,6 +28,8 @@ class Fail:
     def __init__(self, failures: Failures, queue: Queue) -> None:
         self._failures = failures
         self._queue = queue
+        self.stored_alerts = 0
+        """How many alerts were stored here, one for each delivery that failed for good."""
 
     async def __call__(self, deliveries: Sequence[DeliveryId]) -> int:
         """Return how many were failed, apart from tests.
@@ -36,5 +38,6 @@ class Fail:
             Unavailable: the database is unavailable; nothing was changed.
         """
         alerts = await self._failures.fail(deliveries)
+        self.stored_alerts += len(alerts)
         self._queue.enqueue_alerts(alerts)
         return len(alerts)

@@ -6,6 +6,7 @@ from typing import Any, Final, Protocol
 
 from flux_dispatch.domain.errors import IdempotencyConflict, InvalidRequest, MalformedId, NotFound, Unavailable
 from flux_dispatch.domain.event import (
+    OWN_EVENTS,
     Event,
     EventData,
     EventDraft,
@@ -22,6 +23,7 @@ from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, parse_id
 from flux_dispatch.engine.flow import failpoint
 from flux_dispatch.engine.flow.batcher import BatchedCall, Call, InTurn, Linger
 from flux_dispatch.engine.flow.fan_out_estimate import FanOutEstimate
+from flux_dispatch.engine.flow.publish_log import PublishLog
 
 COMMIT_BATCH_SIZE: Final = 200
 MAX_DELIVERIES: Final = 2000
@@ -120,6 +122,9 @@ class Publish:
         self._first_delay = first_delay
         self._is_enqueued_at_once = first_delay <= horizon
         self._expected = FanOutEstimate()
+        self._log = PublishLog()
+        self.stored_events = 0
+        """How many events were stored here; those that were known already do not count."""
         self._store_light = self._batched(max_concurrent=2)
         self._store_heavy = self._batched(max_concurrent=1)
         # one at a time, accounts in turn: what a batch may cost, its account waits for and no other
@@ -157,7 +162,9 @@ class Publish:
             raise _no_account(account)
         if stored.is_duplicate:
             _check_same(stored.event, event)
-        return PublishResult(stored.event, stored.webhooks, stored.is_duplicate)
+        published = PublishResult(stored.event, stored.webhooks, stored.is_duplicate)
+        self._log.note(published)
+        return published
 
     async def batch(self, account: AccountId, drafts: Sequence[EventDraft]) -> list[PublishResult]:
         """Return when all of these 1 to 1000 events are committed, in one transaction; one result for each, in order.
@@ -176,7 +183,9 @@ class Publish:
             if (error := await self._refusal(event, draft.data)) is not None:
                 await self._replayed(event, error.within(f"events[{index}]"), f"events[{index}].idempotency_key")
         stored = await self._store_batch(events)
-        return [PublishResult(each.event, each.webhooks, each.is_duplicate) for each in stored]
+        published = [PublishResult(each.event, each.webhooks, each.is_duplicate) for each in stored]
+        self._log.note(published[0], events=len(published))
+        return published
 
     async def _refusal(self, event: Event, data: EventData) -> InvalidRequest | None:
         """Return why this data is refused by the schema of its type, None when it is not."""
@@ -245,8 +254,10 @@ class Publish:
 
     def _note(self, stored: Sequence[StoredEvent | None]) -> None:
         self._expected.note(stored)
+        fresh = [each for each in stored if each and not each.is_duplicate]
+        self.stored_events += len(fresh)
         if self._is_enqueued_at_once:
-            self._enqueue([each for each in stored if each and not each.is_duplicate])
+            self._enqueue(fresh)
 
     def _enqueue(self, fresh: list[StoredEvent]) -> None:
         owed = [(each.event.account, delivery) for each in fresh for delivery in each.deliveries]
@@ -267,7 +278,9 @@ def _check(account: object, event_type: object, data: object, key: object) -> No
     parse_id(Prefix.ACCOUNT, account)
     if not isinstance(event_type, str):
         raise InvalidRequest("An event type is a text.", param="type", code="invalid_event_type")
-    validate_event_type(event_type)
+    if validate_event_type(event_type).startswith(OWN_EVENTS):
+        message = f"Types that begin with {OWN_EVENTS} are of what Flux Dispatch tells itself: give yours another name."
+        raise InvalidRequest(message, param="type", code="invalid_event_type")
     if not isinstance(data, dict | EventData):
         raise InvalidRequest("The data of an event is a JSON object.", param="data")
     _check_key(key)

@@ -1,13 +1,12 @@
 """Recover: what a webhook missed is delivered to it after all, page by page, however much it is."""
 
-from collections.abc import Sequence
 from typing import Final, Protocol
 
 import structlog
 
-from flux_dispatch.domain.ids import AccountId, DeliveryId
 from flux_dispatch.domain.recovery import Pace, RecoveredPage, RecoveryStatus
 from flux_dispatch.engine.flow import failpoint
+from flux_dispatch.engine.flow.due import Queue, enqueue_due
 
 PACE: Final = Pace(page=500, scan=5000, per_second=1000)
 """A page is some tens of milliseconds of PostgreSQL's time. A thousand a second, however many workers there are, is
@@ -30,16 +29,6 @@ class Recoveries(Protocol):
 
     async def seconds_until_next(self) -> float | None:
         """Say in how many seconds a page may be done, negative for at once; None: nothing is to be recovered."""
-        ...
-
-
-class Queue(Protocol):
-    """What recovering needs of the broker: never waits, never fails."""
-
-    def enqueue_deliveries(
-        self, deliveries: Sequence[tuple[AccountId, DeliveryId]], *, attempt: int, countdown_seconds: float
-    ) -> None:
-        """Have these deliveries tried when the countdown is over."""
         ...
 
 
@@ -66,8 +55,7 @@ class Recover:
             seconds = await self._recoveries.seconds_until_next()
             return IDLE_SECONDS if seconds is None else min(max(seconds, BUSY_SECONDS), IDLE_SECONDS)
         failpoint.reach("after_recover")
-        for attempt, deliveries in page.by_attempt().items():
-            self._queue.enqueue_deliveries(deliveries, attempt=attempt, countdown_seconds=0)
+        enqueue_due(self._queue, page.account, page.deliveries)
         if page.status is not RecoveryStatus.RUNNING:
             log.info("recovery.ended", recovery=page.recovery, status=page.status.value)
         return BUSY_SECONDS

@@ -8,6 +8,7 @@ from flux_dispatch.domain.errors import InvalidRequest, NotFound
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, WebhookId
 from flux_dispatch.domain.resent import Resendable, Resent
 from flux_dispatch.domain.webhook import Status, Webhook
+from flux_dispatch.engine.flow.due import Queue, enqueue_due
 
 STEP_SIZE: Final = 500
 """Webhooks in one transaction: a few tens of milliseconds of PostgreSQL's time. However many want an event, what waits
@@ -37,16 +38,6 @@ class Webhooks(Protocol):
 
     async def get(self, account: AccountId, webhook: WebhookId) -> Webhook | None:
         """Return a webhook that was not deleted."""
-        ...
-
-
-class Queue(Protocol):
-    """What resending needs of the broker: never waits, never fails."""
-
-    def enqueue_deliveries(
-        self, deliveries: Sequence[tuple[AccountId, DeliveryId]], *, attempt: int, countdown_seconds: float
-    ) -> None:
-        """Have these deliveries tried when the countdown is over."""
         ...
 
 
@@ -102,12 +93,7 @@ class Resend:
 
     async def _step(self, account: AccountId, event: EventId, webhooks: Sequence[WebhookId]) -> list[DeliveryId]:
         resent = await self._events.resend(account, event, webhooks)
-        due: dict[int, list[tuple[AccountId, DeliveryId]]] = {}
-        for each in resent:
-            if each.is_due:
-                due.setdefault(each.attempt, []).append((account, each.delivery))
-        for attempt, deliveries in due.items():
-            self._queue.enqueue_deliveries(deliveries, attempt=attempt, countdown_seconds=0)
+        enqueue_due(self._queue, account, [(each.delivery, each.attempt) for each in resent if each.is_due])
         return [each.delivery for each in resent]
 
 

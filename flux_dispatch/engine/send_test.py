@@ -103,6 +103,8 @@ class SendTest:
         self._clock = clock
         self._patience_seconds = (delivery_timeout + MARGIN).total_seconds()
         self._waiting = Counter[AccountId]()
+        self.stored_events = 0
+        """How many tests were stored here."""
 
     async def __call__(self, account: AccountId, webhook: WebhookId, event_type: str | None = None) -> DeliveryId:
         """Return the test's delivery when it is committed; its type is this, or one that the webhook names.
@@ -123,6 +125,7 @@ class SendTest:
         if delivery is None:
             message = f"The webhook {webhook} is disabled, or was just deleted. Enable it first, then test it."
             raise InvalidRequest(message, code="webhook_not_enabled", status=HTTPStatus.CONFLICT)
+        self.stored_events += 1
         self._queue.enqueue_deliveries([(account, delivery)], attempt=1, countdown_seconds=0)
         return delivery
 

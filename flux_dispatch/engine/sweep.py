@@ -1,6 +1,7 @@
 """Sweep: find what is due soon or was forgotten, and enqueue it; every worker sweeps, and none relies on another."""
 
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -174,6 +175,8 @@ class Sweep:
         self._first_attempts = _Lane(retries=False)
         self._retries = _Lane(retries=True)
         self._whole_sweep_at = 0.0
+        self.swept = Counter[SweepAction]()
+        """How many deliveries were swept here, by what was done about them."""
 
     async def run_once(self) -> float:
         """Sweep once, act on what is found, and return after how many seconds to sweep again.
@@ -239,6 +242,7 @@ class Sweep:
             lane.since = BEGINNING.second if is_whole else min(first, next_due.now) - MARGIN
 
     def _act_on(self, swept: Sequence[SweptDelivery]) -> None:
+        self.swept.update(each.action for each in swept)
         _log(swept)
         self._queue.enqueue_failures([each.delivery for each in swept if each.action is SweepAction.EXHAUSTED])
         for (attempt, countdown_seconds), theirs in _messages(swept).items():

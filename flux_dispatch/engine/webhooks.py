@@ -3,6 +3,7 @@
 import os
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import Protocol, TypeVar
 
@@ -44,6 +45,10 @@ class WebhookStore(Protocol):
         """Have a new secret sign first, the one before for so much longer; None when there is no such webhook."""
         ...
 
+    async def reveal_secret(self, account: AccountId, webhook: WebhookId) -> SigningSecrets | None:
+        """Return what signs for a webhook, of which it is written that it was read; None when there is no such one."""
+        ...
+
     async def delete(self, account: AccountId, webhook: WebhookId) -> bool:
         """Delete a webhook; False when the account has no such one."""
         ...
@@ -57,13 +62,23 @@ class Webhooks:
         policy: which addresses a URL may name.
         require_https: whether `http://` is refused.
         most: how many webhooks an account may have; each of its events may have to be sent to all of them.
+        own_url: where Flux itself is reached, if that is known: no webhook may aim at it.
     """
 
-    def __init__(self, webhooks: WebhookStore, policy: AddressPolicy, *, require_https: bool, most: int) -> None:
+    def __init__(
+        self, webhooks: WebhookStore, policy: AddressPolicy, *, require_https: bool, most: int, own_url: str | None
+    ) -> None:
         self._webhooks = webhooks
-        self._policy = policy
-        self._require_https = require_https
+        self._normalize = partial(normalize_url, require_https=require_https, policy=policy, own_url=own_url)
         self._most = most
+
+    def check_url(self, url: str) -> None:
+        """Pass a URL that a webhook may have; no name is looked up.
+
+        Raises:
+            InvalidRequest: it may not, and the message says what to change.
+        """
+        self._normalize(url)
 
     async def create(self, account: AccountId, wanted: NewWebhook) -> tuple[Webhook, str]:
         """Create a webhook, and return it with its new secret.
@@ -73,7 +88,7 @@ class Webhooks:
                 as it may have. Nothing is stored.
         """
         draft = NewWebhook(
-            url=self._canonical(wanted.url),
+            url=self._normalize(wanted.url),
             events=validate_patterns(wanted.events),
             description=validate_description(wanted.description),
             headers=validate_headers(wanted.headers),
@@ -97,7 +112,7 @@ class Webhooks:
         status, reason = validate_status(change.status, change.disabled_reason)
         checked = replace(
             change,
-            url=None if change.url is None else self._canonical(change.url),
+            url=None if change.url is None else self._normalize(change.url),
             events=None if change.events is None else validate_patterns(change.events),
             description=None if change.description is None else validate_description(change.description),
             headers=None if change.headers is None else validate_headers(change.headers),
@@ -117,6 +132,15 @@ class Webhooks:
         overlap = validate_overlap(expires_in_seconds)
         return _found(await self._webhooks.rotate_secret(account, webhook, _new_secret(), overlap), webhook)
 
+    async def reveal_secret(self, account: AccountId, webhook: WebhookId) -> SigningSecrets:
+        """Return what signs for a webhook; that somebody asked for it is written before.
+
+        Raises:
+            NotFound: the account has no such webhook.
+            CannotUnseal: its newest secret does not open.
+        """
+        return _found(await self._webhooks.reveal_secret(account, webhook), webhook)
+
     async def delete(self, account: AccountId, webhook: WebhookId) -> None:
         """Delete a webhook; what was still to be delivered to it is canceled.
 
@@ -124,9 +148,6 @@ class Webhooks:
             NotFound: the account has no such webhook.
         """
         _found(await self._webhooks.delete(account, webhook) or None, webhook)
-
-    def _canonical(self, url: str) -> str:
-        return normalize_url(url, require_https=self._require_https, policy=self._policy)
 
 
 def _new_secret() -> str:

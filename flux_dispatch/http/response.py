@@ -6,7 +6,7 @@ noted, and its connection is not used again.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Final
 
@@ -16,6 +16,9 @@ MAX_BYTES_READ: Final = 65_536
 """Of the head, of interim answers, and of the body, each: a body that ends within this leaves its connection usable."""
 
 MAX_EXCERPT_LENGTH: Final = 1024
+MAX_BYTES_KEPT: Final = 6144
+"""Of the body: an excerpt, and what must be known behind it so that nothing that is hidden ends with it by halves."""
+
 MAX_STATUS: Final = 599
 
 MAX_HEADERS: Final = 20
@@ -60,6 +63,11 @@ class Answer:
         return self.is_over and self.is_whole and self._may_reuse
 
     @property
+    def is_success(self) -> bool:
+        """Say whether its status is 2xx."""
+        return _OK <= self.status < _MULTIPLE_CHOICES
+
+    @property
     def is_decided(self) -> bool:
         """Say whether it would count if nothing more came in time: a head that still drips in is no answer."""
         return self.has_head or self.is_over
@@ -102,23 +110,23 @@ class Answer:
         if not self.is_over:
             self._finish(note)
 
-    def excerpt(self) -> str:
-        """Return the beginning of the body as harmless text, with the note on it."""
-        text = _printable(self._text) if self._text else ""
+    def excerpt(self, hide: Callable[[str], str] = str) -> str:
+        """Return the beginning of the body as harmless text, without what `hide` takes out, with the note on it."""
+        text = hide(_printable(self._text))[:MAX_EXCERPT_LENGTH] if self._text else ""
         return f"{text} [{self.note}]".lstrip() if self.note else text
 
-    def headers(self) -> Mapping[str, str]:
+    def headers(self, hide: Callable[[str], str] = str) -> Mapping[str, str]:
         """Return the first of its headers as harmless text, by name in lower case; none of a success.
 
         At most `MAX_HEADERS`, and of names and values together `MAX_HEADERS_LENGTH` characters. What a cookie holds is
-        left out: it may be a secret.
+        left out, for it may be a secret, and so is what `hide` takes out.
         """
         kept: dict[str, str] = {}
         left = MAX_HEADERS_LENGTH
-        for line in self._head.split(b"\n"):
-            name, colon, value = _printable(line.strip()).partition(":")
+        for line in hide(_printable(self._head.replace(b"\r\n", b"\n"))).split("\n"):
+            name, colon, value = line.partition(":")
             name, value = name.strip().lower(), value.strip()
-            if not (colon and name) or line[:1] in {b" ", b"\t"}:
+            if not (colon and name) or line[:1] in {" ", "\t"}:
                 continue
             if name in _SECRET_HEADERS:
                 value = "[left out]"
@@ -180,7 +188,7 @@ class Answer:
         self.has_head = True
         rest = received[end:]
         if self.note:
-            self._text = rest[:MAX_EXCERPT_LENGTH]
+            self._text = rest[:MAX_BYTES_KEPT]
             self._finish()
         elif rest or self._announced == 0:
             self._take_body(rest)
@@ -188,7 +196,7 @@ class Answer:
     def _read_fields(self, head: bytes) -> bytes:
         """Take the few fields that matter; return the head without its status line, in lower case."""
         fields = self._field_values
-        if self.status >= HTTPStatus.MULTIPLE_CHOICES:
+        if self.status >= _MULTIPLE_CHOICES:
             self._head = head[self._line.end() if self._line else 0 :]
         lowered = head[self._line.end() - 1 if self._line else 0 :].lower()
         for name, value in _FIELDS.findall(lowered):
@@ -204,7 +212,7 @@ class Answer:
         if self.status in _BODILESS:
             self._announced = 0
             self._may_reuse = self._may_reuse and not codings and lengths in {None, b"0"}
-            if self.status == HTTPStatus.NO_CONTENT and not (codings is None and lengths in {None, b"0"}):
+            if self.status == _NO_CONTENT and not (codings is None and lengths in {None, b"0"}):
                 self.note = "it announces a body, which a 204 cannot have"
         elif codings is not None and lengths is not None:
             self.note = "it gives both a length and a transfer coding"
@@ -223,7 +231,7 @@ class Answer:
             self._may_reuse = False
 
     def _keeps_alive(self, connection: bytes) -> bool:
-        if self.status == HTTPStatus.SWITCHING_PROTOCOLS:
+        if self.status == _SWITCHING_PROTOCOLS:
             return False
         if not connection:
             return self._line is not None and self._line[1] != b"0"
@@ -258,8 +266,8 @@ class Answer:
             self._finish("it sent more than it announced" if chunks.rest else "")
 
     def _add_text(self, data: bytes) -> None:
-        if len(self._text) < MAX_EXCERPT_LENGTH:
-            self._text += data[: MAX_EXCERPT_LENGTH - len(self._text)]
+        if len(self._text) < MAX_BYTES_KEPT:
+            self._text += data[: MAX_BYTES_KEPT - len(self._text)]
 
     def _finish(self, note: str = "") -> None:
         self.note = self.note or note
@@ -282,10 +290,10 @@ def _status_line(received: bytes) -> re.Match[bytes] | None:
 def _final_status(line: re.Match[bytes]) -> int:
     """Return the status of a final answer, 0 for an interim one."""
     status = int(line[2])
-    if not HTTPStatus.CONTINUE <= status <= MAX_STATUS:
+    if not _CONTINUE <= status <= MAX_STATUS:
         message = f"The status {status} is not one of HTTP."
         raise NotHttp(message)
-    return 0 if status < HTTPStatus.OK and status != HTTPStatus.SWITCHING_PROTOCOLS else status
+    return 0 if status < _OK and status != _SWITCHING_PROTOCOLS else status
 
 
 def _end_of_head(received: bytes, start: int) -> int:
@@ -301,6 +309,13 @@ def _printable(body: bytes) -> str:
     """Decode the beginning of a body; control characters, which terminals obey and PostgreSQL refuses, are replaced."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", body.decode("utf-8", "replace"))
 
+
+# plain numbers, for to compare with a member of the enumeration takes as long as to read a field
+_CONTINUE = HTTPStatus.CONTINUE.value
+_SWITCHING_PROTOCOLS = HTTPStatus.SWITCHING_PROTOCOLS.value
+_OK = HTTPStatus.OK.value
+_NO_CONTENT = HTTPStatus.NO_CONTENT.value
+_MULTIPLE_CHOICES = HTTPStatus.MULTIPLE_CHOICES.value
 
 _SECRET_HEADERS = frozenset({"set-cookie", "set-cookie2"})
 _PROTOCOL = b"HTTP/1."

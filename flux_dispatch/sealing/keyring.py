@@ -45,6 +45,11 @@ class Keyring:
         """The name of the newest key, in hex; tells nothing of the key."""
         return self._newest.hex()
 
+    @property
+    def ids(self) -> frozenset[str]:
+        """The names of all keys, in hex."""
+        return frozenset(each.hex() for each in self._ciphers)
+
     def seal(self, text: str, place: str) -> bytes:
         """Return the text, sealed for this place alone."""
         nonce = os.urandom(_NONCE_BYTES)

@@ -4,20 +4,24 @@ from collections.abc import Mapping
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Row, Select, func, select, text, update
+from sqlalchemy import Row, Select, and_, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.account import EXTERNAL, Account, NewAccount, is_external_id
+from flux_dispatch.domain.audit_action import Action
+from flux_dispatch.domain.audit_entry import Target, TargetKind, changes_between, made_with
 from flux_dispatch.domain.errors import MalformedId
 from flux_dispatch.domain.ids import AccountId, Prefix, format_id, parse_id
-from flux_dispatch.store.connect import connect
-from flux_dispatch.store.pages import Page, behind
+from flux_dispatch.store.audit_log import note
+from flux_dispatch.store.connect import connect, transaction
+from flux_dispatch.store.pages import Page, behind, containing
 from flux_dispatch.store.tables import accounts
 from flux_dispatch.store.trouble import sqlstate
 
 _PAGE = "SELECT * FROM accounts WHERE deleted_at IS NULL AND {where} ORDER BY accounts.id DESC LIMIT :limit"
+_IS_ALIKE = "(name ILIKE CAST(:search AS text) OR external_id ILIKE CAST(:search AS text))"
 
 # From this commit on no key of the account is found, and no event finds a webhook of it. What is made by a call that
 # saw the account as it was before is erased with the rest.
@@ -66,10 +70,13 @@ class AccountStore:
             .returning(accounts)
         )
         known = select(accounts).where(accounts.c.external_id == wanted.external_id)
-        async with connect(self._database) as connection:
+        async with transaction(self._database) as connection:
             while True:  # the one in the way may be deleted before it is read
                 if made := (await connection.execute(change)).one_or_none():
-                    return _account_from_row(made), True
+                    account = _account_from_row(made)
+                    details = made_with(external_id=wanted.external_id, metadata=wanted.metadata)
+                    await note(connection, Action.ACCOUNT_CREATED, None, _target(account), details)
+                    return account, True
                 if found := (await connection.execute(known)).one_or_none():
                     return _account_from_row(found), False
 
@@ -82,12 +89,19 @@ class AccountStore:
             row = (await connection.execute(query)).one_or_none()
         return _account_from_row(row) if row else None
 
-    async def page(self, page: Page) -> list[Account]:
-        """Return accounts, the newest first."""
-        position = {f"after_{index}": each for index, each in enumerate(page.after or ())}
-        query = text(_PAGE.format(where=behind(page, "accounts.id")))
+    async def page(self, page: Page, search: str = "") -> list[Account]:
+        """Return accounts, the newest first.
+
+        What is searched for is a piece of the name or of the external id, in capitals or not; all accounts are gone
+        through for it.
+        """
+        parameters: dict[str, Any] = {f"after_{index}": each for index, each in enumerate(page.after or ())}
+        where = behind(page, "accounts.id")
+        if search:
+            where += f" AND {_IS_ALIKE}"
+            parameters["search"] = containing(search)
         async with connect(self._database) as connection:
-            rows = await connection.execute(query, {**position, "limit": page.limit})
+            rows = await connection.execute(text(_PAGE.format(where=where)), {**parameters, "limit": page.limit})
             return [_account_from_row(row) for row in rows]
 
     async def change(self, account: AccountId, changes: Mapping[str, Any]) -> Account | None:
@@ -96,26 +110,32 @@ class AccountStore:
         Raises:
             ExternalIdTakenError: another account has it; nothing is changed.
         """
-        change = (
-            update(accounts)
-            .where(accounts.c.id == UUID(parse_id(Prefix.ACCOUNT, account)), accounts.c.deleted_at.is_(None))
-            .values({**changes, "updated_at": func.flux_now()})
-            .returning(accounts)
-        )
+        which = and_(accounts.c.id == UUID(parse_id(Prefix.ACCOUNT, account)), accounts.c.deleted_at.is_(None))
+        found = select(accounts).where(which).with_for_update(key_share=True)
+        change = update(accounts).where(which).values({**changes, "updated_at": func.flux_now()}).returning(accounts)
         try:
-            async with connect(self._database) as connection:
-                row = (await connection.execute(change)).one_or_none()
+            async with transaction(self._database) as connection:
+                row = (await connection.execute(found)).one_or_none()
+                if row is None:
+                    return None
+                before, after = _account_from_row(row), _account_from_row((await connection.execute(change)).one())
+                if changed := changes_between(_told(before), _told(after)):
+                    await note(connection, Action.ACCOUNT_UPDATED, None, _target(after), changed)
         except DBAPIError as error:
             if sqlstate(error) == _UNIQUE_VIOLATION:
                 raise ExternalIdTakenError from None
             raise
-        return _account_from_row(row) if row else None
+        return after
 
     async def delete(self, account: AccountId) -> bool:
         """End an account with its keys and webhooks, and have it erased; False when there is no such one."""
-        async with connect(self._database) as connection:
+        async with transaction(self._database) as connection:
             gone = await connection.execute(_DELETE, {"id": parse_id(Prefix.ACCOUNT, account)})
-            return gone.one_or_none() is not None
+            if gone.one_or_none() is None:
+                return False
+            # this stays when the account is erased, so it says nothing of it but its id
+            await note(connection, Action.ACCOUNT_DELETED, None, Target(TargetKind.ACCOUNT, account))
+            return True
 
     async def exists(self, account: AccountId) -> bool:
         """Say whether there is such an account.
@@ -144,6 +164,14 @@ def _named(query: "Select[Any]", name: str) -> "Select[Any] | None":
         return query.where(accounts.c.id == UUID(parse_id(Prefix.ACCOUNT, name)))
     except MalformedId:
         return None
+
+
+def _target(account: Account) -> Target:
+    return Target(TargetKind.ACCOUNT, account.id, account.name)
+
+
+def _told(account: Account) -> dict[str, Any]:
+    return {"name": account.name, "external_id": account.external_id, "metadata": dict(account.metadata)}
 
 
 def _account_from_row(row: Row[Any]) -> Account:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from typing import Any, cast
@@ -13,6 +14,7 @@ from sqlalchemy import Engine, event, text
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.exc import DBAPIError, DisconnectionError, InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import QueuePool
 from sqlalchemy.util import await_only
 
 from flux_dispatch.domain.errors import Unavailable
@@ -114,13 +116,10 @@ async def transaction(database: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 @asynccontextmanager
 async def _place(database: AsyncEngine) -> AsyncIterator[None]:
     places = _PLACES[database.sync_engine]
-    try:
-        if places.locked():
-            await asyncio.wait_for(places.acquire(), CONNECT_SECONDS)
-        else:
-            await places.acquire()
-    except TimeoutError as error:
-        raise Unavailable(_UNAVAILABLE) from error
+    if places.locked():
+        await places.wait()
+    else:
+        await places.acquire()
     try:
         yield
     finally:
@@ -196,12 +195,36 @@ class DriverStatement:
             DBAPIError: PostgreSQL refused the statement or its parameters.
         """
         async with connect(database) as connection:
-            session = _session_of(connection)
-            try:
-                rows: list[asyncpg.Record] = await session.fetch(self._sql, *(parameters[name] for name in self._names))
-            except asyncpg.PostgresError as error:
-                raise DBAPIError(self._sql, None, error, connection_invalidated=session.is_closed()) from error
-            return rows
+            return await self.rows_on(connection, parameters)
+
+    async def rows_on(self, connection: AsyncConnection, parameters: Mapping[str, object]) -> list[asyncpg.Record]:
+        """Run it on this connection, as a part of the transaction that it is in.
+
+        Raises:
+            DBAPIError: as above.
+        """
+        session = _session_of(connection)
+        try:
+            rows: list[asyncpg.Record] = await session.fetch(self._sql, *(parameters[name] for name in self._names))
+        except asyncpg.PostgresError as error:
+            raise DBAPIError(self._sql, None, error, connection_invalidated=session.is_closed()) from error
+        return rows
+
+
+@dataclass(frozen=True, slots=True)
+class PoolUse:
+    """How a pool is used: up to `size` connections, of which some are in use and some idle; and who waits for one."""
+
+    size: int
+    in_use: int
+    idle: int
+    waiting: int
+
+
+def pool_use(database: AsyncEngine) -> PoolUse:
+    """Return how the pool of this database is used at this moment."""
+    pool = cast(QueuePool, database.pool)
+    return PoolUse(pool.size(), pool.checkedout(), pool.checkedin(), _PLACES[database.sync_engine].waiting)
 
 
 async def trouble_of(database: AsyncEngine) -> str | None:
@@ -235,6 +258,21 @@ async def check_database(url: str) -> None:
         await database.dispose()
 
 
+class _Places(asyncio.Semaphore):
+    """For how many there are connections; `waiting` is how many wait for one."""
+
+    waiting = 0
+
+    async def wait(self) -> None:
+        self.waiting += 1
+        try:
+            await asyncio.wait_for(self.acquire(), CONNECT_SECONDS)
+        except TimeoutError as error:
+            raise Unavailable(_UNAVAILABLE) from error
+        finally:
+            self.waiting -= 1
+
+
 def _engine(
     url: str, settings: Mapping[str, str], pool_size: int, generation: Generation, *, patience: float
 ) -> AsyncEngine:
@@ -255,7 +293,7 @@ def _engine(
         # parameters hold secrets and payloads, and the text of an error may be logged
         hide_parameters=True,
     )
-    _PLACES[engine.sync_engine] = asyncio.Semaphore(pool_size)
+    _PLACES[engine.sync_engine] = _Places(pool_size)
     event.listen(engine.sync_engine, "do_connect", partial(_connect, opener))
     event.listen(engine.sync_engine, "connect", _end_opening)
     event.listen(engine.sync_engine, "checkout", partial(_check, generation))
@@ -326,7 +364,7 @@ def _no_entry(error: BaseException) -> str:
 _NO_CONNECTION = (*BROKEN, DBAPIError, InvalidRequestError)
 """How the pool says that it has none; InvalidRequestError when a new one was dead as well."""
 
-_PLACES: WeakKeyDictionary[Engine, asyncio.Semaphore] = WeakKeyDictionary()
+_PLACES: WeakKeyDictionary[Engine, _Places] = WeakKeyDictionary()
 """For how many each pool has connections. Who waits for one waits here: SQLAlchemy's pool sweeps nobody when connecting
 has failed, and all who wait there would wait out the whole time limit."""
 

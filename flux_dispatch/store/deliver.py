@@ -1,30 +1,25 @@
 """The statements behind deliver: claim, settle, release; one each, fenced by the lease token."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
-from random import randrange
-from typing import Any, Final, assert_never, cast
+from datetime import UTC, datetime, timedelta
+from typing import Final, cast
 from uuid import UUID, uuid4
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.claim import Claim, ClaimedBatch, ParkedWebhook, Release, Settlement
-from flux_dispatch.domain.delivery import State, Transition, sources, target
-from flux_dispatch.domain.errors import CannotUnseal, Unavailable
+from flux_dispatch.domain.delivery import Transition, sources, target
+from flux_dispatch.domain.errors import Unavailable
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, WebhookId, format_id, parse_id
-from flux_dispatch.domain.outcome import to_record
-from flux_dispatch.domain.phases import NO_PHASES, Phases
-from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter
-from flux_dispatch.domain.statistics import SHARDS
 from flux_dispatch.domain.timing import Timing
 from flux_dispatch.store.connect import DriverStatement
+from flux_dispatch.store.known_webhooks import KnownForClaim, KnownWebhook, KnownWebhooks, version_in
 from flux_dispatch.store.sealed_webhooks import UNSEAL_PAUSE, UnsealLog, WebhookSeals
-from flux_dispatch.store.statistics import COUNT_ATTEMPTS
+from flux_dispatch.store.settlements import SETTLE, SETTLE_UNLOCKED, STILL_LEASED, settle_parameters
 
 MAX_BYTES_IN_ONE_CLAIM: Final = 16 * 2**20
 """Of bodies, each counted once, however many webhooks its event goes to; the first one is claimed whatever it weighs.
@@ -34,8 +29,8 @@ MAX_BYTES_IN_ONE_CLAIM: Final = 16 * 2**20
 # their tables. Made while it knew of few such rows, its plan would read such an index from end to end for each
 # delivery.
 _DUE = """
-        SELECT deliveries.id, deliveries.event_id, webhooks.url, webhooks.secrets, webhooks.headers,
-               webhooks.sealed_secrets, webhooks.secrets_expire_at, webhooks.sealed_headers, events.body,
+        SELECT deliveries.id, deliveries.event_id, webhooks.xmin AS written_by,
+               date_part('epoch', webhooks.updated_at) AS updated_seconds, events.body,
                deliveries.webhook_id = ANY(CAST(:saturated AS uuid[])) AS is_parked
         FROM deliveries
         JOIN webhooks ON webhooks.id = deliveries.webhook_id
@@ -49,8 +44,8 @@ _DUE = """
 """
 
 _PARKED = """
-        SELECT parked.id, parked.event_id, webhooks.url, webhooks.secrets, webhooks.headers,
-               webhooks.sealed_secrets, webhooks.secrets_expire_at, webhooks.sealed_headers, events.body,
+        SELECT parked.id, parked.event_id, webhooks.xmin AS written_by,
+               date_part('epoch', webhooks.updated_at) AS updated_seconds, events.body,
                false AS is_parked
         FROM unnest(CAST(:webhooks AS uuid[]), CAST(:places AS int[])) AS wanted (webhook, places)
         JOIN webhooks ON webhooks.id = wanted.webhook
@@ -67,7 +62,9 @@ _PARKED = """
 """
 
 # Of several deliveries of one event only the first copy carries the body, and once the bodies weigh enough the rest is
-# left out: it is returned as it was. What its webhook has no place for is parked in the same statement.
+# left out: it is returned as it was. What its webhook has no place for is parked in the same statement. Both windows
+# have one order, for which PostgreSQL sorts once. What is parked is returned, too: to leave it out here would have
+# PostgreSQL put all bodies aside first. Times come as seconds, which the driver reads ten times as fast.
 _TAKE = """
     WITH mine AS (
         :mine:
@@ -76,30 +73,26 @@ _TAKE = """
     ), weighed AS (
         SELECT numbered.*,
                coalesce(sum(CASE WHEN copy = 1 THEN octet_length(body) ELSE 0 END) OVER (
-                   ORDER BY event_id, copy ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                   ORDER BY event_id, is_parked, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
                ), 0) < :most_bytes AND NOT is_parked AS is_taken
         FROM numbered
-    ), taken AS (
-        UPDATE deliveries
-        SET state = CASE WHEN is_taken THEN :to ELSE deliveries.state END,
-            lease_token = CASE WHEN is_taken THEN CAST(:lease_token AS uuid) END,
-            leased_until = CASE WHEN is_taken THEN flux_now() + :lease END,
-            sweep_at = CASE
-                WHEN is_parked THEN 'infinity'
-                WHEN is_taken AND deliveries.sweep_at = 'infinity'
-                    THEN flux_second(flux_now() + :lease + interval '0.999999 seconds')
-                ELSE deliveries.sweep_at
-            END
-        FROM weighed
-        WHERE deliveries.id = weighed.id
-        RETURNING deliveries.id, deliveries.event_id, deliveries.webhook_id, deliveries.account_id, deliveries.attempts,
-                  extract(epoch FROM deliveries.due_at - flux_now())::float8 AS wait_seconds,
-                  weighed.url, weighed.secrets, weighed.headers::text,
-                  weighed.sealed_secrets, weighed.secrets_expire_at, weighed.sealed_headers,
-                  CASE WHEN is_taken AND copy = 1 THEN weighed.body END AS body, is_taken, is_parked,
-                  deliveries.recovered_after
     )
-    SELECT taken.*, flux_now() AS at FROM taken WHERE NOT is_parked
+    UPDATE deliveries
+    SET state = CASE WHEN is_taken THEN :to ELSE deliveries.state END,
+        lease_token = CASE WHEN is_taken THEN CAST(:lease_token AS uuid) END,
+        leased_until = CASE WHEN is_taken THEN flux_now() + :lease END,
+        sweep_at = CASE
+            WHEN is_parked THEN 'infinity'
+            WHEN is_taken AND deliveries.sweep_at = 'infinity'
+                THEN flux_second(flux_now() + :lease + interval '0.999999 seconds')
+            ELSE deliveries.sweep_at
+        END
+    FROM weighed
+    WHERE deliveries.id = weighed.id
+    RETURNING deliveries.id, deliveries.event_id, deliveries.webhook_id, deliveries.attempts,
+              deliveries.recovered_after, date_part('epoch', deliveries.due_at - flux_now()) AS wait_seconds,
+              written_by, updated_seconds, CASE WHEN is_taken AND copy = 1 THEN weighed.body END AS body,
+              is_taken, is_parked, date_part('epoch', flux_now()) AS at_seconds
 """
 _CLAIM = DriverStatement(_TAKE.replace(":mine:", _DUE))
 _CLAIM_PARKED = DriverStatement(_TAKE.replace(":mine:", _PARKED))
@@ -134,57 +127,6 @@ _UNPARK = DriverStatement("""
     )
 """)
 
-# The ids stand beside the join, and the state inside coalesce, for the sake of PostgreSQL's planner. Its statistics say
-# that hardly any row is being sent (or was, when they were made): it would read all rows to find those few first, and
-# compare each of them with each result. So it goes by the ids, and does not know how rare the state is.
-_SETTLE_THESE = f"""
-    WITH result AS (
-        SELECT * FROM unnest(
-            CAST(:ids AS uuid[]), CAST(:lease_tokens AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[]),
-            CAST(:delays AS interval[]), CAST(:sweeps AS interval[]), CAST(:numbers AS smallint[]),
-            CAST(:durations AS real[]), CAST(:statuses AS smallint[]), CAST(:errors AS text[]),
-            CAST(:details AS text[]), CAST(:phases AS text[]), CAST(:response_headers AS jsonb[])
-        ) AS r (
-            id, lease_token, state, reason, delay, sweep, number, duration_seconds, status, error, detail,
-            phases, response_headers
-        )
-    ), moved AS (
-        UPDATE deliveries
-        SET state = result.state, reason = result.reason, attempts = result.number, rescues = 0,
-            lease_token = NULL, leased_until = NULL,
-            due_at = flux_now() + result.delay,
-            sweep_at = flux_second(flux_now() + result.sweep),
-            ended_at = CASE WHEN result.state = :delivered THEN flux_now() END
-        FROM result
-        WHERE deliveries.id = ANY(:these:)
-          AND deliveries.id = result.id AND deliveries.lease_token = result.lease_token
-          AND coalesce(deliveries.state = ANY(CAST(:from AS text[])), false)
-        RETURNING deliveries.id, deliveries.webhook_id, result.state, result.duration_seconds
-    ), counted AS (
-        {COUNT_ATTEMPTS}
-    ), noted AS (
-        INSERT INTO attempts (
-            delivery_id, number, duration_seconds, ended_at, status, error, detail, phases, response_headers
-        )
-        SELECT id, number, result.duration_seconds, flux_now(), status, error, detail,
-               CAST(phases AS real[]), response_headers
-        FROM result JOIN moved USING (id)
-        ON CONFLICT DO NOTHING
-    )
-    SELECT id FROM moved
-"""  # noqa: S608 - only a statement of our own is written into it
-_SETTLE = DriverStatement(_SETTLE_THESE.replace(":these:", "CAST(:ids AS uuid[])"))
-# The same for those rows only that nobody else has locked: it waits for none.
-_SETTLE_UNLOCKED = DriverStatement(
-    _SETTLE_THESE.replace(
-        ":these:",
-        "ARRAY(SELECT id FROM deliveries WHERE id = ANY(CAST(:ids AS uuid[])) FOR NO KEY UPDATE SKIP LOCKED)",
-    )
-)
-_STILL_LEASED = DriverStatement("""
-    SELECT id FROM deliveries WHERE id = ANY(CAST(:ids AS uuid[])) AND lease_token = ANY(CAST(:lease_tokens AS uuid[]))
-""")
-
 _RELEASE = DriverStatement("""
     UPDATE deliveries
     SET state = :to, lease_token = NULL, leased_until = NULL,
@@ -200,13 +142,11 @@ _RELEASE = DriverStatement("""
 
 
 @dataclass(frozen=True, slots=True)
-class _Next:
-    """What a settlement writes: when the next attempt is due, and when the sweeper must come, counted from now."""
+class _Lease:
+    """What all claims of a batch share; `at` is the database's clock."""
 
-    state: State
-    reason: str | None = None
-    delay: timedelta | None = None
-    sweep: timedelta | None = None
+    token: str
+    at: datetime
 
 
 class DeliveryStore:
@@ -215,9 +155,8 @@ class DeliveryStore:
     def __init__(self, database: AsyncEngine, timing: Timing, seals: WebhookSeals) -> None:
         self._database = database
         self._timing = timing
-        self._seals = seals
+        self._webhooks = KnownWebhooks(database, seals)
         self._unseal_log = UnsealLog()
-        self._shard = randrange(SHARDS)  # noqa: S311 - not secret
 
     async def claim(self, deliveries: Sequence[DeliveryId], saturated: Sequence[WebhookId] = ()) -> ClaimedBatch | None:
         """Lease those that are due, unleased and of an enabled webhook; None when none of them is.
@@ -262,31 +201,51 @@ class DeliveryStore:
         parameters = {"webhooks": [parse_id(Prefix.WEBHOOK, each) for each in webhooks], "most": limit}
         await _UNPARK.rows(self._database, parameters)
 
-    async def _leased(self, rows: list[asyncpg.Record], lease_token: str) -> ClaimedBatch | None:
+    async def _leased(self, returned: list[asyncpg.Record], lease_token: str) -> ClaimedBatch | None:
+        rows = [row for row in returned if not row["is_parked"]]
         if not rows:
             return None
+        lease = _Lease(lease_token, datetime.fromtimestamp(rows[0]["at_seconds"], UTC))
         taken = [row for row in rows if row["is_taken"]]
-        copies = Counter(row["event_id"] for row in taken)
+        webhooks = await self._webhooks.get({row["webhook_id"]: version_in(row) for row in taken})
         bodies = {row["event_id"]: row["body"] for row in taken if row["body"] is not None}
+        copies = Counter(row["event_id"] for row in taken)
         claims: list[Claim] = []
-        shut: list[Release] = []
+        unsent: list[asyncpg.Record] = []
         for row in taken:
-            event = row["event_id"]
-            try:
-                claims.append(_claim_from_row(row, lease_token, bodies[event], copies[event], self._seals))
-            except CannotUnseal as error:
-                shut.append(Release(_delivery_id(row["id"]), lease_token, UNSEAL_PAUSE))
-                self._unseal_log.note(error)
-        if shut:
-            # if it fails they keep their leases, which end by themselves; the others are sent now in any case
-            with suppress(Unavailable):
-                await self.release(shut)
+            webhook = webhooks.known.get(row["webhook_id"])
+            if webhook is None:
+                unsent.append(row)
+            else:
+                event = row["event_id"]
+                claims.append(_claim_from_row(row, lease, webhook, bodies[event], copies[event]))
+        if unsent:
+            await self._give_back(unsent, lease_token, webhooks)
         left_out = tuple(_delivery_id(row["id"]) for row in rows if not row["is_taken"])
-        return ClaimedBatch(rows[0]["at"], self._timing.lease.total_seconds(), tuple(claims), left_out)
+        return ClaimedBatch(lease.at, self._timing.lease.total_seconds(), tuple(claims), left_out)
+
+    async def _give_back(self, unsent: Sequence[asyncpg.Record], lease_token: str, webhooks: KnownForClaim) -> None:
+        """Release what cannot be sent, as far as it is known why.
+
+        What could not be read keeps its lease, which ends by itself: the database is not there to end it, and to try
+        would have the others wait, whose leases run.
+        """
+        releases: list[Release] = []
+        for row in unsent:
+            webhook = row["webhook_id"]
+            if webhook in webhooks.gone:
+                releases.append(Release(_delivery_id(row["id"]), lease_token, timedelta(0)))  # to be canceled
+            elif webhook in webhooks.shut:
+                releases.append(Release(_delivery_id(row["id"]), lease_token, UNSEAL_PAUSE))
+                self._unseal_log.note(webhooks.shut[webhook])
+        if releases:
+            # if it fails they keep their leases, too; the others are sent now in any case
+            with suppress(Unavailable):
+                await self.release(releases)
 
     async def settle(self, settlements: Sequence[Settlement]) -> set[DeliveryId]:
         """Write the ends of attempts; return those whose lease still held. The others changed nothing."""
-        return _delivery_ids(await _SETTLE.rows(self._database, self._settle_parameters(settlements)))
+        return _delivery_ids(await SETTLE.rows(self._database, settle_parameters(settlements, self._timing)))
 
     async def settle_unlocked(self, settlements: Sequence[Settlement]) -> tuple[set[DeliveryId], set[DeliveryId]]:
         """Write the ends of those attempts whose rows nobody else has locked.
@@ -294,49 +253,11 @@ class DeliveryStore:
         Returns:
             Those whose lease still held, and those that must be tried again, for theirs holds, too.
         """
-        parameters = self._settle_parameters(settlements)
-        moved = _delivery_ids(await _SETTLE_UNLOCKED.rows(self._database, parameters))
+        parameters = settle_parameters(settlements, self._timing)
+        moved = _delivery_ids(await SETTLE_UNLOCKED.rows(self._database, parameters))
         if len(moved) == len(settlements):
             return moved, set()
-        return moved, _delivery_ids(await _STILL_LEASED.rows(self._database, parameters))
-
-    def _settle_parameters(self, settlements: Sequence[Settlement]) -> dict[str, Any]:
-        return {
-            **self._columns(settlements),
-            "from": [State.SENDING],
-            "delivered": State.DELIVERED,
-            "shard": self._shard,
-        }
-
-    def _columns(self, settlements: Sequence[Settlement]) -> dict[str, list[Any]]:
-        follows = [self._what_follows(each.decision) for each in settlements]
-        records = [to_record(each.attempt.outcome) for each in settlements]
-        return {
-            "ids": [parse_id(Prefix.DELIVERY, each.delivery) for each in settlements],
-            "lease_tokens": [each.lease_token for each in settlements],
-            "states": [each.state for each in follows],
-            "reasons": [each.reason for each in follows],
-            "delays": [each.delay for each in follows],
-            "sweeps": [each.sweep for each in follows],
-            "numbers": [each.attempt.number for each in settlements],
-            "durations": [each.attempt.duration_seconds for each in settlements],
-            "statuses": [record.status for record in records],
-            "errors": [record.error for record in records],
-            "details": [record.detail or None for record in records],
-            "phases": [_as_array(record.phases) for record in records],
-            "response_headers": [json.dumps(record.headers) if record.headers else None for record in records],
-        }
-
-    def _what_follows(self, decision: Decision) -> "_Next":
-        match decision:
-            case Done():
-                return _Next(target(Transition.SUCCEED))
-            case RetryAfter(delay):
-                return _Next(target(Transition.RETRY), delay=delay, sweep=self._timing.sweep_after(delay))
-            case GiveUp(reason):
-                return _Next(target(Transition.EXHAUST), reason=reason, sweep=self._timing.enqueue_grace)
-            case _:
-                assert_never(decision)
+        return moved, _delivery_ids(await STILL_LEASED.rows(self._database, parameters))
 
     async def release(self, releases: Sequence[Release]) -> set[DeliveryId]:
         """Give leases back; return those whose lease still held. The others are left alone."""
@@ -350,31 +271,23 @@ class DeliveryStore:
         return _delivery_ids(await _RELEASE.rows(self._database, parameters))
 
 
-def _as_array(phases: Phases) -> str | None:
-    """Return the text of a PostgreSQL array; None where nothing was measured that is worth a note."""
-    if phases is NO_PHASES:
-        return None
-    seconds = ",".join("NULL" if each is None else f"{each:.6g}" for each in phases)
-    return f"{{{seconds}}}"
-
-
-def _claim_from_row(row: asyncpg.Record, lease_token: str, body: bytes, copies: int, seals: WebhookSeals) -> Claim:
-    delivery, event, webhook, account, attempts, wait_seconds, url, secrets, headers, *rest = row
-    sealed_secrets, expire_at, sealed_headers, *_ = rest
+def _claim_from_row(row: asyncpg.Record, lease: _Lease, webhook: KnownWebhook, body: bytes, copies: int) -> Claim:
+    delivery, event, _, attempts, recovered_after, wait_seconds, *_ = row
     return Claim(
         delivery=_delivery_id(delivery),
         event=cast(EventId, format_id(Prefix.EVENT, event.hex)),
-        webhook=cast(WebhookId, format_id(Prefix.WEBHOOK, webhook.hex)),
-        account=cast(AccountId, format_id(Prefix.ACCOUNT, account.hex)),
-        lease_token=lease_token,
+        webhook=webhook.id,
+        account=webhook.account,
+        lease_token=lease.token,
         attempt=attempts + 1,
         wait_seconds=wait_seconds,
-        url=url,
-        secrets=seals.secrets(webhook, secrets, sealed_secrets, expire_at, row["at"]),
-        headers=seals.headers(webhook, _NO_HEADERS if headers == "{}" else json.loads(headers), sealed_headers),
+        url=webhook.url,
+        secrets=webhook.secrets_at(lease.at),
+        headers=webhook.headers,
         body=body,
         bytes_held=len(body) // copies,
-        recovered_after=row["recovered_after"],
+        recovered_after=recovered_after,
+        is_listen=webhook.is_listen,
     )
 
 
@@ -393,6 +306,3 @@ def _parked_webhook(row: asyncpg.Record) -> ParkedWebhook:
 
 def _delivery_ids(moved: Iterable[asyncpg.Record]) -> set[DeliveryId]:
     return {_delivery_id(each["id"]) for each in moved}
-
-
-_NO_HEADERS: Mapping[str, str] = {}

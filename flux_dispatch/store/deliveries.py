@@ -6,8 +6,10 @@ from uuid import UUID
 
 from sqlalchemy import Row, text
 
+from flux_dispatch.domain.attempt import AttemptRecord
 from flux_dispatch.domain.delivery import OPEN, State
 from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, parse_id
+from flux_dispatch.domain.phases import NO_PHASES, Phases
 from flux_dispatch.store.connect import connect
 from flux_dispatch.store.pages import Page, Queries, behind, first_id
 
@@ -20,7 +22,7 @@ _DELIVERIES = """
     JOIN webhooks ON webhooks.id = deliveries.webhook_id
 """
 
-# A page of each ending, and of those the newest.
+# A page of each stretch of the index that serves, and of those the newest.
 _DELIVERIES_BY_ENDING = """(
         SELECT id, event_id, webhook_id, state, reason, attempts, due_at, ended_at, is_test
         FROM ({pages}) AS pages
@@ -30,15 +32,15 @@ _DELIVERIES_BY_ENDING = """(
 _PAGE_OF_DELIVERIES = """(
             SELECT id, event_id, webhook_id, state, reason, attempts, due_at, ended_at, is_test
             FROM deliveries
-            WHERE account_id = :account AND ending = {ending} AND {where}
+            WHERE account_id = :account AND {stretch} AND {where}
             ORDER BY event_id DESC, id DESC
             LIMIT :limit
         )"""
 
-_ATTEMPTS = text("""
-    SELECT number, duration_seconds, ended_at, status, error, detail, phases, response_headers
-    FROM attempts WHERE delivery_id = :id ORDER BY number
-""")
+ATTEMPT: Final = "number, duration_seconds, attempts.ended_at, status, error, detail, phases, response_headers"
+"""The columns of `attempts` that make an AttemptRecord."""
+
+_ATTEMPTS = text(f"SELECT {ATTEMPT} FROM attempts WHERE delivery_id = :id ORDER BY number")  # noqa: S608 - ours
 
 
 class DeliveryQueries(Queries):
@@ -69,11 +71,25 @@ class DeliveryQueries(Queries):
         ids = [parse_id(Prefix.DELIVERY, each) for each in deliveries]
         return await self._rows(f"{query} ORDER BY deliveries.id DESC", account, {"ids": ids})
 
-    async def attempts(self, delivery: DeliveryId) -> list[Row[Any]]:
-        """Return the attempts of a delivery, in order."""
+    async def attempts(self, delivery: DeliveryId) -> list[AttemptRecord]:
+        """Return the attempts of a delivery, in order. Whose it is, is for the caller to ask."""
         async with connect(self._database) as connection:
             rows = await connection.execute(_ATTEMPTS, {"id": UUID(parse_id(Prefix.DELIVERY, delivery))})
-            return list(rows.all())
+            return [attempt_from_row(row) for row in rows]
+
+
+def attempt_from_row(row: Row[Any]) -> AttemptRecord:
+    """Return the attempt that a row with the columns of ATTEMPT holds."""
+    return AttemptRecord(
+        number=row.number,
+        ended_at=row.ended_at,
+        duration_seconds=row.duration_seconds,
+        status=row.status,
+        error=row.error,
+        detail=row.detail,
+        phases=_phases(row),
+        headers=row.response_headers or {},
+    )
 
 
 def deliveries_query(page: Page, filters: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -88,9 +104,24 @@ def deliveries_query(page: Page, filters: Mapping[str, Any]) -> tuple[str, dict[
         parameters["created_after"] = first_id(filters["created_after"], 1)
     if "created_before" in filters:
         parameters["created_before"] = first_id(filters["created_before"], 0)
-    pages = " UNION ALL ".join(_PAGE_OF_DELIVERIES.format(ending=each, where=where) for each in endings)
+    pages = " UNION ALL ".join(
+        _PAGE_OF_DELIVERIES.format(stretch=each, where=where) for each in _stretches(filters, endings)
+    )
     query = _DELIVERIES.format(source=_DELIVERIES_BY_ENDING.format(pages=pages))
     return f"{query} ORDER BY deliveries.event_id DESC, deliveries.id DESC", parameters
+
+
+def _stretches(filters: Mapping[str, Any], endings: Sequence[int]) -> list[str]:
+    """Return the conditions for stretches of an index that have the newest first, and together all of these endings."""
+    if "webhook" in filters or "event" in filters:
+        return [f"ending = {each}" for each in endings]
+    return [f"{which} AND ending = {each}" for each in endings for which in ("is_only", "NOT is_only")]
+
+
+def _phases(row: Row[Any]) -> Phases:
+    if row.phases is not None:
+        return Phases(*row.phases)
+    return NO_PHASES if row.error else Phases(wait=row.duration_seconds)
 
 
 _ENDINGS: Final = {**dict.fromkeys(OPEN, 0), State.DELIVERED: 1, State.FAILED: 2, State.CANCELED: 3}

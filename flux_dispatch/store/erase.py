@@ -9,8 +9,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from flux_dispatch.domain.account import Erased
+from flux_dispatch.domain.audit_action import Action
+from flux_dispatch.domain.audit_entry import Target, TargetKind
 from flux_dispatch.domain.delivery import State
 from flux_dispatch.domain.ids import AccountId, Prefix, format_id
+from flux_dispatch.store.audit_log import note
 from flux_dispatch.store.connect import transaction
 
 PAUSE: Final = timedelta(seconds=5)
@@ -29,6 +32,9 @@ _ACCOUNT = text("""
 """)
 IN_ORDER: Final = text("SET LOCAL enable_bitmapscan = off")
 """For the statements below: a bitmap would be made of all that an account has, for a page of it."""
+
+SAY_ERASED: Final = text("SELECT set_config('flux.erased_account', :account, true)")
+"""Before entries of the audit log may go: a trigger keeps those of any other account."""
 
 _LATER = text("UPDATE accounts SET erase_at = flux_now() + :pause WHERE id = :account")
 _LAST = text("DELETE FROM accounts WHERE id = :account")
@@ -78,27 +84,48 @@ _WEBHOOKS = """
         LIMIT :limit FOR UPDATE SKIP LOCKED
     ))
 """
+# What the platform's log says of it, but for that it was deleted: that says nothing of what was its own.
+_TOLD_BY_PLATFORM = """
+    DELETE FROM audit_entries WHERE id = ANY(ARRAY(
+        SELECT id FROM audit_entries
+        WHERE account_id IS NULL AND target_id = 'acct_' || replace(CAST(CAST(:account AS uuid) AS text), '-', '')
+          AND action NOT IN ('account.deleted', 'account.erased')
+        LIMIT :limit FOR UPDATE SKIP LOCKED
+    ))
+"""
 STEPS: Final[Mapping[str, str]] = {
     # nothing more is made
     "ended": _STRAGGLERS,
     "subscriptions": _BY_PLACE.format(table="subscriptions"),
+    "outbox": _BY_ID.format(table="outbox", key="id"),
     "fan_outs": _BY_PLACE.format(table="fan_outs"),
     "recoveries": _BY_ID.format(table="recoveries", key="id"),
+    # nobody is told any more
+    "notifications": _BY_ID.format(table="notifications", key="id"),
+    "alert_digests": _BY_PLACE.format(table="alert_digests"),
+    "alert_channels": _BY_ID.format(table="alert_channels", key="id"),
     # what names others goes before them; attempts go with their deliveries
     "deliveries": _DELIVERIES,
     "alerts": _BY_ID.format(table="alerts", key="id"),
+    "webhook_health": _BY_ID.format(table="webhook_health", key="webhook_id"),
     "event_statuses": _BY_ID.format(table="event_statuses", key="event_id"),
     "events": _BY_ID.format(table="events", key="id"),
+    "listen_sessions": _BY_ID.format(table="listen_sessions", key="id"),
     "webhook_statistics": _STATISTICS,
     "webhooks": _WEBHOOKS,
     "event_types": _BY_PLACE.format(table="event_types"),
     "portal_links": _BY_ID.format(table="portal_links", key="id"),
+    # after what makes them
+    "dashboard_sessions": _BY_ID.format(table="dashboard_sessions", key="digest"),
     "api_keys": _BY_ID.format(table="api_keys", key="id"),
+    "audit_entries": _BY_ID.format(table="audit_entries", key="id"),
+    "told_by_platform": _TOLD_BY_PLATFORM,
 }
 """What is done of an account, in this order, by the table that it empties; a test holds that every table is here."""
 
-_NAME_NO_ACCOUNT: Final = {"ended", "webhook_statistics"}
-"""Steps for which nothing is to be looked for when all is done: a webhook goes after its statistics."""
+_NAME_NO_ACCOUNT: Final = {"ended", "webhook_statistics", "told_by_platform"}
+"""Steps for which nothing is to be looked for when all is done: a webhook goes after its statistics, and no other holds
+what the platform's log says of the account."""
 
 
 class EraseStore:
@@ -117,6 +144,7 @@ class EraseStore:
             if found is None:
                 return None
             await connection.execute(IN_ORDER)
+            await connection.execute(SAY_ERASED, {"account": str(found.id)})
             rows = await _erase_page(connection, found.id, limit)
             if rows:
                 return await self._come_again(connection, found.id, timedelta(0), rows)
@@ -125,7 +153,9 @@ class EraseStore:
             if found.lingers:
                 return await self._come_again(connection, found.id, found.lingers, rows)
             await connection.execute(_LAST, {"account": found.id})
-            return Erased(_account_id(found.id), rows, is_over=True)
+            erased = _account_id(found.id)
+            await note(connection, Action.ACCOUNT_ERASED, None, Target(TargetKind.ACCOUNT, erased))
+            return Erased(erased, rows, is_over=True)
 
     async def _come_again(self, connection: AsyncConnection, account: UUID, pause: timedelta, rows: int) -> Erased:
         await connection.execute(_LATER, {"account": account, "pause": pause})

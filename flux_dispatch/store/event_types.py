@@ -7,8 +7,11 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from flux_dispatch.domain.audit_action import Action
+from flux_dispatch.domain.audit_entry import Target, TargetKind, changes_between, made_with
 from flux_dispatch.domain.event_type import EventType, NewEventType
 from flux_dispatch.domain.ids import AccountId, Prefix, format_id, parse_id
+from flux_dispatch.store.audit_log import note
 from flux_dispatch.store.connect import connect, transaction
 from flux_dispatch.store.pages import Page, Queries, behind
 
@@ -42,6 +45,7 @@ _UPDATE = text("""
     WHERE account_id = :account AND name = :name AND version = :version
     RETURNING *
 """)
+_FOR_CHANGE = text("SELECT * FROM event_types WHERE account_id = :account AND name = :name FOR UPDATE")
 _ARCHIVE = text("""
     UPDATE event_types SET archived_at = coalesce(archived_at, flux_now()), version = version + 1
     WHERE account_id = :account AND name = :name
@@ -74,24 +78,40 @@ class EventTypeStore:
 
     async def create(self, account: AccountId, draft: NewEventType, *, most: int) -> EventType | None:
         """Store a new event type; None when there is one of this name, or `most` of the account."""
-        async with connect(self._database) as connection:
-            made = (await connection.execute(_CREATE, _values(account, draft) | {"most": most})).one_or_none()
-        return _from_row(made) if made else None
+        async with transaction(self._database) as connection:
+            row = (await connection.execute(_CREATE, _values(account, draft) | {"most": most})).one_or_none()
+            if row is None:
+                return None
+            made = _from_row(row)
+            await note(connection, Action.EVENT_TYPE_CREATED, account, _target(made.name), made_with(**_told(made)))
+        return made
 
     async def update(self, account: AccountId, draft: NewEventType, *, version: int) -> EventType | None:
         """Store what an event type has become; None when there is none of this name, or no longer of this version."""
         values = _values(account, draft)
         async with transaction(self._database) as connection:
             await connection.execute(_OWN, _name_of(account, draft.name))
+            before = (await connection.execute(_FOR_CHANGE, values)).one_or_none()
             row = (await connection.execute(_UPDATE, values | {"version": version})).one_or_none()
-        return _from_row(row) if row else None
+            if before is None or row is None:
+                return None
+            updated = _from_row(row)
+            if changed := changes_between(_told(_from_row(before)), _told(updated)):
+                await note(connection, Action.EVENT_TYPE_UPDATED, account, _target(updated.name), changed)
+        return updated
 
     async def archive(self, account: AccountId, name: str) -> bool:
         """Archive an event type; False when there is none of this name. One that is archived already stays so."""
         async with transaction(self._database) as connection:
             await connection.execute(_OWN, _name_of(account, name))
             values = {"account": UUID(parse_id(Prefix.ACCOUNT, account)), "name": name}
-            return bool((await connection.execute(_ARCHIVE, values)).rowcount)
+            before = (await connection.execute(_FOR_CHANGE, values)).one_or_none()
+            if before is None:
+                return False
+            await connection.execute(_ARCHIVE, values)
+            if before.archived_at is None:
+                await note(connection, Action.EVENT_TYPE_ARCHIVED, account, _target(name))
+        return True
 
     async def schema_versions(self, accounts: Sequence[AccountId]) -> list[dict[str, int]]:
         """Return which types of each of these accounts have a schema that data must meet, in which version."""
@@ -131,6 +151,19 @@ def event_types_query(page: Page, filters: Mapping[str, Any]) -> tuple[str, dict
     if "archived" in filters:
         where += " AND archived_at IS NOT NULL" if filters["archived"] else " AND archived_at IS NULL"
     return f"{_EVENT_TYPES.format(where=where)} ORDER BY id DESC LIMIT :limit", {}
+
+
+def _target(name: str) -> Target:
+    return Target(TargetKind.EVENT_TYPE, name)
+
+
+def _told(event_type: EventType) -> dict[str, Any]:
+    return {
+        "description": event_type.description,
+        "group": event_type.group,
+        "example": event_type.example,
+        "schema": event_type.schema,
+    }
 
 
 def _name_of(account: AccountId, name: str) -> dict[str, Any]:

@@ -62,7 +62,20 @@ async def migrate(database: AsyncEngine) -> Schema:
 
 async def is_current(database: AsyncEngine) -> bool:
     """Say whether the schema is the one that this version of the code was written for."""
-    return await _look(database) is Schema.CURRENT
+    return await schema_of(database) is Schema.CURRENT
+
+
+async def schema_of(database: AsyncEngine) -> Schema:
+    """Return how the schema stands to this version of the code.
+
+    Raises:
+        Unavailable: the database cannot be asked; the message says what to do.
+    """
+    try:
+        async with connect(database) as connection:
+            return await connection.run_sync(_found)
+    except DBAPIError as error:
+        raise Unavailable(await _mend(database, driver_error(error))) from error
 
 
 async def check_current(database: AsyncEngine) -> None:
@@ -71,7 +84,7 @@ async def check_current(database: AsyncEngine) -> None:
     Raises:
         Unavailable: it cannot; the message says what to run.
     """
-    match await _look(database):
+    match await schema_of(database):
         case Schema.CURRENT:
             return
         case Schema.NEWER:
@@ -80,14 +93,6 @@ async def check_current(database: AsyncEngine) -> None:
             raise Unavailable(_FOREIGN)
         case Schema.MISSING | Schema.OLDER:
             raise Unavailable("The database's schema is older than this version. Run `flux migrate` first.")
-
-
-async def _look(database: AsyncEngine) -> Schema:
-    try:
-        async with connect(database) as connection:
-            return await connection.run_sync(_found)
-    except DBAPIError as error:
-        raise Unavailable(await _mend(database, driver_error(error))) from error
 
 
 def _found(connection: Connection) -> Schema:

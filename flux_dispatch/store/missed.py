@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from flux_dispatch.domain.event import OWN_EVENTS
 from flux_dispatch.store.pages import first_id
 
 # The bounds are rows, so that one index fits best whatever the planner believes, and one stretch of it is read. By
@@ -46,7 +47,10 @@ _TESTS = """
 # EXCEPT has each stretch read once, whatever the planner believes of their lengths.
 NEVER_ATTEMPTED: Final = f"""
     SELECT id FROM events
-    WHERE {_THEIRS} AND (type = ANY(CAST(:types AS text[])) OR type ^@ ANY(CAST(:prefixes AS text[])))
+    WHERE {_THEIRS} AND (
+        type = ANY(CAST(:types AS text[])) OR type ^@ ANY(CAST(:prefixes AS text[]))
+        OR CAST(:all AS boolean) AND NOT type ^@ '{OWN_EVENTS}'
+    )
     EXCEPT ({_HAS_DELIVERY} UNION ALL ({_TESTS}))
 """  # noqa: S608 - ours
 """The ids of events of the same stretch that the webhook wants and has no delivery for, whatever became of it."""
@@ -55,13 +59,14 @@ NEVER_ATTEMPTED: Final = f"""
 def whose(account: UUID, webhook: UUID, patterns: Sequence[str]) -> dict[str, Any]:
     """Return the parameters that say whose deliveries are meant, and which types of events.
 
-    A pattern that ends with `*` is a prefix; `*` alone is the empty one, which every type begins with.
+    A pattern that ends with `.*` is a prefix; `*` is everything but events of our own.
     """
     return {
         "account": account,
         "webhook": webhook,
         "types": [each for each in patterns if not each.endswith("*")],
-        "prefixes": [each.removesuffix("*") for each in patterns if each.endswith("*")],
+        "prefixes": [each.removesuffix("*") for each in patterns if each.endswith(".*")],
+        "all": "*" in patterns,
     }
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy import Row, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from flux_dispatch.domain.delivery import State
 from flux_dispatch.domain.event import Event, StoredEvent, patterns_that_match
@@ -33,7 +33,9 @@ _ADD = DriverStatement("""
     ), fresh AS (
         INSERT INTO events (id, account_id, type, created_at, idempotency_key, body)
         SELECT given.id, account_id, type, given.created_at, idempotency_key, body
-        FROM given JOIN accounts ON accounts.id = given.account_id AND accounts.deleted_at IS NULL
+        FROM given
+        -- no join, and opaque to PostgreSQL's planner: whatever joins could turn the order of the keys round
+        WHERE coalesce((SELECT deleted_at IS NULL FROM accounts WHERE accounts.id = given.account_id), false)
         ON CONFLICT DO NOTHING
         RETURNING id
     ), made AS (
@@ -126,7 +128,7 @@ class EventStore:
         An event whose idempotency key its account used before is not stored; the earlier one is returned. For an
         account that does not exist the result is None.
         """
-        rows = await _ADD.rows(self._database, self._parameters(events, first_delay))
+        rows = await _ADD.rows(self._database, _parameters(events, self._timing, first_delay))
         fresh = _fresh(events, rows)
         duplicate = [event for event in events if event.id not in fresh]
         earlier = await self.earlier(duplicate) if duplicate else {}
@@ -139,8 +141,7 @@ class EventStore:
             One for each, in order; none at all for an account that does not exist. None, and nothing is stored, when a
             key is known by now.
         """
-        parameters = self._parameters(events, first_delay)
-        parameters["most"] = min(FAN_OUT_AT_ONCE, max(DELIVERIES_OF_A_BATCH // len(events), 1))
+        parameters = _parameters(events, self._timing, first_delay, most=_most_of_each(events))
         try:
             rows = await _ADD_ALL.rows(self._database, parameters)
         except DBAPIError as error:
@@ -149,23 +150,6 @@ class EventStore:
             raise
         fresh = _fresh(events, rows)
         return [fresh[event.id] for event in events if event.id in fresh]
-
-    def _parameters(self, events: Sequence[Event], first_delay: timedelta) -> dict[str, Any]:
-        # in the order of their keys, so that two groups never wait for each other's keys crosswise
-        events = sorted(events, key=lambda event: (event.account, event.idempotency_key or ""))
-        return {
-            "ids": [parse_id(Prefix.EVENT, event.id) for event in events],
-            "accounts": [parse_id(Prefix.ACCOUNT, event.account) for event in events],
-            "types": [event.type for event in events],
-            "created": [event.created_at for event in events],
-            "keys": [event.idempotency_key for event in events],
-            "bodies": [event.body for event in events],
-            "patterns": ["\n".join(patterns_that_match(event.type)) for event in events],
-            "pending": State.PENDING,
-            "first_delay": first_delay,
-            "sweep_after": self._timing.sweep_after(first_delay),
-            "most": FAN_OUT_AT_ONCE,
-        }
 
     async def fan_out(self, after: AccountId, *, first_delay: timedelta) -> tuple[AccountId, list[DeliveryId]] | None:
         """Store the next deliveries of an event that more webhooks want than were served at once.
@@ -190,15 +174,63 @@ class EventStore:
     async def earlier(self, events: Sequence[Event]) -> dict[tuple[AccountId, str | None], StoredEvent]:
         """Return the events that were stored with the keys of these, by account and key."""
         async with connect(self._database) as connection:
-            rows = await connection.execute(
-                _EARLIER,
-                {
-                    "accounts": [parse_id(Prefix.ACCOUNT, event.account) for event in events],
-                    "keys": [event.idempotency_key for event in events],
-                },
-            )
-            found = [_event_from_row(row) for row in rows]
-        return {(each.event.account, each.event.idempotency_key): each for each in found}
+            return await earlier_events(connection, events)
+
+
+async def add_events(
+    connection: AsyncConnection, events: Sequence[Event], timing: Timing, first_delay: timedelta
+) -> list[StoredEvent | None]:
+    """Store events as EventStore.create does, as a part of this connection's transaction.
+
+    However many webhooks want them, it stores some DELIVERIES_OF_A_BATCH of their deliveries at most.
+
+    Raises:
+        DBAPIError: PostgreSQL refused it; the transaction goes on from its last savepoint only.
+    """
+    parameters = _parameters(events, timing, first_delay, most=_most_of_each(events))
+    fresh = _fresh(events, await _ADD.rows_on(connection, parameters))
+    duplicate = [event for event in events if event.id not in fresh and event.idempotency_key is not None]
+    earlier = await earlier_events(connection, duplicate) if duplicate else {}
+    return [fresh.get(event.id) or earlier.get((event.account, event.idempotency_key)) for event in events]
+
+
+async def earlier_events(
+    connection: AsyncConnection, events: Sequence[Event]
+) -> dict[tuple[AccountId, str | None], StoredEvent]:
+    """Return the events that were stored with the keys of these, by account and key."""
+    rows = await connection.execute(
+        _EARLIER,
+        {
+            "accounts": [parse_id(Prefix.ACCOUNT, event.account) for event in events],
+            "keys": [event.idempotency_key for event in events],
+        },
+    )
+    found = [_event_from_row(row) for row in rows]
+    return {(each.event.account, each.event.idempotency_key): each for each in found}
+
+
+def _most_of_each(events: Sequence[Event]) -> int:
+    return min(FAN_OUT_AT_ONCE, max(DELIVERIES_OF_A_BATCH // len(events), 1))
+
+
+def _parameters(
+    events: Sequence[Event], timing: Timing, first_delay: timedelta, most: int = FAN_OUT_AT_ONCE
+) -> dict[str, Any]:
+    # in the order of their keys, so that two groups never wait for each other's keys crosswise
+    events = sorted(events, key=lambda event: (event.account, event.idempotency_key or ""))
+    return {
+        "ids": [parse_id(Prefix.EVENT, event.id) for event in events],
+        "accounts": [parse_id(Prefix.ACCOUNT, event.account) for event in events],
+        "types": [event.type for event in events],
+        "created": [event.created_at for event in events],
+        "keys": [event.idempotency_key for event in events],
+        "bodies": [event.body for event in events],
+        "patterns": ["\n".join(patterns_that_match(event.type)) for event in events],
+        "pending": State.PENDING,
+        "first_delay": first_delay,
+        "sweep_after": timing.sweep_after(first_delay),
+        "most": most,
+    }
 
 
 def _event_id(value: UUID) -> EventId:

@@ -24,17 +24,23 @@ longer. What is stored with an id that was passed already would never be found."
 WAIT: Final = timedelta(seconds=1)
 """When to look again at what is too young, or still gets its first deliveries."""
 
+# The account that was served longest ago comes next, and of its recoveries the one that was. Those that are over count,
+# too: who has five hundred of one page each is no newcomer with each. What has no webhook any more is being erased.
 _NEXT = text("""
-    SELECT recoveries.id, recoveries.account_id, recoveries.webhook_id, recoveries.position, recoveries.until,
+    SELECT next.id, next.account_id, next.webhook_id, next.position, next.until,
            webhooks.events AS patterns, flux_now() AS now,
-           CASE WHEN webhooks.deleted_at IS NOT NULL THEN :webhook_deleted
+           CASE WHEN webhooks.id IS NULL OR webhooks.deleted_at IS NOT NULL THEN :webhook_deleted
                 WHEN webhooks.status <> 'enabled' THEN :webhook_disabled
            END AS stop_reason
-    FROM recoveries JOIN webhooks ON webhooks.id = recoveries.webhook_id
-    WHERE recover_at <= flux_now()
-    ORDER BY recover_at
-    LIMIT 1
-    FOR NO KEY UPDATE OF recoveries SKIP LOCKED
+    FROM (
+        SELECT * FROM recoveries
+        WHERE recover_at <= flux_now()
+        ORDER BY (
+            SELECT max(served_at) FROM recoveries AS theirs WHERE theirs.account_id = recoveries.account_id
+        ) NULLS FIRST, coalesce(served_at, created_at), id
+        LIMIT 1
+        FOR NO KEY UPDATE SKIP LOCKED
+    ) AS next LEFT JOIN webhooks ON webhooks.id = next.webhook_id
 """)
 _SECONDS_UNTIL_NEXT = text("""
     SELECT extract(epoch FROM recover_at - flux_now())::float8 FROM recoveries
@@ -90,7 +96,7 @@ _MAKE_DELIVERIES_OF_EARLIER_EVENTS = text("""
 
 _GO_ON = text("""
     UPDATE recoveries
-    SET position = :position, status = :status, updated_at = flux_now(),
+    SET position = :position, status = :status, updated_at = flux_now(), served_at = flux_now(),
         failed = failed + :failed, canceled = canceled + :canceled, never_attempted = never_attempted + :made,
         recover_at = CASE WHEN NOT CAST(:is_over AS boolean) THEN flux_now() + CAST(:pause AS interval) END,
         ended_at = CASE WHEN CAST(:is_over AS boolean) THEN flux_now() END
@@ -98,7 +104,8 @@ _GO_ON = text("""
 """)
 _STOP = text("""
     UPDATE recoveries
-    SET status = :canceled, reason = :reason, recover_at = NULL, ended_at = flux_now(), updated_at = flux_now()
+    SET status = :canceled, reason = :reason, recover_at = NULL,
+        ended_at = flux_now(), updated_at = flux_now(), served_at = flux_now()
     WHERE id = :id
 """)
 

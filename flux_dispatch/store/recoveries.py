@@ -6,13 +6,16 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 from sqlalchemy import Row, text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from flux_dispatch.domain.audit_action import Action
+from flux_dispatch.domain.audit_entry import Target, TargetKind, made_with
 from flux_dispatch.domain.errors import QueryTooSlow
 from flux_dispatch.domain.ids import AccountId, Prefix, RecoveryId, WebhookId, format_id, parse_id
 from flux_dispatch.domain.recovery import Missed, NotBegun, Recovery, RecoveryStatus, Span, StopReason
 from flux_dispatch.domain.webhook import Status
-from flux_dispatch.store.connect import connect
+from flux_dispatch.store.audit_log import note
+from flux_dispatch.store.connect import connect, transaction
 from flux_dispatch.store.missed import BEYOND, CANCELED, FAILED, NEVER_ATTEMPTED, place, time_of, whose
 from flux_dispatch.store.pages import Page, Queries, behind
 
@@ -44,6 +47,7 @@ _CANCEL = text("""
     SET status = :canceled, reason = :reason, recover_at = NULL, ended_at = flux_now(), updated_at = flux_now()
     WHERE id = CAST(:id AS uuid) AND account_id = :account AND coalesce(recover_at IS NOT NULL, false)
 """)
+_NAME = text("SELECT coalesce(nullif(description, ''), url) FROM webhooks WHERE id = CAST(:webhook AS uuid)")
 _RECOVERIES = "SELECT * FROM recoveries WHERE account_id = :account AND {where}"
 
 _PATTERNS = "SELECT events FROM webhooks WHERE id = CAST(:id AS uuid) AND account_id = :account AND deleted_at IS NULL"
@@ -68,11 +72,13 @@ class RecoveryStore:
             "enabled": Status.ENABLED,
         }
         wanted = {"since": span.since, "until": span.until, "position": place(span.since)}
-        async with connect(self._database) as connection:
+        async with transaction(self._database) as connection:
             while True:  # the one in the way may end before it is read
                 begun = await connection.execute(_BEGIN, which | wanted | {"pending": RecoveryStatus.PENDING})
                 if row := begun.one_or_none():
-                    return _recovery_from_row(row)
+                    recovery = _recovery_from_row(row)
+                    await _note(connection, Action.RECOVERY_BEGUN, recovery)
+                    return recovery
                 found = (await connection.execute(_WHY_NOT, which)).one_or_none()
                 if found is None:
                     return None
@@ -84,10 +90,13 @@ class RecoveryStore:
         which = {"id": parse_id(Prefix.RECOVERY, recovery), "account": UUID(parse_id(Prefix.ACCOUNT, account))}
         end = {"canceled": RecoveryStatus.CANCELED, "reason": StopReason.REQUESTED}
         query = text(_RECOVERIES.format(where="id = CAST(:id AS uuid)"))
-        async with connect(self._database) as connection:
-            await connection.execute(_CANCEL, which | end)
+        async with transaction(self._database) as connection:
+            canceled = (await connection.execute(_CANCEL, which | end)).rowcount
             row = (await connection.execute(query, which)).one_or_none()
-        return _recovery_from_row(row) if row else None
+            found = _recovery_from_row(row) if row else None
+            if canceled and found:
+                await _note(connection, Action.RECOVERY_CANCELED, found)
+        return found
 
 
 class RecoveryQueries(Queries):
@@ -141,6 +150,13 @@ def recoveries_query(page: Page, filters: Mapping[str, Any]) -> tuple[str, dict[
     """Return the statement for a page of recoveries, and its parameters besides the account and the page's own."""
     where = " AND ".join([behind(page, "id"), *(_CONDITIONS[name] for name in filters)])
     return f"{_RECOVERIES.format(where=where)} ORDER BY id DESC LIMIT :limit", dict(filters)
+
+
+async def _note(connection: AsyncConnection, action: Action, recovery: Recovery) -> None:
+    webhook = parse_id(Prefix.WEBHOOK, recovery.webhook)
+    name = (await connection.execute(_NAME, {"webhook": webhook})).scalar() or recovery.webhook
+    details = made_with(webhook=recovery.webhook, since=recovery.span.since, until=recovery.span.until)
+    await note(connection, action, recovery.account, Target(TargetKind.RECOVERY, recovery.id, name), details)
 
 
 def _recovery_from_row(row: Row[Any]) -> Recovery:

@@ -6,9 +6,12 @@ from uuid import UUID
 from sqlalchemy import Row, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from flux_dispatch.domain.audit_action import Action
+from flux_dispatch.domain.audit_entry import made_with
 from flux_dispatch.domain.errors import CannotUnseal
 from flux_dispatch.domain.ids import Prefix, WebhookId, format_id, parse_id
 from flux_dispatch.domain.webhook import Resealed
+from flux_dispatch.store.audit_log import note
 from flux_dispatch.store.connect import connect, transaction
 from flux_dispatch.store.sealed_webhooks import WebhookSeals
 from flux_dispatch.store.tables import sealing, webhooks
@@ -47,13 +50,17 @@ class ResealStore:
         """
         async with connect(self._database) as connection:
             await connection.execute(update(sealing).where(sealing.c.keeps_plain).values(keeps_plain=False))
-            return int((await connection.execute(_COUNT, {"head": self._seals.head})).scalar_one())
+            count = int((await connection.execute(_COUNT, {"head": self._seals.head})).scalar_one())
+        if count:
+            async with transaction(self._database) as connection:
+                await note(connection, Action.ENCRYPTION_KEY_ROTATED, None, changes=made_with(webhooks=count))
+        return count
 
-    async def reseal(self, after: WebhookId | None, limit: int) -> Resealed | None:
+    async def reseal(self, after: str | None, limit: int) -> Resealed | None:
         """Seal up to `limit` webhooks behind this one, in one transaction; None when none is left."""
         behind = parse_id(Prefix.WEBHOOK, after) if after else "0" * 32
         parameters = {"after": behind, "limit": limit, "head": self._seals.head}
-        shut: list[WebhookId] = []
+        shut: list[str] = []
         async with transaction(self._database) as connection:
             rows = (await connection.execute(_BATCH, parameters)).all()
             for row in rows:

@@ -1,17 +1,20 @@
 """The statements behind resend: who wants an event, and one step that has it sent again to some of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, cast
 from uuid import UUID
 
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from flux_dispatch.domain.audit_action import Action
+from flux_dispatch.domain.audit_entry import Target, TargetKind, made_with
 from flux_dispatch.domain.delivery import State, Transition, sources
 from flux_dispatch.domain.event import patterns_that_match
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, WebhookId, format_id, parse_id
 from flux_dispatch.domain.resent import Resendable, Resent
 from flux_dispatch.domain.timing import Timing
+from flux_dispatch.store.audit_log import note
 from flux_dispatch.store.connect import connect, transaction
 from flux_dispatch.store.event_statuses import lock_events, recount, unfail
 from flux_dispatch.store.retry import DUE_NOW, WAITING, due_now
@@ -119,6 +122,9 @@ class ResendStore:
             if State.FAILED in moved.values():
                 await unfail(connection, [given["event"]])
             await recount(connection, [given["event"]])
+            if moved or made:
+                target = Target(TargetKind.EVENT, event)
+                await note(connection, Action.EVENT_RESENT, account, target, made_with(webhooks=webhooks))
         again = [_resent(row, is_due=row.id in moved) for row in latest if row.webhook_id.hex in kept]
         return [*again, *(Resent(_delivery_id(each), 1, is_due=True) for each in made)]
 
@@ -127,7 +133,7 @@ class ResendStore:
         rows = await connection.execute(_MAKE_DUE, due_now(self._timing) | {"ids": ids})
         return {row.id: row.state for row in rows}
 
-    async def _add(self, connection: AsyncConnection, given: dict[str, Any]) -> Iterable[UUID]:
+    async def _add(self, connection: AsyncConnection, given: dict[str, Any]) -> Sequence[UUID]:
         new = {"pending": State.PENDING.value, "sweep_after": self._timing.enqueue_grace}
         return (await connection.execute(_ADD_DELIVERIES, given | new)).scalars().all()
 

@@ -2,13 +2,16 @@
 
 from typing import Any, Final, cast
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from flux_dispatch.domain.audit_action import Action
+from flux_dispatch.domain.audit_entry import Target, TargetKind, made_with
 from flux_dispatch.domain.delivery import State, Transition, sources, target
 from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, WebhookId, format_id, parse_id
 from flux_dispatch.domain.retried import Receiving, Retried
 from flux_dispatch.domain.timing import Timing
+from flux_dispatch.store.audit_log import note
 from flux_dispatch.store.connect import transaction
 from flux_dispatch.store.event_statuses import lock_events, unfail
 
@@ -81,17 +84,24 @@ class RetryStore:
             ).one_or_none()
             if row is not None and row.is_moved and row.state == State.FAILED:
                 await unfail(connection, [row.event_id])
-        if row is None:
-            return None
-        return Retried(
-            state=State(row.state),
-            event=cast(EventId, format_id(Prefix.EVENT, row.event_id.hex)),
-            webhook=cast(WebhookId, format_id(Prefix.WEBHOOK, row.webhook_id.hex)),
-            receiving=_receiving(is_deleted=row.is_deleted, is_enabled=row.is_enabled),
-            attempt=row.attempts + 1,
-            is_test=row.is_test,
-            is_moved=row.is_moved,
-        )
+            retried = _retried_from_row(row) if row else None
+            if retried is not None and retried.is_moved:
+                details = made_with(event=retried.event, webhook=retried.webhook)
+                target = Target(TargetKind.DELIVERY, delivery)
+                await note(connection, Action.DELIVERY_RETRIED, account, target, details)
+        return retried
+
+
+def _retried_from_row(row: Row[Any]) -> Retried:
+    return Retried(
+        state=State(row.state),
+        event=cast(EventId, format_id(Prefix.EVENT, row.event_id.hex)),
+        webhook=cast(WebhookId, format_id(Prefix.WEBHOOK, row.webhook_id.hex)),
+        receiving=_receiving(is_deleted=row.is_deleted, is_enabled=row.is_enabled),
+        attempt=row.attempts + 1,
+        is_test=row.is_test,
+        is_moved=row.is_moved,
+    )
 
 
 def _receiving(*, is_deleted: bool, is_enabled: bool) -> Receiving:

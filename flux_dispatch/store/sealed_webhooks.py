@@ -17,11 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from flux_dispatch.domain.errors import CannotUnseal
 from flux_dispatch.domain.ids import Prefix, format_id
 from flux_dispatch.sealing.keyring import Keyring
-from flux_dispatch.sealing.opened import Opened
 from flux_dispatch.store.tables import sealing
-
-MAX_REMEMBERED_BYTES: Final = 8 * 2**20
-"""Of secrets, and of headers: the secrets of some 100,000 webhooks."""
 
 UNSEAL_PAUSE: Final = timedelta(minutes=1)
 """How long a delivery rests whose webhook's secrets or headers do not open; no attempt is spent."""
@@ -32,12 +28,10 @@ log = structlog.get_logger("flux.store")
 
 
 class WebhookSeals:
-    """Seals and opens what of a webhook nobody may read in the database; opened values are remembered."""
+    """Seals and opens what of a webhook nobody may read in the database."""
 
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
-        self._secrets = Opened[str](self._open_secret, MAX_REMEMBERED_BYTES)
-        self._headers = Opened[Mapping[str, str]](self._open_headers, MAX_REMEMBERED_BYTES)
         self.head = keyring.head
 
     def seal_secret(self, webhook: UUID, secret: str) -> bytes:
@@ -48,25 +42,23 @@ class WebhookSeals:
         """Return headers as their row holds them; None for none, which hide nothing."""
         return self._keyring.seal(json.dumps(dict(headers)), _headers_of(webhook)) if headers else None
 
-    def secrets(
+    def signing(
         self,
         webhook: UUID,
         plain: Sequence[str],
         sealed: Sequence[bytes] | None,
         expire_at: Sequence[datetime | None] | None,
         now: datetime,
-    ) -> tuple[str, ...]:
-        """Return the secrets that sign at this moment, the newest first.
+    ) -> list[tuple[str, datetime | None]]:
+        """Return the secrets that sign at this moment, the newest first, each with the time at which it ends.
 
         Raises:
             CannotUnseal: one of them does not open.
         """
         if sealed is None or expire_at is None:
-            return tuple(plain)
-        if len(sealed) == 1:
-            return (self._secrets.get(webhook, sealed[0]),)
+            return [(each, None) for each in plain]
         both = zip(sealed, expire_at, strict=True)
-        return tuple(self._secrets.get(webhook, each) for each, until in both if until is None or until > now)
+        return [(self._open_secret(webhook, each), until) for each, until in both if until is None or until > now]
 
     def all_secrets(self, webhook: UUID, plain: Sequence[str], sealed: Sequence[bytes] | None) -> tuple[str, ...]:
         """Return the secrets, whether they have ended or not, the newest first.
@@ -74,7 +66,7 @@ class WebhookSeals:
         Raises:
             CannotUnseal: one of them does not open.
         """
-        return tuple(plain) if sealed is None else tuple(self._secrets.get(webhook, each) for each in sealed)
+        return tuple(plain) if sealed is None else tuple(self._open_secret(webhook, each) for each in sealed)
 
     def headers(self, webhook: UUID, plain: Mapping[str, str], sealed: bytes | None) -> Mapping[str, str]:
         """Return the custom headers.
@@ -82,14 +74,13 @@ class WebhookSeals:
         Raises:
             CannotUnseal: they do not open.
         """
-        return plain if sealed is None else self._headers.get(webhook, sealed)
+        if sealed is None:
+            return plain
+        headers: Mapping[str, str] = json.loads(self._keyring.unseal(sealed, _headers_of(webhook)))
+        return headers
 
     def _open_secret(self, webhook: UUID, sealed: bytes) -> str:
         return self._keyring.unseal(sealed, _secrets_of(webhook))
-
-    def _open_headers(self, webhook: UUID, sealed: bytes) -> Mapping[str, str]:
-        headers: Mapping[str, str] = json.loads(self._keyring.unseal(sealed, _headers_of(webhook)))
-        return headers
 
 
 class UnsealLog:

@@ -6,12 +6,15 @@ from typing import cast
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from flux_dispatch.domain.audit_action import Action
+from flux_dispatch.domain.audit_entry import Target, TargetKind, made_with
 from flux_dispatch.domain.delivery import State
 from flux_dispatch.domain.event import Event
 from flux_dispatch.domain.ids import DeliveryId, Prefix, WebhookId, format_id, parse_id
 from flux_dispatch.domain.retry import ONLY_ATTEMPT
 from flux_dispatch.domain.timing import Timing
-from flux_dispatch.store.connect import connect
+from flux_dispatch.store.audit_log import note
+from flux_dispatch.store.connect import connect, transaction
 
 _ADD_TEST = text("""
     WITH target AS (
@@ -27,7 +30,9 @@ _ADD_TEST = text("""
     SELECT CAST(:event AS uuid), id, account_id, :pending, flux_now(), flux_second(flux_now() + :sweep_after),
            :only_attempt, true, true
     FROM target
-    RETURNING id
+    RETURNING id, (
+        SELECT coalesce(nullif(description, ''), url) FROM webhooks WHERE webhooks.id = deliveries.webhook_id
+    ) AS endpoint
 """)
 
 _IS_OPEN = text("SELECT EXISTS (SELECT FROM deliveries WHERE id = CAST(:id AS uuid) AND ended_at IS NULL)")
@@ -53,9 +58,16 @@ class SendTestStore:
             "sweep_after": self._timing.sweep_after(timedelta(0)),
             "only_attempt": ONLY_ATTEMPT,
         }
-        async with connect(self._database) as connection:
-            made = (await connection.execute(_ADD_TEST, parameters)).scalar_one_or_none()
-        return cast(DeliveryId, format_id(Prefix.DELIVERY, made.hex)) if made else None
+        async with transaction(self._database) as connection:
+            made = (await connection.execute(_ADD_TEST, parameters)).one_or_none()
+            if made is None:
+                return None
+            target, details = (
+                Target(TargetKind.WEBHOOK, webhook, made.endpoint),
+                made_with(type=event.type, event=event.id),
+            )
+            await note(connection, Action.WEBHOOK_TESTED, event.account, target, details)
+        return cast(DeliveryId, format_id(Prefix.DELIVERY, made.id.hex))
 
     async def has_ended(self, delivery: DeliveryId) -> bool:
         """Say whether nothing more will come of a delivery."""

@@ -59,3 +59,9 @@ async def test_who_may_only_read_acknowledges_nothing(api: str, world: StoreHarn
     async with api_client(api, world.database, ["read"]) as reader:
         answer = await reader.http.post(f"/v1/alerts/alrt_{'0' * 32}/acknowledge")
         check_error(answer, 403, "missing_scope")
+
+
+async def test_a_fault_of_ours_is_said_without_a_word_of_what_broke(tenant: Caller, world: StoreHarness) -> None:
+    await world.do("ALTER TABLE alerts RENAME TO elsewhere")
+    error = check_error(await tenant.http.get("/v1/alerts"), 500, "internal_error")
+    assert error["message"] == f"Something broke on our side; it is logged as {error['request_id']}."

@@ -8,10 +8,11 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from flux_dispatch.api import key_use, short_memory
+from flux_dispatch.api import key_use
 from flux_dispatch.domain.api_key import ApiKey, Limits, NewApiKey, Scope, is_well_formed
 from flux_dispatch.domain.errors import BeyondOwnKey, Forbidden
 from flux_dispatch.domain.ids import ApiKeyId
+from flux_dispatch.engine.flow import short_memory
 from flux_dispatch.store.api_keys import ApiKeyStore
 from tests.support.api import Caller, check_error, client
 from tests.support.store_harness import StoreHarness
@@ -168,6 +169,17 @@ async def test_a_key_gives_no_more_than_it_has(tenant: Caller, api: str) -> None
             check_error(await caller.post(PATH, json={"scopes": ["read"], **fields}), 403, "beyond_own_key")
 
 
+async def test_the_last_moment_that_can_be_written_is_one_like_every_other(tenant: Caller, api: str) -> None:
+    end = "9999-12-31T23:59:59Z"
+    own = await made(tenant.http, scopes=["admin"], expires_at="9999-12-31T23:59:59.999999Z")
+    assert own["expires_at"] == end
+    async with client(api, own["key"]) as caller:
+        assert [(await made(caller, expires_at=each))["expires_at"] for each in (end, "2099-01-01T00:00:00Z")] == [
+            end,
+            "2099-01-01T00:00:00Z",
+        ]
+
+
 def test_a_key_passes_on_the_scopes_that_it_covers() -> None:
     now = datetime.now(UTC)
     key = ApiKey(ApiKeyId("key_1"), None, (Scope.READ,), "abcd", now, None, limits=Limits(events_per_second=5))
@@ -188,6 +200,10 @@ BAD: list[tuple[dict[str, Any], int, str, str]] = [
     ({"name": "\0"}, 422, "invalid_value", "name"),
     ({"expires_at": "tomorrow"}, 422, "invalid_value", "expires_at"),
     ({"expires_at": "2020-01-01T00:00:00Z"}, 422, "invalid_value", "expires_at"),
+    ({"expires_at": "9999-12-31T23:59:59-01:00"}, 422, "invalid_value", "expires_at"),  # in the year 10000, by UTC
+    ({"expires_at": "10000-01-01T00:00:00Z"}, 422, "invalid_value", "expires_at"),
+    ({"expires_at": "0001-01-01T00:00:00+01:00"}, 422, "invalid_value", "expires_at"),
+    ({"expires_at": "infinity"}, 422, "invalid_value", "expires_at"),
     ({"expires_at": 1}, 400, "wrong_type", "expires_at"),
     ({"events_per_second": 0}, 422, "invalid_value", "events_per_second"),
     ({"events_per_second": 1.5}, 400, "wrong_type", "events_per_second"),

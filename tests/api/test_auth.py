@@ -6,9 +6,10 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from flux_dispatch.api import auth, short_memory
+from flux_dispatch.api import auth
 from flux_dispatch.domain.api_key import Scope, encode_api_key
 from flux_dispatch.domain.ids import Prefix
+from flux_dispatch.engine.flow import short_memory
 from flux_dispatch.store.api_keys import ApiKeyStore
 from tests.support.api import EVENT, URL, Caller, api_client, check_error, client
 

@@ -27,6 +27,7 @@ BAD: dict[str, tuple[str, int, str, str | None]] = {
     "text as data": ('{"type":"a","data":"{}"}', 400, "wrong_type", "data"),
     "U+0000": ('{"type":"a","data":{"a":"\\u0000"}}', 400, "invalid_json", "data"),
     "a number beyond all": ('{"type":"a","data":{"a":1e999}}', 400, "invalid_json", "data"),
+    "5000 digits": ('{"type":"a","data":{"a":' + "7" * 5000 + "}}", 400, "invalid_json", "data"),
     "data twice": ('{"type":"a","data":{},"data":{}}', 400, "invalid_json", ""),
     "NaN": ('{"type":"a","data":{"a":NaN}}', 400, "invalid_json", ""),
     "an empty key": ('{"type":"a","data":{},"idempotency_key":""}', 422, "invalid_idempotency_key", "idempotency_key"),

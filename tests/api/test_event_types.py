@@ -140,3 +140,15 @@ async def _shown(caller: Caller) -> dict[str, Any]:
 
 async def _answers(caller: Caller, status: int) -> bool:
     return (await caller.http.post("/v1/events", json=BAD)).status_code == status
+
+
+async def test_an_account_may_have_so_many_of_its_own_and_no_more(
+    tenant: Caller, other_tenant: Caller, world: StoreHarness
+) -> None:
+    await world.do(
+        """INSERT INTO event_types (account_id, name, description)
+           SELECT CAST(:account AS uuid), 'made.' || n, '' FROM generate_series(1, 1000) AS n""",
+        account=tenant.account.removeprefix("acct_"),
+    )
+    check_error(await tenant.http.post("/v1/event-types", json={"name": "one.more"}), 409, "too_many_event_types")
+    assert (await other_tenant.http.post("/v1/event-types", json={"name": "one.more"})).status_code == 201

@@ -107,7 +107,19 @@ async def test_an_event_that_nobody_wants_says_so(tenant: Caller) -> None:
 
 
 async def test_a_type_that_is_none_is_refused(tenant: Caller, world: StoreHarness) -> None:
-    for event_type in ("a..b", "../x", "x" * 129, "x" * 300, "😀", "*", "order.*", "", "a b", "a\n"):
+    for event_type in (
+        "a..b",
+        "../x",
+        "x" * 129,
+        "x" * 300,
+        "😀",
+        "*",
+        "order.*",
+        "",
+        "a b",
+        "a\n",
+        "flux.delivery.failed",
+    ):
         answer = await tenant.http.post("/v1/events", json={"type": event_type, "data": {}})
         check_error(answer, 422, "invalid_event_type", "type")
     assert await world.scalar("SELECT count(*) FROM events") == 0
@@ -204,6 +216,46 @@ async def test_the_status_of_an_event_follows_from_its_deliveries(
     assert (await tenant.http.get("/v1/events", params={"status": status})).json()["data"] == [shown]
     other = "failed" if status != "failed" else "delivered"
     assert (await tenant.http.get("/v1/events", params={"status": other})).json()["data"] == []
+
+
+async def test_the_status_beside_a_webhook_is_that_of_the_event(tenant: Caller, world: StoreHarness) -> None:
+    got, missed = [(await tenant.webhook("*"))["id"] for _ in range(2)]
+    event = (await tenant.event())["id"]
+    for webhook, state in ((got, "delivered"), (missed, "failed")):
+        (row,) = await world.rows(
+            "SELECT id FROM deliveries WHERE webhook_id = CAST(:id AS uuid)", id=parse_id(Prefix.WEBHOOK, webhook)
+        )
+        await world.put(row.id, state)
+    for webhook in (got, missed):
+        for status, expected in (("failed", [event]), ("delivered", [])):
+            assert await _listed(tenant, webhook=webhook, status=status) == expected
+
+
+async def test_a_webhook_that_another_has_or_nobody_narrows_events_to_none_as_it_does_deliveries(
+    tenant: Caller, other_tenant: Caller
+) -> None:
+    webhook = (await tenant.webhook("*"))["id"]
+    event = (await tenant.event())["id"]
+    assert await _listed(tenant, webhook=webhook) == [event]
+    await other_tenant.webhook("*")
+    await other_tenant.event()
+    for which in (webhook, "wh_" + "0" * 32):
+        seen = [await other_tenant.http.get(f"/v1/{noun}", params={"webhook": which}) for noun in _WITH_WEBHOOKS]
+        assert [each.status_code for each in seen] == [200, 200]
+        assert (
+            seen[0].json() == seen[1].json() == {"object": "list", "data": [], "has_more": False, "next_cursor": None}
+        )
+    assert (await tenant.http.delete(f"/v1/webhooks/{webhook}")).is_success
+    assert await _listed(tenant, webhook=webhook) == [event], "what was sent to it is not forgotten with it"
+
+
+_WITH_WEBHOOKS = ("events", "deliveries")
+
+
+async def _listed(caller: Caller, **filters: str) -> list[str]:
+    answer = await caller.http.get("/v1/events", params=filters)
+    assert answer.status_code == 200, answer.text
+    return [each["id"] for each in answer.json()["data"]]
 
 
 def _hex(event: dict[str, str]) -> str:

@@ -17,6 +17,7 @@ MEANINGLESS = [
     ("/v1/events", "type", ["", "\0", "a\0", "*", "a:b{page}"]),
     ("/v1/events", "created_after", ["", "x", "1", "2026-13-01", "0001-01-01T00:00:00+14:00", "٢٠٢٦-01-15"]),
     ("/v1/events", "created_before", ["yesterday", "9999-12-31T23:59:59-14:00", "2026-01-15T25:00:00Z"]),
+    ("/v1/events", "webhook", ["", "x", "evt_" + "0" * 32, "\0"]),
     ("/v1/deliveries", "status", ["done", "", "\0"]),
     ("/v1/deliveries", "webhook", ["", "x", "evt_" + "0" * 32, "\0"]),
     ("/v1/deliveries", "event", ["", "x", "wh_" + "0" * 32, "\0"]),
@@ -50,6 +51,21 @@ async def test_a_filter_holds_through_all_pages(tenant: Caller) -> None:
         await tenant.event("even" if n % 2 == 0 else "odd")
     pages = await _pages(tenant, "/v1/events", limit="2", type="even")
     assert [[each["type"] for each in page] for page in pages] == [["even", "even"], ["even"]]
+
+
+async def test_the_events_of_a_webhook_are_listed_once_through_all_pages(tenant: Caller, world: StoreHarness) -> None:
+    webhook = (await tenant.webhook("order.*"))["id"]
+    await tenant.webhook("*")
+    made = [(await tenant.event("order.completed" if n % 2 == 0 else "user.signup"))["id"] for n in range(10)]
+    sent = "SELECT id FROM deliveries WHERE webhook_id = CAST(:webhook AS uuid)"
+    for row in await world.rows(sent, webhook=parse_id(Prefix.WEBHOOK, webhook)):
+        await world.put(row.id, "delivered")
+    again = await tenant.http.post(f"/v1/events/{made[4]}/resend", json={"webhook": webhook})
+    assert again.is_success, again.text
+    assert (await tenant.http.get(f"/v1/events/{made[4]}")).json()["deliveries"]["total"] == 3
+    for status in ({}, {"status": "pending"}):
+        pages = await _pages(tenant, "/v1/events", limit="2", webhook=webhook, **status)
+        assert [[each["id"] for each in page] for page in pages] == [[made[8], made[6]], [made[4], made[2]], [made[0]]]
 
 
 async def test_a_page_stays_what_it_is_when_newer_things_come(tenant: Caller) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.api_key import Scope
 from flux_dispatch.domain.ids import Prefix, parse_id
-from flux_dispatch.domain.portal_link import digest
+from flux_dispatch.domain.secret_token import digest
 from flux_dispatch.store.api_keys import ApiKeyStore
 from tests.support.api import Caller, check_error, client, running_api
 from tests.support.store_harness import StoreHarness
@@ -33,7 +33,7 @@ async def test_a_link_is_shown_once_and_kept_as_a_digest(tenant: Caller, api: st
     assert link.keys() == {"id", "object", "url", "expires_at"}
     assert link["object"] == "portal_link"
     base, token = link["url"].rsplit("/", 1)
-    assert base == f"{api}/portal"
+    assert base == f"{api}/dashboard/sign-in"
     assert len(token) >= 43
     (row,) = await world.rows("SELECT *, CAST(portal_links AS text) AS shown FROM portal_links")
     assert bytes(row.digest) == digest(token)
@@ -111,7 +111,7 @@ async def test_links_begin_with_the_public_url_and_old_ones_are_forgotten(
     ):
         for _ in range(2):
             link = (await caller.post(PATH, json={"expires_in": 60})).json()
-            assert link["url"].startswith("https://flux.example.com/portal/")
+            assert link["url"].startswith("https://flux.example.com/dashboard/sign-in/")
         await world.advance_clock(90_000)
         await caller.post(PATH, json={})
     assert await world.scalar("SELECT count(*) FROM portal_links") == 1

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import zlib
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,10 +12,12 @@ import pytest
 
 from flux_dispatch.api import json_text, request_body
 from tests.support.api import EVENT, Caller, check_error
+from tests.support.described import check_described_bytes
 from tests.support.store_harness import StoreHarness
 
 JSON = {"Content-Type": "application/json"}
 SMALL = json.dumps(EVENT).encode()
+LONG = b"7" * 5000
 
 NOT_JSON = {
     "nothing": b"",
@@ -23,7 +26,6 @@ NOT_JSON = {
     "nested": b'{"type":"a","data":{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}}",
     "nested in objects": b'{"type":"a","data":' + b'{"a":' * 20_000 + b"1" + b"}" * 20_000 + b"}",
     "only opened": b"[" * 200_000,
-    "5000 digits": b'{"type":"a","data":{"a":' + b"1" * 5000 + b"}}",
     "NaN": b'{"type":"a","data":{"a":NaN}}',
     "Infinity": b'{"type":"a","data":{"a":-Infinity}}',
     "a byte order mark": b"\xef\xbb\xbf" + SMALL,
@@ -47,6 +49,8 @@ NOT_STORABLE = {
     "half a surrogate pair in a name": rb'{"type":"a","data":{"\ud800":1}}',
     "half a surrogate pair": rb'{"type":"a","data":{"a":"\ud800"}}',
     "a number beyond all": b'{"type":"a","data":{"a":1e999}}',
+    "5000 digits": b'{"type":"a","data":{"a":-' + LONG + b"}}",
+    "5000 digits deep in": b'{"data":{"a":[' + b"1" * 4300 + b',{"a":' + LONG + b'}]},"type":"a"}',
 }
 WRONG_TYPE = {
     "an array": (b"[1]", None),
@@ -71,6 +75,21 @@ async def test_what_cannot_be_stored_is_refused(tenant: Caller, world: StoreHarn
         assert answer.status_code == 400, what
         check_error(answer, 400, "invalid_json", "data")
     assert await world.scalar("SELECT count(*) FROM events") == 0
+
+
+async def test_a_number_that_is_too_long_is_named(tenant: Caller) -> None:
+    sent = [NOT_STORABLE[what] for what in ("5000 digits", "5000 digits deep in", "a number beyond all")]
+    answers = [await tenant.http.post("/v1/events", content=each, headers=JSON) for each in sent]
+    said = [answer.json()["error"]["message"] for answer in answers]
+    words = "is a larger number than JSON is commonly read with."
+    assert said == [f"{'7' * 60} {words}", f"{'7' * 60} {words}", f"1e999 {words}"]
+    example = await tenant.http.post(
+        "/v1/event-types", content=b'{"name":"a","example":{"a":' + LONG + b"}}", headers=JSON
+    )
+    check_error(example, 400, "invalid_json")
+    assert example.json()["error"]["message"] == said[0]
+    longest = b'{"type":"a","data":{"a":' + b"7" * 4300 + b"}}"
+    assert (await tenant.http.post("/v1/events", content=longest, headers=JSON)).status_code == 202
 
 
 async def test_a_value_of_the_wrong_type_is_refused(tenant: Caller, world: StoreHarness) -> None:
@@ -115,9 +134,16 @@ async def test_a_compressed_body_counts_as_what_it_holds(tenant: Caller, world: 
     bomb = gzip.compress(SMALL + b" " * 50_000_000)
     check_error(await tenant.http.post("/v1/events", content=bomb, headers=packed), 413, "body_too_large")
     check_error(await tenant.http.post("/v1/events", content=SMALL, headers=packed), 400, "invalid_json")
+    deflated = {**JSON, "Content-Encoding": "Deflate"}
+    for packing in (zlib.compress(SMALL), zlib.compress(SMALL, wbits=-15)):
+        answer = await tenant.http.post("/v1/events", content=packing, headers=deflated)
+        assert answer.status_code == 202
+    pieces = gzip.compress(SMALL[:9]) + gzip.compress(SMALL[9:])
+    assert (await tenant.http.post("/v1/events", content=pieces, headers=packed)).status_code == 202
+    check_error(await tenant.http.post("/v1/events", content=pieces + b"x", headers=packed), 400, "invalid_json")
     cut = gzip.compress(SMALL)[:-12]
     check_error(await tenant.http.post("/v1/events", content=cut, headers=packed), 400, "invalid_json")
-    assert await world.scalar("SELECT count(*) FROM events") == 1
+    assert await world.scalar("SELECT count(*) FROM events") == 4
 
 
 async def test_another_content_type_is_refused(tenant: Caller, world: StoreHarness) -> None:
@@ -145,6 +171,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for(
     answer = await _send(tenant, f"Content-Length: {len(SMALL)}", SMALL[:-1])
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b'"code": "body_too_slow"' in answer
+    await check_described_bytes("POST", "/v1/events", answer)
     assert await world.scalar("SELECT count(*) FROM events") == 0
 
 
@@ -194,3 +221,8 @@ async def _send(caller: Caller, header: str, sent: bytes) -> bytes:
     answer = head + await reader.read(65_536)
     writer.close()
     return answer
+
+
+async def test_what_is_expected_that_cannot_be_met_is_said(tenant: Caller) -> None:
+    answer = await tenant.http.post("/v1/events", json=EVENT, headers={"Expect": "cookies"})
+    check_error(answer, 417, "bad_request")

@@ -14,17 +14,22 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.api.auth import ActsFor
+from flux_dispatch.api.openapi.operation import template_of
 from flux_dispatch.api.routes import ROUTES
+from flux_dispatch.domain.alert_channel import OF_WEBHOOKS, CheckedUrl, NewAlertChannel
 from flux_dispatch.domain.api_key import NewApiKey, Scope
 from flux_dispatch.domain.ids import Prefix, format_id, parse_id
 from flux_dispatch.store.accounts import AccountStore
+from flux_dispatch.store.alert_channels import AlertChannelStore
 from flux_dispatch.store.api_keys import ApiKeyStore
 from flux_dispatch.store.connect import transaction
+from tests.support.alerting import CHANNEL_SEALS
 from tests.support.api import EVENT, URL, Caller, check_error, client
 
+CHANNEL: Final = "jsons://127.0.0.1:9/hook"
 SINCE: Final = {"since": "2024-01-15T10:30:00Z"}
 READ, EVENTS, WEBHOOKS, ADMIN = Scope.READ, Scope.EVENTS_WRITE, Scope.WEBHOOKS_WRITE, Scope.ADMIN
-TYPES = Scope.EVENT_TYPES_WRITE
+TYPES, AUDIT = Scope.EVENT_TYPES_WRITE, Scope.AUDIT_LOG_READ
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,10 @@ ROWS: Final = {
     "GET /v1/recoveries": Row(READ, lists="recovery"),
     "GET /v1/recoveries/{id}": Row(READ, "recovery"),
     "POST /v1/recoveries/{id}/cancel": Row(WEBHOOKS, "recovery"),
+    "POST /v1/listen": Row(WEBHOOKS, body={"events": ["*"]}),
+    "GET /v1/listen": Row(READ, lists="listen_session"),
+    "GET /v1/listen/{id}": Row(READ, "listen_session"),
+    "DELETE /v1/listen/{id}": Row(WEBHOOKS, "listen_session"),
     "POST /v1/event-types": Row(TYPES, body={"name": "made.{new}"}),
     "GET /v1/event-types": Row(READ, lists="event_type"),
     "GET /v1/event-types/{name}": Row(READ, "event_type"),
@@ -73,6 +82,12 @@ ROWS: Final = {
     "DELETE /v1/event-types/{name}": Row(TYPES, "event_type"),
     "GET /v1/alerts": Row(READ),
     "POST /v1/alerts/{id}/acknowledge": Row(WEBHOOKS, "alert"),
+    "POST /v1/alert-channels": Row(WEBHOOKS, body={"url": CHANNEL}),
+    "GET /v1/alert-channels": Row(READ, lists="alert_channel"),
+    "GET /v1/alert-channels/{id}": Row(READ, "alert_channel"),
+    "PATCH /v1/alert-channels/{id}": Row(WEBHOOKS, "alert_channel", {"name": "new"}),
+    "DELETE /v1/alert-channels/{id}": Row(WEBHOOKS, "alert_channel"),
+    "POST /v1/alert-channels/{id}/test": Row(WEBHOOKS, "alert_channel"),
     "POST /v1/accounts": Row(ADMIN, body={"name": "Acme"}, acts_for=ActsFor.PLATFORM),
     "GET /v1/accounts": Row(READ, acts_for=ActsFor.PLATFORM),
     "GET /v1/accounts/{id}": Row(READ, "account", acts_for=ActsFor.PLATFORM),
@@ -82,6 +97,8 @@ ROWS: Final = {
     "GET /v1/api-keys": Row(ADMIN, acts_for=ActsFor.EITHER, lists="api_key"),
     "DELETE /v1/api-keys/{id}": Row(ADMIN, "api_key", acts_for=ActsFor.EITHER),
     "POST /v1/portal-links": Row(ADMIN, body={}, acts_for=ActsFor.EITHER),
+    "GET /v1/audit-log": Row(AUDIT, acts_for=ActsFor.EITHER, lists="api_key"),
+    "GET /v1/audit-log/export": Row(AUDIT, acts_for=ActsFor.EITHER),
 }
 """One line a route. What `names` and `lists` say is made by MAKERS."""
 
@@ -110,6 +127,10 @@ async def _recovery(caller: Caller, _: ApiKeyStore) -> str:
     return str((await caller.http.post(f"/v1/webhooks/{webhook}/recover", json=SINCE)).json()["id"])
 
 
+async def _listen_session(caller: Caller, _: ApiKeyStore) -> str:
+    return str((await caller.http.post("/v1/listen", json={})).json()["id"])
+
+
 async def _api_key(caller: Caller, api_keys: ApiKeyStore) -> str:
     return (await api_keys.create(caller.account, [READ]))[0].id
 
@@ -119,6 +140,14 @@ async def _alert(caller: Caller, api_keys: ApiKeyStore) -> str:
     async with transaction(api_keys._database) as connection:
         alert = await connection.execute(_GIVEN_UP, {"id": parse_id(Prefix.DELIVERY, delivery)})
         return format_id(Prefix.ALERT, alert.scalar_one().hex)
+
+
+async def _alert_channel(caller: Caller, api_keys: ApiKeyStore) -> str:
+    made = await AlertChannelStore(api_keys._database, CHANNEL_SEALS).create(
+        caller.account, NewAlertChannel(CheckedUrl(CHANNEL, "webhook", CHANNEL), "", OF_WEBHOOKS), most=99
+    )
+    assert made
+    return made.id
 
 
 async def _event_type(caller: Caller, _: ApiKeyStore) -> str:
@@ -136,8 +165,10 @@ MAKERS: Final[dict[str, Callable[[Caller, ApiKeyStore], Awaitable[str]]]] = {
     "wanted_event": _wanted_event,
     "delivery": _delivery,
     "recovery": _recovery,
+    "listen_session": _listen_session,
     "api_key": _api_key,
     "alert": _alert,
+    "alert_channel": _alert_channel,
     "event_type": _event_type,
     "account": _account,
 }
@@ -151,7 +182,7 @@ _GIVEN_UP: Final = text("""
 
 NOBODY: Final = "0" * 32
 
-ROUTE: Final = {f"{route.method} {route.path}": route for table in ROUTES for route in table}
+ROUTE: Final = {f"{route.method} {template_of(route)}": route for table in ROUTES for route in table}
 EVERY_ROUTE: Final = sorted(ROUTE)
 OF_ACCOUNTS: Final = [name for name, row in ROWS.items() if row.acts_for is not ActsFor.PLATFORM]
 OF_THINGS: Final = [name for name in OF_ACCOUNTS if ROWS[name].names]

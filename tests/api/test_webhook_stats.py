@@ -22,14 +22,20 @@ async def test_a_webhook_that_got_nothing_has_zeros(tenant: Caller, period: str,
 
 async def test_what_was_counted_is_shown_in_its_bucket_and_in_sum(tenant: Caller, world: StoreHarness) -> None:
     webhook = await tenant.webhook()
-    for shard in (0, 5):
-        await world.do(
-            "INSERT INTO webhook_statistics SELECT CAST(:id AS uuid), "
-            "date_bin('5 minutes', flux_now(), '2000-01-01 00:00:00+00'), :shard, 10, 9, 1, "
-            "array_fill(0, ARRAY[3]) || 10 || array_fill(0, ARRAY[11])",
-            id=webhook["id"].removeprefix("wh_"),
-            shard=shard,
-        )
+    await world.do(
+        "INSERT INTO webhook_statistics SELECT CAST(:id AS uuid), "
+        "date_bin('5 minutes', flux_now(), '2000-01-01 00:00:00+00'), 10, 9, 1, "
+        "array_fill(0, ARRAY[3]) || 10 || array_fill(0, ARRAY[11])",
+        id=webhook["id"].removeprefix("wh_"),
+    )
+    # and as much that was not rolled up yet, among what others did
+    await world.do(
+        "INSERT INTO webhook_tallies (bucket, webhook_ids, delivered, durations) "
+        "SELECT date_bin('5 minutes', flux_now(), '2000-01-01 00:00:00+00'), array_agg(webhook), array_agg(n < 9), "
+        "array_agg(CASE WHEN n < 10 THEN 0.02 END) "
+        "FROM generate_series(0, 10) AS n, unnest(ARRAY[CAST(:id AS uuid), gen_random_uuid()]) AS webhook",
+        id=webhook["id"].removeprefix("wh_"),
+    )
     shown = (await tenant.http.get(f"/v1/webhooks/{webhook['id']}/stats")).json()
     assert shown["period"] == "24h"
     counts = {

@@ -29,6 +29,22 @@ REFUSED_URLS = [
     ("https://metadata.google.internal/", "blocked_address"),
 ]
 
+BYTE_FOR_BYTE = [
+    "/a%3Ab?sp=%2Ftriggers&list[]=1&z=%41",
+    "/a/%2e%2e/b",
+    "/a/../b",
+    "/q?",
+    "/c?sig=a%2Fb%3D%2B&x=a%20b&u=http%3A%2F%2Fy&v='1'",
+]
+"""Paths and queries that other systems write anew: what is signed over their bytes breaks then."""
+
+NAMED_CHARACTERS = [
+    ("https://example.com/{id}", "The URL has { at character 21", "write %7B in its place"),
+    ('https://example.com/?q="a"', 'The URL has " at character 24', "write %22 in its place"),
+    ("https://example.com/a b", "The URL has a space at character 22", "write %20"),
+    ("https://example.com/\u00fc", "The URL has \u00fc (U+00FC) at character 21", "write %C3%BC in its place"),
+]
+
 WRONG_FIELDS: list[tuple[str, object, str]] = [
     ("events", [], "events"),
     ("events", ["*"] * 101, "events"),
@@ -111,6 +127,28 @@ async def test_a_url_is_stored_in_its_canonical_form(tenant: Caller) -> None:
         assert answer.json()["url"] == canonical
 
 
+async def test_path_and_query_are_shown_as_they_were_registered(tenant: Caller) -> None:
+    other = await tenant.webhook("*")
+    for target in BYTE_FOR_BYTE:
+        given = {"url": f"https://example.com{target}"}
+        made = (await tenant.http.post("/v1/webhooks", json={**given, "events": ["*"]})).json()
+        changed = (await tenant.http.patch(f"/v1/webhooks/{other['id']}", json=given)).json()
+        shown = (await tenant.http.get(f"/v1/webhooks/{made['id']}")).json()
+        assert {each["url"] for each in (made, changed, shown)} == {given["url"]}
+
+
+async def test_a_character_that_may_not_stand_in_a_url_is_named_with_what_to_write(tenant: Caller) -> None:
+    made = await tenant.webhook("*")
+    for url, what, mend in NAMED_CHARACTERS:
+        for answer in (
+            await tenant.http.post("/v1/webhooks", json={"url": url, "events": ["*"]}),
+            await tenant.http.patch(f"/v1/webhooks/{made['id']}", json={"url": url}),
+        ):
+            said = check_error(answer, 422, "invalid_url", "url")["message"]
+            assert said.startswith(what)
+            assert mend in said
+
+
 async def test_a_url_that_must_not_be_called_is_refused(tenant: Caller, world: StoreHarness) -> None:
     for url, code in REFUSED_URLS:
         answer = await tenant.http.post("/v1/webhooks", json={"url": url, "events": ["*"]})
@@ -167,3 +205,28 @@ async def test_an_account_may_have_so_many_webhooks_and_no_more(
         await tenant.webhook("*")
         async with api_client(api, database) as other_tenant:
             await other_tenant.webhook("*")
+
+
+async def test_flux_itself_is_no_receiver_but_what_it_relays(
+    database_url: str, redis_url: str, database: AsyncEngine, world: StoreHarness
+) -> None:
+    own = {"public_url": "https://Flux.example.com"}
+    async with running_api(database_url, redis_url, **own) as api, api_client(api, database) as caller:
+        made = await caller.webhook("*")
+        place = f"/v1/webhooks/{made['id']}"
+        for url in (
+            "https://flux.example.com/v1/events",
+            "https://FLUX.EXAMPLE.COM.:443",
+            "https://flux.example.com/in",
+        ):
+            for answer in (
+                await caller.http.post("/v1/webhooks", json={"url": url, "events": ["*"]}),
+                await caller.http.patch(place, json={"url": url}),
+            ):
+                error = check_error(answer, 422, "invalid_url", "url")
+                assert "FLUX_PUBLIC_URL" in error["message"]
+        assert (await caller.http.get(place)).json()["url"] == made["url"]
+        relayed = {"url": "https://flux.example.com/in/c_1"}
+        assert (await caller.http.patch(place, json=relayed)).json()["url"] == relayed["url"]
+        assert (await caller.http.post("/v1/webhooks", json={**relayed, "events": ["*"]})).status_code == 201
+    assert await world.scalar("SELECT count(*) FROM webhooks WHERE url LIKE 'https://flux.example.com/%'") == 2

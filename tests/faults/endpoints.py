@@ -96,9 +96,14 @@ MADE = """
                now(), flux_second(now())
         FROM made JOIN hook USING (account_id)
         RETURNING id
+    ), counted AS (
+        INSERT INTO webhook_statistics (webhook_id, bucket, attempts, delivered, given_up, latencies)
+        SELECT id, date_bin('5 minutes', now() - interval '2 hours', '2000-01-01 00:00:00+00'), $3::int, 0, 0,
+               ARRAY[$3::int] || array_fill(0, ARRAY[14])
+        FROM hook WHERE $4::int > 0
     )
-    INSERT INTO attempts (delivery_id, number, duration_seconds, ended_at, status)
-    SELECT id, 1, 0, now() - interval '2 hours', 500 FROM owed WHERE $4::int > 0
+    INSERT INTO attempts (delivery_id, number, duration_seconds, ended_at, status, error)
+    SELECT id, 1, 0, now() - interval '2 hours', 500, 'http_status' FROM owed WHERE $4::int > 0
 """
 
 CHANGED = """

@@ -132,6 +132,29 @@ async def test_who_lost_the_lease_settles_and_releases_nothing(world: StoreHarne
     assert await world.scalar("SELECT count(*) FROM attempts") == 0
 
 
+async def test_of_two_ends_that_are_written_together_that_of_the_holder_is_noted(
+    world: StoreHarness, store: DeliveryStore
+) -> None:
+    account = await world.account()
+    await world.webhook(account, "*")
+    delivery = await world.delivery(account)
+    late = await claim(store, delivery)
+    await store.release([Release(delivery, late.lease_token, timedelta(0))])
+    holder = await claim(store, delivery)
+    ends = [
+        Settlement(
+            account, delivery, late.lease_token, Attempt(1, 0.25, Rejected(500, "late")), RetryAfter(timedelta(9))
+        ),
+        Settlement(account, delivery, holder.lease_token, Attempt(1, 0.25, Succeeded(200, "holder")), Done()),
+        Settlement(
+            account, delivery, late.lease_token, Attempt(1, 0.25, Rejected(500, "late")), RetryAfter(timedelta(9))
+        ),
+    ]
+    assert await store.settle(ends) == {delivery}
+    assert (await world.state(delivery)).state == "delivered"
+    assert [row.detail for row in await world.rows("SELECT detail FROM attempts")] == ["holder"]
+
+
 async def test_a_release_spends_no_attempt(world: StoreHarness, store: DeliveryStore) -> None:
     account = await world.account()
     await world.webhook(account, "*")

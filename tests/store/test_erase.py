@@ -13,8 +13,9 @@ from flux_dispatch.domain.ids import AccountId, Prefix, parse_id
 from flux_dispatch.store.accounts import AccountStore
 from flux_dispatch.store.api_keys import ApiKeyStore
 from flux_dispatch.store.connect import Plans, open_database, transaction
+from flux_dispatch.store.dashboard_sessions import DashboardSessionStore
 from flux_dispatch.store.deliver import DeliveryStore
-from flux_dispatch.store.erase import IN_ORDER, LINGER, PAUSE, STEPS, EraseStore
+from flux_dispatch.store.erase import IN_ORDER, LINGER, PAUSE, SAY_ERASED, STEPS, EraseStore
 from flux_dispatch.store.event_types import EVERYBODY, EventTypeStore
 from flux_dispatch.store.portal_links import PortalLinkStore
 from flux_dispatch.store.tables import metadata
@@ -55,7 +56,8 @@ async def filled(world: StoreHarness) -> AccountId:
         webhook=webhook,
     )
     await _kept_beside(world, ids["account"], webhook, event_id)
-    await ApiKeyStore(world.database).create(account, ["admin"])
+    key, _ = await ApiKeyStore(world.database).create(account, ["admin"])
+    await DashboardSessionStore(world.database).sign_in_by_key(key)
     await PortalLinkStore(world.database).create(account, TIMING.lease)
     assert await EventTypeStore(world.database).create(account, NewEventType("a.b", "", None, None, None), most=1)
     return account
@@ -63,7 +65,7 @@ async def filled(world: StoreHarness) -> AccountId:
 
 async def _kept_beside(world: StoreHarness, account: str, webhook: str, event_id: UUID) -> None:
     await world.do(
-        "INSERT INTO webhook_statistics VALUES (CAST(:webhook AS uuid), flux_now(), 0, 1, 1, 0, '{}')", webhook=webhook
+        "INSERT INTO webhook_statistics VALUES (CAST(:webhook AS uuid), flux_now(), 1, 1, 0, '{}')", webhook=webhook
     )
     await world.do(
         "INSERT INTO recoveries (account_id, webhook_id, since, until, position, status) VALUES "
@@ -73,8 +75,46 @@ async def _kept_beside(world: StoreHarness, account: str, webhook: str, event_id
         event=event_id,
     )
     await world.do(
+        "INSERT INTO listen_sessions (account_id, webhook_id, token) VALUES "
+        "(CAST(:account AS uuid), CAST(:webhook AS uuid), CAST(:webhook AS text))",
+        account=account,
+        webhook=webhook,
+    )
+    await world.do(
+        "INSERT INTO outbox VALUES (:event, CAST(:account AS uuid), 'a', '{}', NULL, flux_now())",
+        event=event_id,
+        account=account,
+    )
+    await _alerting(world, account, webhook)
+    await world.do(
         "INSERT INTO event_statuses VALUES (:event, CAST(:account AS uuid), 1, 0, 0, 0, false)",
         event=event_id,
+        account=account,
+    )
+
+
+async def _alerting(world: StoreHarness, account: str, webhook: str) -> None:
+    channel = await world.scalar(
+        "INSERT INTO alert_channels (account_id, name, service, target, kinds) "
+        "VALUES (CAST(:account AS uuid), '', 'email', '', '{}') RETURNING id",
+        account=account,
+    )
+    await world.do(
+        "INSERT INTO alert_digests VALUES "
+        "(:channel, :webhook, 'delivery_failed', CAST(:account AS uuid), 1, flux_now(), flux_now(), '{}')",
+        channel=channel,
+        webhook=webhook,
+        account=account,
+    )
+    await world.do(
+        "INSERT INTO notifications (channel_id, account_id, content) VALUES (:channel, CAST(:account AS uuid), '{}')",
+        channel=channel,
+        account=account,
+    )
+    await world.do(
+        "INSERT INTO webhook_health VALUES "
+        "(CAST(:webhook AS uuid), CAST(:account AS uuid), 'suspect', flux_now(), flux_now())",
+        webhook=webhook,
         account=account,
     )
 
@@ -101,7 +141,7 @@ async def erase_all(erase: EraseStore, limit: int = 100) -> list[int]:
 
 def test_every_table_of_somebody_s_is_erased() -> None:
     owned = {table.name for table in metadata.sorted_tables if OWNED & set(table.c.keys())}
-    assert owned == {*STEPS, ATTEMPTS} - {"ended"}
+    assert owned == {*STEPS, ATTEMPTS} - {"ended", "told_by_platform"}
 
 
 async def test_nothing_of_a_deleted_account_stays_and_nothing_of_another_goes(
@@ -110,7 +150,7 @@ async def test_nothing_of_a_deleted_account_stays_and_nothing_of_another_goes(
     await world.advance_clock(0)
     other = await filled(world)
     before = await rows_left(world)
-    assert set(before.values()) == {1}
+    assert all(before.values())
     account = await filled(world)
     assert await AccountStore(world.database).delete(account)
     await erase_all(erase)
@@ -195,6 +235,7 @@ async def test_a_page_is_found_and_deleted_by_its_ids_whatever_the_statistics_sa
     for account in accounts:
         for statement in _FILL.split(";\n"):
             await world.do(statement, account=parse_id(Prefix.ACCOUNT, account))
+    await AccountStore(world.database).delete(accounts[0])
     engine = open_database(database_url, plans=Plans.GENERIC)
     for name, statement in STEPS.items():
         given = {"account": UUID(parse_id(Prefix.ACCOUNT, accounts[0])), "limit": 5}
@@ -216,7 +257,11 @@ _FILL = """
     WHERE account_id = CAST(:account AS uuid) ON CONFLICT DO NOTHING;
     INSERT INTO recoveries (account_id, webhook_id, since, until, position, status)
     SELECT account_id, id, flux_now(), flux_now(), id, 'completed' FROM events
-    WHERE account_id = CAST(:account AS uuid)
+    WHERE account_id = CAST(:account AS uuid);
+    INSERT INTO audit_entries (account_id, action, actor_kind, actor_name, target_id)
+    SELECT CASE WHEN n % 2 = 0 THEN CAST(:account AS uuid) END, 'a', 'engine', '',
+           'acct_' || replace(CAST(CAST(:account AS uuid) AS text), '-', '')
+    FROM generate_series(1, 6000) AS n
 """
 
 
@@ -224,6 +269,7 @@ async def _read(database: AsyncEngine, statement: str, given: dict[str, object])
     """Return how many rows the statement touches."""
     async with transaction(database) as connection:
         await connection.execute(IN_ORDER)
+        await connection.execute(SAY_ERASED, {"account": str(given["account"])})
         explained = (await connection.execute(text(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}"), given)).scalar_one()
     (root,) = explained if isinstance(explained, list) else json.loads(explained)
     nodes = [root["Plan"]]

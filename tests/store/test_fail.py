@@ -4,12 +4,14 @@ import asyncio
 
 import pytest
 
+from flux_dispatch.domain.alert_pace import AlertPace
 from flux_dispatch.domain.claim import Settlement
 from flux_dispatch.domain.ids import DeliveryId, Prefix, parse_id
 from flux_dispatch.domain.outcome import Attempt, Rejected
 from flux_dispatch.domain.retry import GiveUp
 from flux_dispatch.store.deliver import DeliveryStore
 from flux_dispatch.store.fail import FailureStore
+from flux_dispatch.store.unsent_alerts import UnsentAlertStore
 from tests.support.store_harness import SEALS, TIMING, StoreHarness, event
 
 
@@ -36,10 +38,15 @@ async def test_a_failure_is_written_in_all_three_places(world: StoreHarness, fai
     alerts = await failures.fail([delivery])
     assert (await world.state(delivery)).state == "failed"
     assert await world.scalar("SELECT failed_at IS NOT NULL FROM events")
-    (alert,) = await failures.take_unsent(alerts)
+    unsent = UnsentAlertStore(world.database, AlertPace())
+    async with unsent.take(alerts) as taken:
+        (alert,) = taken.alerts
     assert (alert.webhook, alert.delivery, alert.url) == (webhook, delivery, "http://127.0.0.1:9/dead")
     assert (alert.reason, alert.last_status, alert.last_error) == ("spent", 500, "http_status")
-    assert await failures.take_unsent(alerts) == []
+    assert alert.advice is not None
+    assert alert.advice.startswith("Your endpoint answered 500.")
+    async with unsent.take(alerts) as taken:
+        assert taken.alerts == []
 
 
 async def test_only_what_is_exhausted_fails(world: StoreHarness, failures: FailureStore) -> None:
@@ -91,3 +98,15 @@ async def test_a_receiver_that_is_gone_has_its_webhook_disabled(world: StoreHarn
     await failures.fail([delivery])
     (webhook,) = await world.rows("SELECT status, disabled_reason FROM webhooks")
     assert tuple(webhook) == ("disabled", "gone")
+
+
+async def test_people_are_told_that_it_is_disabled_unless_that_is_switched_off(world: StoreHarness) -> None:
+    account = await world.account()
+    for disables_gone, status, told in ((False, "enabled", 0), (True, "disabled", 1)):
+        await world.do("UPDATE webhooks SET deleted_at = flux_now()")
+        await world.webhook(account, "*")
+        delivery = await world.delivery(account)
+        await exhaust(world, [delivery], status=410, reason="gone")
+        assert len(await FailureStore(world.database, disables_gone=disables_gone).fail([delivery])) == 1
+        assert await world.scalar("SELECT status FROM webhooks WHERE deleted_at IS NULL") == status
+        assert await world.scalar("SELECT count(*) FROM webhook_health WHERE health = 'disabled'") == told

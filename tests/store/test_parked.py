@@ -22,12 +22,6 @@ def store(world: StoreHarness) -> DeliveryStore:
 
 
 @pytest.fixture
-async def account(world: StoreHarness) -> AccountId:
-    await world.advance_clock(0)
-    return await world.account()
-
-
-@pytest.fixture
 async def webhook(world: StoreHarness, account: AccountId) -> WebhookId:
     return await world.webhook(account, "order.*")
 

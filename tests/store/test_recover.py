@@ -2,94 +2,25 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import cast
 from uuid import UUID
 
 import pytest
 
-from flux_dispatch.domain.event import Event, patterns_that_match
-from flux_dispatch.domain.ids import AccountId, DeliveryId, EventId, Prefix, WebhookId, format_id, new_id, parse_id
-from flux_dispatch.domain.recovery import Missed, Pace, RecoveredPage, Recovery, RecoveryStatus, Span, StopReason
+from flux_dispatch.domain.event import patterns_that_match
+from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, format_id, parse_id
+from flux_dispatch.domain.recovery import Missed, Pace, RecoveredPage, Recovery, RecoveryStatus, StopReason
 from flux_dispatch.store.missed import place
-from flux_dispatch.store.recover import COMMITTED_AFTER, RecoverStore
-from flux_dispatch.store.recoveries import MissedQueries, RecoveryQueries, RecoveryStore
+from flux_dispatch.store.recover import RecoverStore
+from flux_dispatch.store.recoveries import MissedQueries, RecoveryStore
 from flux_dispatch.store.send_test import SendTestStore
+from tests.support.missed import PACE, at, begin, missed, recover_all, shown, states
 from tests.support.recount import STATUSES_THAT_DIFFER
 from tests.support.store_harness import TIMING, StoreHarness, event
 
-PACE = Pace(page=10, scan=1000, per_second=1000)
-LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-async def account(world: StoreHarness) -> AccountId:
-    await world.advance_clock(0)
-    return await world.account()
-
-
-@pytest.fixture
-def store(world: StoreHarness) -> RecoverStore:
-    return RecoverStore(world.database, TIMING)
-
-
-async def begin(
-    world: StoreHarness, account: AccountId, webhook: WebhookId, *, since: datetime = LONG_AGO, until: Any = None
-) -> Recovery:
-    """Have all recovered that was published up to now, a while later."""
-    await world.advance_clock(60)
-    span = Span(since, until or await world.scalar("SELECT flux_now()"))
-    await world.advance_clock(COMMITTED_AFTER.total_seconds())
-    begun = await RecoveryStore(world.database).begin(account, webhook, span)
-    assert isinstance(begun, Recovery)
-    return begun
-
-
-async def recover_all(world: StoreHarness, store: RecoverStore, pace: Pace = PACE) -> list[RecoveredPage]:
-    """Come until every recovery is over, and return what was done each time."""
-    pages = []
-    while True:
-        if page := await store.recover_some(pace):
-            pages.append(page)
-        elif (seconds := await store.seconds_until_next()) is None:
-            return pages
-        else:
-            await world.advance_clock(max(seconds, 0))
-
-
-async def shown(world: StoreHarness, recovery: Recovery) -> Recovery:
-    found = await RecoveryQueries(world.database).get(recovery.account, recovery.id)
-    assert found
-    return found
-
-
-async def states(world: StoreHarness) -> list[str]:
-    return [row.state for row in await world.rows("SELECT state FROM deliveries ORDER BY event_id, id")]
-
-
-async def missed(world: StoreHarness, account: AccountId, count: int, state: str = "failed") -> list[DeliveryId]:
-    """Return so many new deliveries in this state, after two attempts."""
-    made = [await world.delivery(account) for _ in range(count)]
-    for each in made:
-        await world.put(UUID(parse_id(Prefix.DELIVERY, each)), state)
-        await world.do(
-            "UPDATE deliveries SET attempts = 2, rescues = 1 WHERE id = CAST(:id AS uuid)",
-            id=parse_id(Prefix.DELIVERY, each),
-        )
-    if state == "failed":
-        await world.do(
-            "UPDATE events SET failed_at = flux_now() WHERE id IN (SELECT event_id FROM deliveries WHERE ending = 2)"
-        )
-    return made
-
-
-def at(account: AccountId, moment: datetime) -> Event:
-    """Return an event that was made then."""
-    of = cast(EventId, new_id(Prefix.EVENT, int(moment.timestamp() * 1000)))
-    return Event(of, account, "order.completed", moment, b'{"data":{}}')
-
 
 async def test_what_failed_or_was_canceled_is_due_with_a_whole_schedule_and_nothing_else_is_touched(
-    world: StoreHarness, store: RecoverStore, account: AccountId
+    world: StoreHarness, recover_store: RecoverStore, account: AccountId
 ) -> None:
     webhook = await world.webhook(account, "*")
     ended = {state: (await missed(world, account, 1, state))[0] for state in ("failed", "canceled")}
@@ -99,7 +30,7 @@ async def test_what_failed_or_was_canceled_is_due_with_a_whole_schedule_and_noth
     others = "SELECT * FROM deliveries WHERE id <> ALL(CAST(:ids AS uuid[])) ORDER BY id"
     before = await world.rows(others, **names)
     recovery = await begin(world, account, webhook)
-    (page,) = await recover_all(world, store)
+    (page,) = await recover_all(world, recover_store)
     assert sorted(page.deliveries) == sorted((each, 3) for each in ended.values())
     assert (page.recovery, page.account, page.status) == (recovery.id, account, RecoveryStatus.COMPLETED)
     for each in ended.values():
@@ -113,7 +44,7 @@ async def test_what_failed_or_was_canceled_is_due_with_a_whole_schedule_and_noth
 
 
 async def test_what_was_never_attempted_is_made_for_the_types_that_the_webhook_wants(
-    world: StoreHarness, store: RecoverStore, account: AccountId
+    world: StoreHarness, recover_store: RecoverStore, account: AccountId
 ) -> None:
     other = await world.account()
     await world.webhook(account, "user.*")
@@ -123,7 +54,7 @@ async def test_what_was_never_attempted_is_made_for_the_types_that_the_webhook_w
     assert await world.scalar("SELECT count(*) FROM deliveries") == 1
     recovery = await begin(world, account, webhook)
     await world.publish(event(account, "order.late"))  # after its span
-    (page,) = await recover_all(world, store)
+    (page,) = await recover_all(world, recover_store)
     made = await world.rows(
         "SELECT d.*, e.type FROM deliveries d JOIN events e ON e.id = event_id WHERE webhook_id = CAST(:id AS uuid)",
         id=parse_id(Prefix.WEBHOOK, webhook),
@@ -140,7 +71,7 @@ async def test_what_was_never_attempted_is_made_for_the_types_that_the_webhook_w
 
 
 async def test_a_test_of_a_webhook_was_missed_by_none(
-    world: StoreHarness, store: RecoverStore, account: AccountId
+    world: StoreHarness, recover_store: RecoverStore, account: AccountId
 ) -> None:
     webhook, other = [await world.webhook(account, "*") for _ in range(2)]
     for name in (webhook, other):
@@ -149,13 +80,13 @@ async def test_a_test_of_a_webhook_was_missed_by_none(
         await world.put(UUID(parse_id(Prefix.DELIVERY, delivery)), "failed")
     recovery = await begin(world, account, webhook)
     assert await MissedQueries(world.database).count(account, webhook, recovery.span) == Missed(0, 0, 0)
-    await recover_all(world, store)
+    await recover_all(world, recover_store)
     assert await world.scalar("SELECT count(*) FROM deliveries WHERE state = 'failed'") == 2
     assert await world.scalar("SELECT count(*) FROM deliveries") == 2
 
 
 async def test_a_second_recovery_finds_nothing_that_the_first_has_found(
-    world: StoreHarness, store: RecoverStore, account: AccountId
+    world: StoreHarness, recover_store: RecoverStore, account: AccountId
 ) -> None:
     webhook = await world.webhook(account, "*")
     await missed(world, account, 3)
@@ -165,7 +96,7 @@ async def test_a_second_recovery_finds_nothing_that_the_first_has_found(
     for expected in (Missed(3, 0, 2), Missed(0, 0, 0)):
         recovery = await begin(world, account, webhook)
         counted = await MissedQueries(world.database).count(account, webhook, recovery.span)
-        await recover_all(world, store)
+        await recover_all(world, recover_store)
         assert counted == (await shown(world, recovery)).recovered == expected
 
 
@@ -183,7 +114,7 @@ async def test_a_pattern_means_what_it_means_to_a_new_event(
 
 
 async def test_a_span_begins_with_its_first_millisecond_and_ends_before_its_last(
-    world: StoreHarness, store: RecoverStore, account: AccountId
+    world: StoreHarness, recover_store: RecoverStore, account: AccountId
 ) -> None:
     webhook = await world.webhook(account, "*")
     since = datetime.now(UTC).replace(microsecond=5000) - timedelta(hours=1)
@@ -197,7 +128,7 @@ async def test_a_span_begins_with_its_first_millisecond_and_ends_before_its_last
         await world.publish(at(account, moment))
     await world.do("UPDATE webhooks SET status = 'enabled'")
     recovery = await begin(world, account, webhook, since=since, until=until)
-    await recover_all(world, store)
+    await recover_all(world, recover_store)
     rows = await world.rows("SELECT event_id FROM deliveries WHERE ending = 0 ORDER BY event_id")
     assert [row.event_id.int >> 80 for row in rows] == [
         place(each).int >> 80 for each in (since, since, until - step, until - step)
@@ -206,13 +137,13 @@ async def test_a_span_begins_with_its_first_millisecond_and_ends_before_its_last
 
 
 async def test_very_much_is_recovered_in_pages_the_oldest_first_and_its_progress_is_seen(
-    world: StoreHarness, store: RecoverStore, account: AccountId
+    world: StoreHarness, recover_store: RecoverStore, account: AccountId
 ) -> None:
     webhook = await world.webhook(account, "*")
     await missed(world, account, 25)
     recovery = await begin(world, account, webhook)
     assert (recovery.status, recovery.position) == (RecoveryStatus.PENDING, recovery.span.since)
-    assert await store.recover_some(PACE)
+    assert await recover_store.recover_some(PACE)
     assert await states(world) == ["scheduled"] * 10 + ["failed"] * 15
     running = await shown(world, recovery)
     assert (running.status, running.recovered.failed) == (RecoveryStatus.RUNNING, 10)
@@ -263,7 +194,7 @@ async def test_workers_share_several_recoveries_and_each_delivery_is_recovered_o
 
 
 async def test_a_page_holds_all_deliveries_of_its_last_event(
-    world: StoreHarness, store: RecoverStore, account: AccountId
+    world: StoreHarness, recover_store: RecoverStore, account: AccountId
 ) -> None:
     webhook = await world.webhook(account, "*")
     await missed(world, account, 4)
@@ -272,35 +203,35 @@ async def test_a_page_holds_all_deliveries_of_its_last_event(
         "SELECT event_id, webhook_id, account_id, state, reason, ended_at FROM deliveries"
     )
     recovery = await begin(world, account, webhook)
-    pages = await recover_all(world, store, Pace(3, 1000, 1000))
+    pages = await recover_all(world, recover_store, Pace(3, 1000, 1000))
     assert [len(page.deliveries) for page in pages] == [4, 4, 0]
     assert (await shown(world, recovery)).recovered.failed == 8
 
 
 async def test_what_is_recovered_and_fails_again_is_not_recovered_again(
-    world: StoreHarness, store: RecoverStore, account: AccountId
+    world: StoreHarness, recover_store: RecoverStore, account: AccountId
 ) -> None:
     webhook = await world.webhook(account, "*")
     await missed(world, account, 15)
     recovery = await begin(world, account, webhook)
-    assert await store.recover_some(PACE)
+    assert await recover_store.recover_some(PACE)
     first, *_, last = await world.rows("SELECT id FROM deliveries WHERE state = 'scheduled' ORDER BY event_id")
     for each in (first, last):
         await world.put(each.id, "failed")
-    await recover_all(world, store)
+    await recover_all(world, recover_store)
     assert await states(world) == ["failed"] + ["scheduled"] * 8 + ["failed"] + ["scheduled"] * 5
     assert (await shown(world, recovery)).recovered.failed == 15
 
 
 async def test_few_among_very_many_events_are_found_in_steps(
-    world: StoreHarness, store: RecoverStore, account: AccountId
+    world: StoreHarness, recover_store: RecoverStore, account: AccountId
 ) -> None:
     webhook = await world.webhook(account, "*")
     await missed(world, account, 1)
     await world.publish(*(event(account, data={"n": n}) for n in range(30)))
     await missed(world, account, 1)
     await begin(world, account, webhook)
-    pages = await recover_all(world, store, Pace(page=10, scan=8, per_second=1000))
+    pages = await recover_all(world, recover_store, Pace(page=10, scan=8, per_second=1000))
     assert [len(page.deliveries) for page in pages] == [1, 0, 0, 1]
 
 
@@ -309,17 +240,18 @@ async def test_few_among_very_many_events_are_found_in_steps(
     [
         ("UPDATE webhooks SET status = 'disabled'", StopReason.WEBHOOK_DISABLED),
         ("UPDATE webhooks SET deleted_at = flux_now()", StopReason.WEBHOOK_DELETED),
+        ("DELETE FROM webhooks", StopReason.WEBHOOK_DELETED),  # its account is being erased
     ],
 )
 async def test_the_end_of_the_webhook_ends_its_recovery(
-    world: StoreHarness, store: RecoverStore, account: AccountId, change: str, reason: StopReason
+    world: StoreHarness, recover_store: RecoverStore, account: AccountId, change: str, reason: StopReason
 ) -> None:
     webhook = await world.webhook(account, "*")
     await missed(world, account, 15)
     recovery = await begin(world, account, webhook)
-    assert await store.recover_some(PACE)
+    assert await recover_store.recover_some(PACE)
     await world.do(change)
-    (page,) = await recover_all(world, store)
+    (page,) = await recover_all(world, recover_store)
     assert (page.status, page.deliveries) == (RecoveryStatus.CANCELED, [])
     ended = await shown(world, recovery)
     assert (ended.status, ended.reason, ended.recovered.failed) == (RecoveryStatus.CANCELED, reason, 10)
@@ -327,17 +259,17 @@ async def test_the_end_of_the_webhook_ends_its_recovery(
 
 
 async def test_who_cancels_stops_it_within_a_page_and_what_was_recovered_stays(
-    world: StoreHarness, store: RecoverStore, account: AccountId
+    world: StoreHarness, recover_store: RecoverStore, account: AccountId
 ) -> None:
     webhook = await world.webhook(account, "*")
     await missed(world, account, 25)
     recovery = await begin(world, account, webhook)
     _, canceled = await asyncio.gather(
-        store.recover_some(PACE), RecoveryStore(world.database).cancel(account, recovery.id)
+        recover_store.recover_some(PACE), RecoveryStore(world.database).cancel(account, recovery.id)
     )
     assert canceled
     assert (canceled.status, canceled.reason) == (RecoveryStatus.CANCELED, StopReason.REQUESTED)
-    assert await recover_all(world, store) == []
+    assert await recover_all(world, recover_store) == []
     done = canceled.recovered.failed
     assert done in (0, 10)
     assert await states(world) == ["scheduled"] * done + ["failed"] * (25 - done)

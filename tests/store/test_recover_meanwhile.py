@@ -5,54 +5,41 @@ from datetime import UTC, datetime
 from typing import cast
 from uuid import UUID
 
-import pytest
-
 from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, format_id, parse_id
 from flux_dispatch.domain.recovery import Missed, Recovery, RecoveryStatus, Span
 from flux_dispatch.store.fail import FailureStore
 from flux_dispatch.store.recover import COMMITTED_AFTER, WAIT, RecoverStore
 from flux_dispatch.store.recoveries import MissedQueries, RecoveryStore
 from flux_dispatch.store.webhooks import WebhookStore
-from tests.store.test_recover import LONG_AGO, PACE, at, begin, missed, recover_all, shown
+from tests.support.missed import LONG_AGO, PACE, at, begin, missed, recover_all, shown
 from tests.support.store_harness import SEALS, TIMING, StoreHarness, event
 
 
-@pytest.fixture
-async def account(world: StoreHarness) -> AccountId:
-    await world.advance_clock(0)
-    return await world.account()
-
-
-@pytest.fixture
-def store(world: StoreHarness) -> RecoverStore:
-    return RecoverStore(world.database, TIMING)
-
-
 async def test_what_may_still_be_stored_with_an_earlier_id_is_waited_for(
-    world: StoreHarness, store: RecoverStore, account: AccountId
+    world: StoreHarness, recover_store: RecoverStore, account: AccountId
 ) -> None:
     webhook = await world.webhook(account, "*")
     await world.advance_clock(100)
     now = await world.scalar("SELECT flux_now()")
     begun = await RecoveryStore(world.database).begin(account, webhook, Span(LONG_AGO, now))
     assert isinstance(begun, Recovery)
-    assert await store.recover_some(PACE)
-    assert await store.recover_some(PACE) is None
+    assert await recover_store.recover_some(PACE)
+    assert await recover_store.recover_some(PACE) is None
     assert (await shown(world, begun)).status is RecoveryStatus.RUNNING
     await world.do("UPDATE webhooks SET status = 'disabled'")
     await world.publish(at(account, now - COMMITTED_AFTER / 2))
     await world.do("UPDATE webhooks SET status = 'enabled'")
     waits = 0
-    while await store.seconds_until_next() is not None:
+    while await recover_store.seconds_until_next() is not None:
         await world.advance_clock(WAIT.total_seconds())
-        await store.recover_some(PACE)
+        await recover_store.recover_some(PACE)
         waits += 1
     assert waits == COMMITTED_AFTER / WAIT
     assert (await shown(world, begun)).recovered.never_attempted == 1
 
 
 async def test_an_event_that_still_gets_its_first_deliveries_is_waited_for(
-    world: StoreHarness, store: RecoverStore, account: AccountId
+    world: StoreHarness, recover_store: RecoverStore, account: AccountId
 ) -> None:
     webhook = await world.webhook(account, "*")
     await missed(world, account, 1)
@@ -67,16 +54,16 @@ async def test_an_event_that_still_gets_its_first_deliveries_is_waited_for(
     )
     recovery = await begin(world, account, webhook)
     for _ in range(3):
-        await store.recover_some(PACE)
+        await recover_store.recover_some(PACE)
         await world.advance_clock(WAIT.total_seconds())
     assert (await shown(world, recovery)).recovered == Missed(1, 0, 0)
     await world.do("DELETE FROM fan_outs")
-    await recover_all(world, store)
+    await recover_all(world, recover_store)
     assert (await shown(world, recovery)).recovered == Missed(1, 0, 1)
 
 
 async def test_an_event_stays_failed_while_another_of_its_deliveries_is(
-    world: StoreHarness, store: RecoverStore, account: AccountId
+    world: StoreHarness, recover_store: RecoverStore, account: AccountId
 ) -> None:
     webhooks = [await world.webhook(account, "*") for _ in range(2)]
     await world.publish(event(account))
@@ -84,7 +71,7 @@ async def test_an_event_stays_failed_while_another_of_its_deliveries_is(
     await world.do("UPDATE events SET failed_at = flux_now()")
     for webhook, has_failed in zip(webhooks, (True, False), strict=True):
         await begin(world, account, webhook)
-        await recover_all(world, store)
+        await recover_all(world, recover_store)
         assert await world.scalar("SELECT failed_at IS NOT NULL FROM events") is has_failed
 
 
@@ -115,13 +102,13 @@ async def test_recoveries_and_failures_at_once_leave_each_event_as_its_deliverie
 
 
 async def test_what_is_retried_by_hand_meanwhile_is_not_counted(
-    world: StoreHarness, store: RecoverStore, account: AccountId
+    world: StoreHarness, recover_store: RecoverStore, account: AccountId
 ) -> None:
     webhook = await world.webhook(account, "*")
     first, _ = await missed(world, account, 2)
     recovery = await begin(world, account, webhook)
     await world.put(UUID(parse_id(Prefix.DELIVERY, first)), "scheduled")
-    await recover_all(world, store)
+    await recover_all(world, recover_store)
     assert (await shown(world, recovery)).recovered == Missed(1, 0, 0)
 
 

@@ -124,6 +124,24 @@ async def test_a_page_of_recoveries_is_found_by_its_index(database_url: str) -> 
     await reads.dispose()
 
 
+@pytest.mark.parametrize("statistics", ["none", "of now"])
+async def test_whose_turn_it_is_is_found_among_those_that_are_not_over(database_url: str, statistics: str) -> None:
+    engine_database = open_database(database_url, plans=Plans.GENERIC)
+    world = StoreHarness(engine_database)
+    await world.do(_OPEN_AND_OVER)
+    if statistics == "of now":
+        await world.do("ANALYZE")
+    # each of them, and when its account last had a turn; nothing of the 20,000 that are over
+    assert await _read(engine_database, recover._NEXT.text, recover._STOP_REASONS) <= 2 * 10_000 + 20
+    seconds = []
+    for _ in range(3):
+        began = time.monotonic()
+        await world.rows(recover._NEXT.text, **recover._STOP_REASONS)
+        seconds.append(time.monotonic() - began)
+    assert min(seconds) < 0.5, "0.06 where this was written"
+    await engine_database.dispose()
+
+
 async def _fill_beside(world: StoreHarness, other: AccountId, webhooks: Sequence[WebhookId]) -> None:
     """Have another account publish at the same time, and other webhooks, of both, miss all that there is."""
     await world.do(
@@ -150,6 +168,15 @@ _RECOVERIES = """
     SELECT :account, CASE WHEN n % 2 = 0 THEN :webhook ELSE flux_new_id() END,
            flux_now(), flux_now(), flux_new_id(), 'completed'
     FROM generate_series(1, 3000) AS n
+"""
+
+
+_OPEN_AND_OVER = """
+    WITH theirs AS (SELECT n, flux_new_id() AS id FROM generate_series(0, 99) AS n)
+    INSERT INTO recoveries (account_id, webhook_id, since, until, position, status, served_at, recover_at)
+    SELECT theirs.id, flux_new_id(), flux_now(), flux_now(), flux_new_id(), 'running', flux_now(),
+           CASE WHEN k <= 10000 THEN flux_now() END
+    FROM generate_series(1, 30000) AS k JOIN theirs ON theirs.n = k % 100
 """
 
 

@@ -69,8 +69,8 @@ async def test_a_row_of_the_release_before_is_read_as_it_is(world: StoreHarness)
     await world.do("""UPDATE webhooks SET headers = '{"X-Team": "a"}'""")
     (claim,) = (await claimed(world, await deliveries_of(world, account))).values()
     assert (claim.secrets, claim.headers) == ((SECRET,), {"X-Team": "a"})
-    queries = WebhookQueries(world.database, SEALS)
-    shown, secrets = await queries.get(account, webhook), await queries.secrets(account, webhook)
+    shown = await WebhookQueries(world.database, SEALS).get(account, webhook)
+    secrets = await WebhookStore(world.database, SEALS).reveal_secret(account, webhook)
     assert shown
     assert secrets
     assert (shown.headers, secrets.newest) == ({"X-Team": "a"}, SECRET)
@@ -161,10 +161,10 @@ async def test_a_webhook_that_does_not_open_is_shown_and_mended(world: StoreHarn
     assert shown
     assert shown.headers is None
     with pytest.raises(CannotUnseal, match="FLUX_ENCRYPTION_KEYS"):
-        await queries.secrets(account, webhook)
+        await store.reveal_secret(account, webhook)
     await store.rotate_secret(account, webhook, NEW_SECRET, timedelta(0))
     mended = await store.update(account, webhook, WebhookChange(headers=HEADERS))
-    secrets = await queries.secrets(account, webhook)
+    secrets = await store.reveal_secret(account, webhook)
     assert mended
     assert secrets
     assert (mended.headers, secrets.newest) == (HEADERS, NEW_SECRET)
@@ -187,6 +187,8 @@ async def test_all_comes_under_the_newest_key_in_batches_and_again_from_where_it
     assert await Reseal(store)(lambda *progress: seen.append(progress)) == (5, [])
     assert seen == [(0, 5), (5, 5)]
     assert await store.end_plain() == 0
+    told = "SELECT array_agg(changes #>> '{webhooks,1}' ORDER BY id) FROM audit_entries WHERE action LIKE 'encryption%'"
+    assert await world.scalar(told) == ["7", "5"], "each time that there was something to seal"
     assert await world.scalar(PLAIN) == 0
     claims = await claimed(world, await deliveries_of(world, account), OTHER)
     assert set(claims) == {*sealed, *plain}

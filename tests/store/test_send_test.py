@@ -1,39 +1,26 @@
 """Whoever sends a test waits for its end, in bounded time, with others, and not in a transaction."""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
-from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, parse_id
+from flux_dispatch.domain.ids import DeliveryId, Prefix, parse_id
 from flux_dispatch.engine.send_test import MAX_WAITING, MAX_WAITING_OF_ACCOUNT, SendTest
 from flux_dispatch.store.event_types import EventTypeQueries
 from flux_dispatch.store.send_test import SendTestStore
 from flux_dispatch.store.webhooks import WebhookQueries
+from tests.support.queues import NotingQueue
 from tests.support.store_harness import SEALS, TIMING, StoreHarness, database_clock, event
 
 
-class Queue:
-    """Notes what it is told of."""
-
-    def __init__(self) -> None:
-        self.enqueued: list[tuple[AccountId, DeliveryId]] = []
-
-    def enqueue_deliveries(
-        self, deliveries: Sequence[tuple[AccountId, DeliveryId]], *, attempt: int, countdown_seconds: float
-    ) -> None:
-        assert (attempt, countdown_seconds) == (1, 0)
-        self.enqueued += deliveries
-
-
 @pytest.fixture
-def queue() -> Queue:
-    return Queue()
+def queue() -> NotingQueue:
+    return NotingQueue()
 
 
-def sender(world: StoreHarness, queue: Queue) -> SendTest:
+def sender(world: StoreHarness, queue: NotingQueue) -> SendTest:
     return SendTest(
         SendTestStore(world.database, TIMING),
         WebhookQueries(world.database, SEALS),
@@ -44,7 +31,7 @@ def sender(world: StoreHarness, queue: Queue) -> SendTest:
     )
 
 
-async def test_it_waits_until_the_delivery_has_ended(world: StoreHarness, queue: Queue) -> None:
+async def test_it_waits_until_the_delivery_has_ended(world: StoreHarness, queue: NotingQueue) -> None:
     account = await world.account()
     webhook = await world.webhook(account, "*")
     send_test = sender(world, queue)
@@ -60,7 +47,7 @@ async def test_it_waits_until_the_delivery_has_ended(world: StoreHarness, queue:
         await waiting
 
 
-async def test_what_is_gone_is_not_waited_for(world: StoreHarness, queue: Queue) -> None:
+async def test_what_is_gone_is_not_waited_for(world: StoreHarness, queue: NotingQueue) -> None:
     account = await world.account()
     send_test = sender(world, queue)
     delivery = await send_test(account, await world.webhook(account, "*"))
@@ -69,7 +56,7 @@ async def test_what_is_gone_is_not_waited_for(world: StoreHarness, queue: Queue)
         await send_test.wait(account, delivery)
 
 
-async def test_where_very_many_wait_a_further_one_does_not(world: StoreHarness, queue: Queue) -> None:
+async def test_where_very_many_wait_a_further_one_does_not(world: StoreHarness, queue: NotingQueue) -> None:
     accounts = [await world.account() for _ in range(MAX_WAITING // MAX_WAITING_OF_ACCOUNT)]
     send_test = sender(world, queue)
     delivery = await send_test(accounts[0], await world.webhook(accounts[0], "*"))

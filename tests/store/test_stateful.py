@@ -65,7 +65,7 @@ class Life(RuleBasedStateMachine):
         self.finals: dict[str, str] = {}
         self.run(
             self.world.do(
-                "TRUNCATE accounts, api_keys, portal_links, webhooks, "
+                "TRUNCATE accounts, api_keys, portal_links, dashboard_sessions, webhooks, "
                 "events, event_statuses, deliveries, attempts, alerts"
             )
         )

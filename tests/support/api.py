@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from ssl import SSLContext
 from typing import Any, cast
 
 import httpx
@@ -19,6 +20,7 @@ from flux_dispatch.domain.api_key import Scope
 from flux_dispatch.domain.ids import AccountId
 from flux_dispatch.store.accounts import AccountStore
 from flux_dispatch.store.api_keys import ApiKeyStore
+from tests.support.described import check_described
 from workers.wiring.api import api_application
 
 ERRORS = Path(__file__).parents[2] / "docs" / "errors.md"
@@ -47,15 +49,19 @@ class Caller:
 
 
 @asynccontextmanager
-async def running_api(database_url: str, redis_url: str, **settings: str) -> AsyncIterator[str]:
-    """Yield the URL of an API; further settings by their names in lower case."""
+async def running_api(
+    database_url: str, redis_url: str, *, port: int = 0, tls: SSLContext | None = None, **settings: str
+) -> AsyncIterator[str]:
+    """Yield the URL of an API, on a free port unless one is given; further settings by their names in lower case."""
     given = {"database_url": database_url, "redis_url": redis_url, "encryption_keys": ENCRYPTION_KEY, **settings}
     async with api_application(load_settings({f"FLUX_{name.upper()}": value for name, value in given.items()})) as app:
         runner = ApiRunner(app, shutdown_timeout=1)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-        await runner.cleanup()
+        await web.TCPSite(runner, "127.0.0.1", port, ssl_context=tls).start()
+        try:
+            yield f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
+        finally:
+            await runner.cleanup()
 
 
 @asynccontextmanager
@@ -68,8 +74,13 @@ async def api_client(api: str, database: AsyncEngine, scopes: Sequence[str] = (S
 
 
 def client(api: str, key: str, **headers: str) -> httpx.AsyncClient:
-    """Return a client that sends this key."""
-    return httpx.AsyncClient(base_url=api, headers={"Authorization": f"Bearer {key}", **headers}, trust_env=False)
+    """Return a client that sends this key, and holds every answer to what the API says of itself."""
+    return httpx.AsyncClient(
+        base_url=api,
+        headers={"Authorization": f"Bearer {key}", **headers},
+        event_hooks={"response": [check_described]},
+        trust_env=False,
+    )
 
 
 def check_error(answer: httpx.Response, status: int, code: str, param: str | None = None) -> dict[str, Any]:

@@ -4,8 +4,9 @@ import asyncio
 import socket
 import ssl
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from queue import SimpleQueue
 
 from tests.support.waiting import pause
 
@@ -119,3 +120,29 @@ def answering_when_told(answer: bytes) -> Iterator[tuple[int, threading.Event, C
         thread.start()
         yield server.getsockname()[1], has_come, tell
         thread.join()
+
+
+@contextmanager
+def answering_each(answers: Mapping[str, bytes]) -> Iterator[tuple[str, list[bytes]]]:
+    """Answer each request with the bytes for its path, in a thread; yields the URL, and the requests as they came."""
+    requests: list[bytes] = []
+    is_over = asyncio.Event()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        requests.append(await read_request(reader))
+        path = requests[-1].decode("latin-1").split(" ")[1].partition("?")[0]
+        writer.write(answers.get(path, OK))
+        await writer.drain()
+
+    async def serve() -> None:
+        async with listening(talk) as port:
+            ports.put(port)
+            await is_over.wait()
+
+    ports, loop = SimpleQueue[int](), asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_until_complete, args=[serve()])
+    thread.start()
+    yield f"http://127.0.0.1:{ports.get(timeout=NEVER_SECONDS)}", requests
+    loop.call_soon_threadsafe(is_over.set)
+    thread.join()
+    loop.close()

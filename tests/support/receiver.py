@@ -14,7 +14,7 @@ from aiohttp import web
 from tests.support.waiting import pause
 
 HANG = 0
-"""As an answer's status: never answer."""
+"""As an answer's status: do not answer before the receiver lets go, or ends."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,13 @@ class Request:
 class Receiver:
     """Answers each request with the status that `answer` returns for it (default 200); a block's `with` runs it.
 
-    It takes `work_seconds` for each request; `most_open` says how many were open at once, by path.
+    `reply` gives the headers and the body of the answer. It takes `work_seconds` for each request; `most_open` says how
+    many were open at once, by path.
     """
 
     answer: Callable[[Request], int] = lambda _: 200
     work_seconds: Callable[[Request], float] = lambda _: 0
+    reply: Callable[[Request], tuple[Mapping[str, str], str]] = lambda _: ({}, "ok")
     most_open: Counter[str] = field(default_factory=Counter)
     requests: list[Request] = field(default_factory=list)
     answered: list[tuple[Request, int]] = field(default_factory=list)
@@ -55,7 +57,7 @@ class Receiver:
 
     def __enter__(self) -> Self:
         self._loop = asyncio.new_event_loop()
-        self._stop = asyncio.Event()
+        self._stop, self._let_go = asyncio.Event(), asyncio.Event()
         self._open: Counter[str] = Counter()
         started = threading.Event()
         self._thread = threading.Thread(target=self._run, args=[started])
@@ -66,8 +68,13 @@ class Receiver:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.let_go()
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
+
+    def let_go(self) -> None:
+        """Answer 503 to what hangs."""
+        self._loop.call_soon_threadsafe(self._let_go.set)
 
     def at(self, path: str) -> list[Request]:
         """Return what arrived at one path."""
@@ -101,7 +108,8 @@ class Receiver:
         self._open[request.path] -= 1
         status = self.answer(request)
         if status == HANG:
-            await self._stop.wait()
+            await self._let_go.wait()
             status = 503
         self.answered.append((request, status))
-        return web.Response(status=status, text="ok")
+        headers, text = self.reply(request)
+        return web.Response(status=status, headers=headers, text=text)

@@ -2,20 +2,32 @@
 
 from flux_dispatch.domain.statistics import LATENCY_BOUNDS
 
+_BOUNDS = f"CAST(ARRAY{list(LATENCY_BOUNDS)} AS real[])"
+
 STATISTICS_THAT_DIFFER = f"""
-    WITH counted AS (
+    WITH one AS (
+        SELECT bucket, each.*, width_bucket(duration, {_BOUNDS}) AS class
+        FROM webhook_tallies AS tally,
+             unnest(webhook_ids, tally.delivered, durations) AS each (webhook_id, delivered, duration)
+    ), part AS (
+        SELECT webhook_id, bucket, attempts, delivered, given_up, latencies FROM webhook_statistics
+        UNION ALL
+        SELECT webhook_id, bucket, (class IS NOT NULL)::int, delivered::int, (class IS NULL)::int,
+               ARRAY(SELECT coalesce(n = class, false)::int FROM generate_series(0, {len(LATENCY_BOUNDS)}) n ORDER BY n)
+        FROM one
+    ), counted AS (
         SELECT webhook_id, bucket, sum(attempts) AS attempts, sum(delivered) AS delivered, sum(given_up) AS given_up,
                ARRAY(
-                   SELECT sum(each.count) FROM webhook_statistics AS shard
-                   CROSS JOIN unnest(shard.latencies) WITH ORDINALITY AS each (count, class)
-                   WHERE (shard.webhook_id, shard.bucket) = (whole.webhook_id, whole.bucket)
+                   SELECT sum(each.count) FROM part
+                   CROSS JOIN unnest(part.latencies) WITH ORDINALITY AS each (count, class)
+                   WHERE (part.webhook_id, part.bucket) = (whole.webhook_id, whole.bucket)
                    GROUP BY class ORDER BY class
                ) AS latencies
-        FROM webhook_statistics AS whole GROUP BY webhook_id, bucket
+        FROM part AS whole GROUP BY webhook_id, bucket
     ), made AS (
         SELECT webhook_id, date_bin('5 minutes', attempts.ended_at, '2000-01-01 00:00:00+00') AS bucket,
                attempts.error IS NULL AS is_delivered,
-               width_bucket(duration_seconds, CAST(ARRAY{list(LATENCY_BOUNDS)} AS real[])) AS class
+               width_bucket(duration_seconds, {_BOUNDS}) AS class
         FROM attempts JOIN deliveries ON deliveries.id = delivery_id
     ), given_up AS (
         SELECT webhook_id, date_bin('5 minutes', created_at, '2000-01-01 00:00:00+00') AS bucket, count(*) AS given_up

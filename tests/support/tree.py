@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PRODUCT = ("flux_dispatch", "workers", "config")
 SDK = "sdks/python"
-OURS = (*PRODUCT, "sdks", "tests", "benchmarks", "docs")
+OURS = (*PRODUCT, "sdks", "tests", "benchmarks", "docs", "examples")
 
 
 def read(name: str) -> str:
@@ -17,7 +17,7 @@ def read(name: str) -> str:
 def python_files(*folders: str) -> Iterator[Path]:
     """Yield the Python files below these folders, in order."""
     for folder in folders:
-        yield from sorted((ROOT / folder).rglob("*.py"))
+        yield from sorted(each for each in (ROOT / folder).rglob("*.py") if "node_modules" not in each.parts)
 
 
 def relative(path: Path) -> str:

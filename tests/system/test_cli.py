@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from config.settings import load_settings
@@ -101,6 +102,21 @@ def test_a_misspelt_setting_stops_every_part(flux: Run, command: str) -> None:
     refused = flux(command, FLUX_DATABSE_URL="postgresql://db/flux")
     assert refused.returncode == 1
     assert refused.stderr.startswith("flux: FLUX_DATABSE_URL is not a setting. Did you mean FLUX_DATABASE_URL?")
+
+
+def test_what_a_command_does_is_told_with_who_ran_it(flux: Run, database_url: str) -> None:
+    assert flux("keys", "create", FLUX_DATABASE_URL=database_url, USER="root", LOGNAME="jane").returncode == 0
+    told = asyncio.run(_rows(database_url, "SELECT action, actor_kind, actor_name FROM audit_entries ORDER BY id"))
+    who = ("command", f"jane@{socket.gethostname()}")
+    assert [tuple(each) for each in told] == [("account.created", *who), ("api_key.created", *who)]
+
+
+async def _rows(url: str, query: str) -> list[asyncpg.Record]:
+    connection = await asyncpg.connect(url)
+    try:
+        return list(await connection.fetch(query))
+    finally:
+        await connection.close()
 
 
 def test_a_key_is_made_listed_and_revoked(flux: Run, database_url: str) -> None:

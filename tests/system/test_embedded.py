@@ -34,6 +34,9 @@ if len(sys.argv) > 2:
 server.stop()
 """
 
+OF_OTHER_TESTS = ("flux-", "pytest-", "tmp.", "playwright", ".org.chromium", "org.chromium")
+"""How the names of what may come into the folder for temporary files beside this test begin."""
+
 
 @pytest.fixture
 def place() -> Iterator[Path]:
@@ -121,7 +124,7 @@ def test_two_users_of_one_machine_do_not_meet(place: Path) -> None:
     assert started.returncode == 0, started.stderr
     assert (theirs / "data").stat().st_uid == NOBODY
     left = set(Path(tempfile.gettempdir()).iterdir()) - before
-    assert [each for each in left if not each.name.startswith(("flux-", "pytest-", "tmp."))] == [], command
+    assert [each for each in left if not each.name.startswith(OF_OTHER_TESTS)] == [], command
 
 
 @pytest.mark.skipif(OWN is None, reason="only root lends its server a user")

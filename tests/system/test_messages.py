@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -94,22 +95,95 @@ def test_what_celery_carries_beyond_json_becomes_text(running: tuple[Installatio
     }
 
 
+def broken(envelope: dict[str, Any]) -> dict[str, object]:
+    """Return what is wrong with messages, and for each a message that has it."""
+    number = b64encode(b'[[], {"data": {"n": ' + b"7" * 5000 + b"}}, {}]").decode()
+    bare = {key: value for key, value in envelope["properties"].items() if key != "delivery_info"}
+    return {
+        "argument of type 'int'": envelope | {"body": "NQ=="},
+        "a bytes-like object": envelope | {"body": ""},
+        "not enough values": envelope | {"body": "W10="},
+        "expected 3, got 0": envelope | {"body": "e30="},
+        "Expecting value: line 1 column 1 (char 0).": envelope | {"body": "bm90IGpzb24="},
+        "an integer of over 4300 digits: send it as text": envelope | {"body": number},
+        "Its content is application/x-python-serialize": envelope | {"content-type": "application/x-python-serialize"},
+        "Its content is application/x-yaml": envelope | {"content-type": "application/x-yaml"},
+        "Its content is None": envelope | {"content-type": None},
+        "no headers": envelope | {"headers": None},
+        "no id": envelope | {"headers": {"task": "flux.publish"}},
+        "headers that are none": envelope | {"headers": "a"},
+        "a body that is none": envelope | {"body": 5},
+        "a body that is not base64": envelope | {"body": "a"},
+        "no delivery_info": envelope | {"properties": bare},
+        "no tag": envelope | {"properties": {}},
+        "no envelope": {"a": 1},
+        "a number": 5,
+        "nothing": None,
+    }
+
+
+RAW = {
+    "garbage": "garbage",
+    "bytes": b"\xff\xfe",
+    "text without an end": '"',
+    "a decimal that is none": '{"__type__": "decimal", "__value__": "x"}',
+    "an envelope with a long integer": "[" + "7" * 5000 + "]",
+    "an envelope nested without end": "[" * 100_000,
+}
+
+
 def test_no_message_ends_a_worker(running: tuple[Installation, Celery, str, Receiver]) -> None:
     installation, producer, account, receiver = running
+    worker = installation.processes[1]
     with redis.Redis.from_url(installation.redis_url) as client:
         producer.send_task("flux.publish", queue="elsewhere")
-        envelope = json.loads(client.rpop("elsewhere"))
-        bodies = ["NQ==", "", "W10=", "e30=", "bm90IGpzb24="]
-        broken = [envelope | {"body": body} for body in bodies]
-        broken += [envelope | {"headers": {"task": "flux.publish"}}, envelope | {"headers": None}, {"a": 1}, 5, None]
-        for each in [json.dumps(each) for each in broken] + ["garbage"]:
+        cases = broken(json.loads(client.rpop("elsewhere")))
+        for each in [*map(json.dumps, cases.values()), *RAW.values()]:
             client.lpush("ingest", each)
+        commands = f"/{client.get_connection_kwargs().get('db', 0)}.flux.pidbox"
+        for each in ("garbage", "5", '{"a": 1}'):
+            assert client.publish(commands, each) == 1
     producer.send_task(
         "flux.publish", kwargs={"account": account, "type": "order.completed", "data": {}}, queue="ingest"
     )
     eventually(lambda: receiver.requests, "the good one behind them is delivered", 30)
-    assert installation.processes[1].process.poll() is None
-    assert "Unrecoverable" not in installation.processes[1].log.read_text()
+    eventually(lambda: len(refused(installation)) == len(cases) + len(RAW) + 2, "each is kept")
+    said = worker.log.read_text()
+    lines = [json.loads(line) for line in said.splitlines() if "refused" in line]
+    assert sorted(line["reason"] for line in lines) == sorted(each["why"] for each in refused(installation))
+    assert all(line["kept"] for line in lines)
+    assert {line.get("queue") for line in lines} == {"ingest", "elsewhere", "broadcast", None}
+    reasons = "\n".join(line["reason"] for line in lines)
+    for words in list(cases)[:8]:
+        assert words in reasons
+    assert "sys.set_int_max_str_digits" not in reasons
+    assert worker.process.poll() is None
+    assert not [words for words in ("Unrecoverable", "Connection to broker lost") if words in said]
+
+
+def test_what_is_refused_while_redis_takes_nothing_is_said_though_not_kept(
+    running: tuple[Installation, Celery, str, Receiver],
+) -> None:
+    installation, producer, account, receiver = running
+    installation.processes[1].stop()
+    good = {"account": account, "type": "order.completed", "data": {}}
+    producer.send_task("flux.publish", kwargs=good | {"type": "order completed"}, queue="ingest")
+    producer.send_task("flux.nonsense", queue="ingest")
+    producer.send_task("flux.publish", kwargs=good, queue="ingest")
+    with redis.Redis.from_url(installation.redis_url) as client:
+        client.lpush("ingest", "garbage")
+        client.config_set("maxmemory", 1)
+        try:
+            worker = installation.start("worker", "worker")
+            eventually(lambda: receiver.requests, "the good one is delivered", 30)
+            eventually(lambda: worker.log.read_text().count('"kept": false') == 3, "each is said", 30)
+        finally:
+            client.config_set("maxmemory", 0)
+    lines = [json.loads(line) for line in worker.log.read_text().splitlines() if '"kept"' in line]
+    assert {line["event"] for line in lines} == {"publication.refused", "message.refused"}
+    assert refused(installation) == []
+    producer.send_task("flux.publish", kwargs=good | {"type": "order completed"}, queue="ingest")
+    eventually(lambda: len(refused(installation)) == 1, "the next one is kept again", 30)
 
 
 def test_tasks_of_another_application_stay_in_its_queue(running: tuple[Installation, Celery, str, Receiver]) -> None:

@@ -39,7 +39,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 def test_up_json_says_where_everything_is_to_its_owner_alone(up: Up) -> None:
     assert (up.home / "up.json").stat().st_mode & 0o777 == 0o600
     assert set(up.file) == {
-        *("api_url", "api_key", "dashboard_url", "flower_url", "database_url", "redis_url", "pids"),
+        *("api_url", "api_key", "dashboard_url", "flower_url", "metrics_urls", "database_url", "redis_url", "pids"),
     }
     assert set(up.file["pids"]) == {"api", "flower", "postgres", "redis", "worker1", "worker2"}
     assert set(up.file["pids"].values()) <= up.processes()
@@ -66,6 +66,9 @@ def test_flower_shows_the_task_that_delivered_it(up: Up) -> None:
         return any(each["name"] == "flux.deliver" and each["state"] == "SUCCESS" for each in tasks)
 
     eventually(succeeded, "Flower shows flux.deliver as SUCCESS")
+    # nobody is asked for a password here, so no page of another site may read it either
+    answer = httpx.get(f"{up.file['flower_url']}/api/tasks", headers={"origin": "https://example.com"})
+    assert not [name for name in answer.headers if name.startswith("access-control-")]
 
 
 @pytest.mark.parametrize("process", ["api", "worker1", "postgres", "redis", "flower"])

@@ -1,6 +1,7 @@
 """Whole runs through real API, Celery, Redis, Flower and receivers."""
 
 import json
+import signal
 from itertools import pairwise
 from typing import Any
 
@@ -155,13 +156,17 @@ def test_a_worker_that_is_told_to_stop_gives_back_what_it_has_not_sent(
     installation: Installation, receiver: Receiver
 ) -> None:
     installation.start_api()
-    worker = installation.start_worker(FLUX_DELIVERY_TIMEOUT="3", FLUX_ENDPOINT_CONCURRENCY="2")
+    worker = installation.start_worker(FLUX_DELIVERY_TIMEOUT="60", FLUX_ENDPOINT_CONCURRENCY="2")
     installation.webhook(f"{receiver.url}/dead")
     for number in range(6):
         installation.publish(n=number)
     eventually(lambda: len(receiver.at("/dead")) == 2, "the endpoint's two places are taken")
     pending = "SELECT id FROM deliveries WHERE state = 'pending'"
     eventually(lambda: not installation.rows(pending), "the worker has claimed the others too")
+    worker.process.send_signal(signal.SIGTERM)
+    given_back = "SELECT id FROM deliveries WHERE state = 'scheduled' AND lease_token IS NULL"
+    eventually(lambda: len(installation.rows(given_back)) == 4, "what was not sent is given back")
+    receiver.let_go()
     assert worker.stop() == 0
     states = installation.rows("SELECT state, attempts, lease_token FROM deliveries ORDER BY attempts")
     assert [(row["state"], row["attempts"]) for row in states] == [("scheduled", 0)] * 4 + [("scheduled", 1)] * 2

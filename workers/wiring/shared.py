@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from functools import partial
+from urllib.parse import urlsplit
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -9,8 +10,10 @@ from config.settings import Settings
 from flux_dispatch.domain.address import AddressPolicy
 from flux_dispatch.domain.retry import RetryPolicy
 from flux_dispatch.domain.timing import LEASE_MARGIN, Timing
+from flux_dispatch.domain.trace import TraceLinks, TraceRatio
 from flux_dispatch.engine.flow.clock import DatabaseClock
 from flux_dispatch.engine.publish import Publish
+from flux_dispatch.http.tunnel_way import TunnelWay
 from flux_dispatch.sealing.keyring import Keyring
 from flux_dispatch.store.clock import database_now
 from flux_dispatch.store.connect import Plans, open_database
@@ -57,6 +60,22 @@ def keyring_of(settings: Settings) -> Keyring:
 def timing_of(settings: Settings) -> Timing:
     """Return how long leases hold, and what is counted from them."""
     return Timing(lease=timedelta(seconds=settings.delivery_timeout) + LEASE_MARGIN)
+
+
+def tunnel_origin(settings: Settings) -> str | None:
+    """Return the URL below which those of listen sessions are, if the operator named one."""
+    given = settings.listen_url or settings.public_url
+    return None if given is None else urlsplit(given)._replace(netloc=urlsplit(given).netloc.lower()).geturl()
+
+
+def tunnel_way_of(settings: Settings) -> TunnelWay:
+    """Return where workers POST what goes to listen sessions."""
+    return TunnelWay(tunnel_origin(settings), settings.listen_via_url)
+
+
+def trace_links_of(settings: Settings) -> TraceLinks:
+    """Return where the traces of events are looked at."""
+    return TraceLinks(settings.trace_url, TraceRatio(settings.tracing_ratio if settings.tracing else 0))
 
 
 def address_policy_of(settings: Settings) -> AddressPolicy:

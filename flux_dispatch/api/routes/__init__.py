@@ -7,11 +7,14 @@ from aiohttp import web
 
 from flux_dispatch.api.routes import (
     accounts,
+    alert_channels,
     alerts,
     api_keys,
+    audit_log,
     deliveries,
     event_types,
     events,
+    listen_sessions,
     portal_links,
     recoveries,
     resend,
@@ -29,8 +32,11 @@ ROUTES: Final[Sequence[web.RouteTableDef]] = (
     event_types.routes,
     deliveries.routes,
     recoveries.routes,
+    listen_sessions.routes,
     alerts.routes,
+    alert_channels.routes,
     accounts.routes,
     api_keys.routes,
     portal_links.routes,
+    audit_log.routes,
 )

@@ -8,28 +8,36 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 import httpx
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from config.settings import Settings, load_settings
+from flux_dispatch.cli.caller import caller
 from flux_dispatch.cli.environment import LIBPQ, names_with, part_environment
 from flux_dispatch.cli.errors import CliError
 from flux_dispatch.cli.port import port_or_next, resolve_port
 from flux_dispatch.cli.signals import signals_to_heed
+from flux_dispatch.cli.up import first_steps
 from flux_dispatch.cli.up.console import Console
 from flux_dispatch.cli.up.demo import LoopbackRefused, ReceivedRequest, deliver_first_event
 from flux_dispatch.cli.up.home import Home
 from flux_dispatch.cli.up.local_http import local_client
+from flux_dispatch.cli.up.metrics_ports import MetricsPorts
 from flux_dispatch.cli.up.process import Process
 from flux_dispatch.cli.up.servers import Broker, Database
 from flux_dispatch.domain.api_key import Scope
+from flux_dispatch.domain.portal_link import MAX_SECONDS, SIGN_IN_PATH
 from flux_dispatch.engine.reseal import Reseal
 from flux_dispatch.sealing.keyring import Keyring
 from flux_dispatch.store.accounts import AccountStore
+from flux_dispatch.store.acting import acting_as
 from flux_dispatch.store.api_keys import ApiKeyStore
 from flux_dispatch.store.connect import open_database
 from flux_dispatch.store.migrate import migrate
+from flux_dispatch.store.portal_links import PortalLinkStore
 from flux_dispatch.store.reseal import ResealStore
 from flux_dispatch.store.sealed_webhooks import WebhookSeals
 
@@ -43,11 +51,6 @@ CTRL_C_DEBOUNCE_SECONDS: Final = 0.5
 _KEYS_SETTING: Final = "FLUX_ENCRYPTION_KEYS"
 
 LOOPBACK: Final = "127.0.0.0/8,::1/128"
-
-EXAMPLE_REQUESTS: Final = (
-    ("/v1/webhooks", '{"url": "http://localhost:3000/webhooks/flux", "events": ["order.*"]}'),
-    ("/v1/events", '{"type": "order.completed", "data": {"order": "ord_1002"}}'),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +85,12 @@ class _Up:
         self._flower_port = self._port(settings, "flower", options.flower_port, "--flower-port or FLUX_FLOWER_PORT")
         if self._api_port == self._flower_port:
             raise CliError(f"The API and Flower cannot both have port {self._api_port}. Give one of them another.")
+        workers = options.workers or os.cpu_count() or 1
+        self._workers = [f"worker{number}" for number in range(1, workers + 1)]
+        self._metrics = MetricsPorts(settings, ["api", *self._workers])
         self._drain_seconds = settings.delivery_timeout + STOP_SECONDS
         self._hosts = settings.api_host, settings.flower_host
+        self._flower_path = f"/{settings.flower_url_prefix}" if settings.flower_url_prefix else ""
         self._encryption_keys = home.encryption_keys(os.environ.get(_KEYS_SETTING, ""))
         self._stop = asyncio.Event()
         self._told_at = 0.0
@@ -131,18 +138,20 @@ class _Up:
         stack.push_async_callback(self._broker.stop)
         database_url, redis_url = await asyncio.gather(self._database.start(), self._broker.start())
         self._screen.say(f"PostgreSQL and Redis answer ({time.monotonic() - began:.1f} s)")
-        key = await self._prepare(database_url)
+        with acting_as(caller):
+            key, sign_in_path = await self._prepare(database_url)
         environment = self._environment(database_url, redis_url)
         await self._start_parts(stack, environment)
         await self._until(self._is_api_ready, "api")
         arrival = await self._demo(environment, key) if self._wishes.demo else None
         await asyncio.gather(*(self._until(self._has_worker(name), name) for name in self._parts if "worker" in name))
         await self._until(self._is_flower_up, "flower")
-        self._publish(database_url, redis_url, key)
-        self._show(arrival, key, time.monotonic() - began)
+        dashboard_url = f"{self._api_url}{sign_in_path}"
+        self._publish(database_url, redis_url, key, dashboard_url)
+        self._show(arrival, key, dashboard_url, time.monotonic() - began)
 
-    async def _prepare(self, database_url: str) -> str:
-        """Migrate, and return an API key that works: the one kept here, or a new one."""
+    async def _prepare(self, database_url: str) -> tuple[str, str]:
+        """Migrate, and return an API key that works, and the path of a link that signs in to the dashboard once."""
         database = open_database(database_url)
         try:
             await migrate(database)
@@ -150,14 +159,19 @@ class _Up:
                 # nobody else is on it: what lies in plain text is of a release before that has ended
                 keyring = Keyring(load_settings({_KEYS_SETTING: self._encryption_keys}).need_encryption_keys())
                 await Reseal(ResealStore(database, WebhookSeals(keyring)))(lambda *_: None)
-            keys, accounts = ApiKeyStore(database), AccountStore(database)
-            kept = self._home.key()
-            if kept and await keys.find(kept):
-                return kept
-            account = await accounts.first() or await accounts.create("default")
-            _, key = await keys.create(account, [Scope.ADMIN])
+            link = await PortalLinkStore(database).create(None, timedelta(seconds=MAX_SECONDS))
+            return await self._key(database), f"{SIGN_IN_PATH}/{link.token}"
         finally:
             await database.dispose()
+
+    async def _key(self, database: AsyncEngine) -> str:
+        """Return an API key that works: the one kept here, or a new one."""
+        keys, accounts = ApiKeyStore(database), AccountStore(database)
+        kept = self._home.key()
+        if kept and await keys.find(kept):
+            return kept
+        account = await accounts.first() or await accounts.create("default")
+        _, key = await keys.create(account, [Scope.ADMIN])
         self._home.keep_key(key)
         return key
 
@@ -172,19 +186,20 @@ class _Up:
             _KEYS_SETTING: self._encryption_keys,
             "FLUX_API_PORT": str(self._api_port),
             "FLUX_FLOWER_PORT": str(self._flower_port),
+            "FLUX_FLOWER_URL": given.get("FLUX_FLOWER_URL", self._flower_url),
         }
 
     async def _start_parts(self, stack: AsyncExitStack, environment: Mapping[str, str]) -> None:
-        workers = self._wishes.workers or os.cpu_count() or 1
         # in the order of their stopping, from the last to the first
         plan = [("flower", ["flower", "--without-auth"], float(STOP_SECONDS))]
-        plan += [(f"worker{number}", ["worker"], self._drain_seconds) for number in range(1, workers + 1)]
+        plan += [(name, ["worker"], self._drain_seconds) for name in self._workers]
         plan += [("api", ["api"], float(STOP_SECONDS))]
         for name, arguments, stop_seconds in plan:
             # -P: what lies in the directory that one happens to stand in is none of ours
             command = [sys.executable, "-P", "-m", "flux_dispatch.cli.main", *arguments]
             hidden = {_KEYS_SETTING} if name == "flower" else set()
             given = {name: value for name, value in environment.items() if name not in hidden}
+            given |= self._metrics.environment(name)
             process = Process(name, command, given, self._screen, stop_seconds)
             self._parts[name] = process
         stack.push_async_callback(self._parts["flower"].stop)
@@ -240,9 +255,13 @@ class _Up:
 
     @property
     def _flower_url(self) -> str:
-        return f"http://{_reachable(self._hosts[1])}:{self._flower_port}"
+        return f"http://{_reachable(self._hosts[1])}:{self._flower_port}{self._flower_path}"
 
-    def _publish(self, database_url: str, redis_url: str, key: str) -> None:
+    @property
+    def _metrics_urls(self) -> dict[str, str]:
+        return self._metrics.urls(_reachable(self._metrics.host))
+
+    def _publish(self, database_url: str, redis_url: str, key: str, dashboard_url: str) -> None:
         def write() -> None:
             pids = {name: process.pid for name, process in sorted(self._parts.items())}
             servers = {"postgres": self._database.pid, "redis": self._broker.process and self._broker.process.pid}
@@ -250,8 +269,9 @@ class _Up:
                 {
                     "api_url": self._api_url,
                     "api_key": key,
-                    "dashboard_url": f"{self._api_url}/",
+                    "dashboard_url": dashboard_url,
                     "flower_url": self._flower_url,
+                    "metrics_urls": self._metrics_urls,
                     "database_url": database_url,
                     "redis_url": redis_url,
                     "pids": pids | {name: pid for name, pid in servers.items() if pid},
@@ -263,7 +283,7 @@ class _Up:
             if process:
                 process.on_restart = write
 
-    def _show(self, arrival: ReceivedRequest | None, key: str, seconds: float) -> None:
+    def _show(self, arrival: ReceivedRequest | None, key: str, dashboard_url: str, seconds: float) -> None:
         say, strong = self._screen.say, self._screen.strong
         if arrival:
             _show_arrival(self._screen, arrival)
@@ -272,18 +292,26 @@ class _Up:
         say(f"  API      {self._api_url}")
         say(f"  API key  {key}")
         say(f"  Flower   {self._flower_url}")
+        if "api" in self._metrics_urls:
+            say(f"  Metrics  {self._metrics_urls['api']}")
         say(f"  Home     {self._home.directory}")
         if "FLUX_ALLOW_NETWORKS" not in os.environ:
             say("  Webhooks may point at this machine, over http too; production allows neither")
             say(f"  (FLUX_ALLOW_NETWORKS={LOOPBACK}, FLUX_REQUIRE_HTTPS=false).")
         say()
-        say("Send every order event to a server of yours, then publish one:")
+        say("In another terminal: send every order event to a server of yours, publish one, and watch.")
         say()
-        for path, body in EXAMPLE_REQUESTS:
-            say(f"  curl {self._api_url}{path} \\")
-            say(f"    -H 'Authorization: Bearer {key}' \\")
-            say("    -H 'Content-Type: application/json' \\")
-            say(f"    -d '{body}'")
+        for line in first_steps.commands(self._home.directory):
+            say(f"  {line}")
+        say()
+        say("The same with curl:")
+        say()
+        for line in first_steps.requests(self._api_url, key):
+            say(f"  {line}")
+        say()
+        say("Or in the dashboard; this link signs you in, once:")
+        say()
+        say(f"  {strong(dashboard_url)}")
         say()
 
 

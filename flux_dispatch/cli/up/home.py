@@ -62,6 +62,10 @@ class Home:
         """
         if not given and not self._encryption_key.exists():
             _write_private(self._encryption_key, b64encode(os.urandom(_ENCRYPTION_KEY_BYTES)).decode() + "\n")
+        return self.kept_encryption_keys(given)
+
+    def kept_encryption_keys(self, given: str) -> str:
+        """Return FLUX_ENCRYPTION_KEYS as above, and make none."""
         kept = self._encryption_key.read_text().strip() if self._encryption_key.exists() else ""
         return ",".join(dict.fromkeys(each.strip() for each in f"{given},{kept}".split(",") if each.strip()))
 

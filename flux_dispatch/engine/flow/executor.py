@@ -84,6 +84,16 @@ class AttemptExecutor(Generic[Work]):
         self._is_idle = asyncio.Event()
         self._is_idle.set()
 
+    @property
+    def claimed(self) -> int:
+        """How many wait to begin or for their answers."""
+        return self._count
+
+    @property
+    def in_flight(self) -> int:
+        """How many have begun and not ended."""
+        return len(self._tasks)
+
     def capacity(self, account: AccountId, *, is_retry: bool, is_heavy: bool) -> int:
         """Return how many more of an account may be added; when none, `on_capacity` says when to ask again.
 

@@ -15,10 +15,16 @@ class LeaseClock:
         lease: what the claim returned.
         asked: when the claim was asked for, in monotonic seconds, as all times here. Not the loop's: it stands still
             while the process is frozen.
+
+    Attributes:
+        asked: the same.
+        at_seconds: the database's unix time when it claimed.
     """
 
     def __init__(self, lease: ClaimedBatch, asked: float) -> None:
-        self._database_offset = lease.at.timestamp() - time.monotonic()
+        self.asked = asked
+        self.at_seconds = lease.at.timestamp()
+        self._database_offset = self.at_seconds - time.monotonic()
         self._ends = asked + lease.seconds
 
     def unix_seconds(self, now: float) -> int:

@@ -1,6 +1,7 @@
 """Settler: what came of attempts is committed in groups, fenced by their leases; what follows from it is enqueued."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, Final, Protocol, TypeAlias, TypeVar, assert_never
@@ -10,6 +11,7 @@ import structlog
 from flux_dispatch.domain.claim import Release, Settlement
 from flux_dispatch.domain.errors import Unavailable
 from flux_dispatch.domain.ids import AccountId, DeliveryId
+from flux_dispatch.domain.outcome import ErrorClass, NoResponse, Outcome, Rejected, Succeeded
 from flux_dispatch.domain.retry import Decision, Done, GiveUp, RetryAfter
 from flux_dispatch.engine.flow import failpoint
 from flux_dispatch.engine.flow.batcher import Batcher, CommitMany, Linger, commit_isolating
@@ -23,6 +25,9 @@ runs, about."""
 
 OnSettled: TypeAlias = Callable[[DeliveryResult], None]
 """Called with what became of a delivery, once that is committed."""
+
+AttemptKind: TypeAlias = tuple[ErrorClass | None, int]
+"""Why an attempt failed (None: it did not), and the first digit of the receiver's status; 0 where no answer came."""
 
 Ending = TypeVar("Ending", Settlement, Release)
 
@@ -72,12 +77,21 @@ class Settler:
         self._deliveries = deliveries
         self._queue = queue
         self._horizon = horizon
+        self._ends = Counter[int | AttemptKind]()
         self._settled = Batcher[tuple[Settlement, OnSettled]](
             self._settle_group, most=COMMIT_BATCH_SIZE, max_concurrent=1, linger=Linger()
         )
         self._released = Batcher[tuple[Release, OnSettled]](
             self._release_group, most=COMMIT_BATCH_SIZE, max_concurrent=1, linger=Linger()
         )
+
+    @property
+    def attempts(self) -> Counter[AttemptKind]:
+        """How many attempts were written, by how they went."""
+        counts = Counter[AttemptKind]()
+        for end, count in self._ends.copy().items():
+            counts[(None, end // 100) if isinstance(end, int) else end] += count
+        return counts
 
     def settle(self, settlement: Settlement, note: OnSettled) -> None:
         """Have the end of an attempt written, and what follows enqueued."""
@@ -94,7 +108,15 @@ class Settler:
     async def _settle_group(self, group: list[tuple[Settlement, OnSettled]]) -> None:
         held = await _written(self._settle, self._settle_unlocked, [settlement for settlement, _ in group])
         failpoint.reach("after_commit")
-        self._enqueue([settlement for (settlement, _), is_held in zip(group, held, strict=True) if is_held])
+        settled = [settlement for (settlement, _), is_held in zip(group, held, strict=True) if is_held]
+        self._enqueue(settled)
+        # successes by their status: most are, and each delivery comes through here
+        self._ends.update(
+            [
+                outcome.status if type(outcome := each.attempt.outcome) is Succeeded else _kind(outcome)
+                for each in settled
+            ]
+        )
         for (settlement, note), is_held in zip(group, held, strict=True):
             note(_word(settlement.decision) if is_held else DeliveryResult.LEASE_LOST)
 
@@ -169,6 +191,18 @@ def _log_unwritten(ending: Settlement | Release, error: Exception) -> None:
         consequence="an attempt was made that could not be noted: it is made again when its lease ends",
         exc_info=error,
     )
+
+
+def _kind(outcome: Outcome) -> AttemptKind:
+    match outcome:
+        case Succeeded(status):
+            return None, status // 100
+        case Rejected(status):
+            return ErrorClass.HTTP_STATUS, status // 100
+        case NoResponse(error):
+            return error, 0
+        case _:
+            assert_never(outcome)
 
 
 def _word(decision: Decision) -> DeliveryResult:

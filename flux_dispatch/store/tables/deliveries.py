@@ -44,7 +44,8 @@ deliveries = Table(
     Column("is_only", Boolean, nullable=False, server_default=text("false")),
     Index("deliveries_event", "event_id"),
     Index("deliveries_webhook", "ending", "webhook_id", "event_id"),
-    Index("deliveries_account", "account_id", "ending", "event_id"),
+    # whether an event has only this one stands before how it ended: the status of such an event is read from here
+    Index("deliveries_of_account", "account_id", "is_only", "ending", "event_id"),
     # first attempts and retries apart, so that a backlog of the former never hides a coming retry; by account within a
     # second, so that one account's never hides another's
     Index(
@@ -56,7 +57,6 @@ deliveries = Table(
         postgresql_where=text("sweep_at IS NOT NULL"),
     ),
     Index("deliveries_parked", "webhook_id", "due_at", "id", postgresql_where=text("sweep_at = 'infinity'")),
-    Index("deliveries_only", "account_id", "ending", "event_id", postgresql_where=text("is_only")),
     Index("deliveries_tests", "account_id", "event_id", postgresql_where=text("is_test")),
     # updated in place all the time: by PostgreSQL's own measure (a fifth of the table) vacuum would come too seldom
     postgresql_with={

@@ -8,7 +8,8 @@ portal_links = Table(
     "portal_links",
     metadata,
     Column("id", UUID, primary_key=True, server_default=NEW_ID),
-    Column("account_id", UUID, ForeignKey("accounts.id"), nullable=False),
+    # whom it signs in; null: an operator
+    Column("account_id", UUID, ForeignKey("accounts.id"), nullable=True),
     # SHA-256 of the token in the URL, which holds 256 random bits
     Column("digest", LargeBinary, nullable=False, unique=True),
     Column("created_at", INSTANT, nullable=False, server_default=NOW),

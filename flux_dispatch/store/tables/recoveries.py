@@ -27,8 +27,11 @@ recoveries = Table(
     Column("ended_at", INSTANT, nullable=True),
     # when somebody must come and recover more; null when it is over
     Column("recover_at", INSTANT, nullable=True),
+    # when it last had a turn; the account that had none for the longest time comes next
+    Column("served_at", INSTANT, nullable=True),
     Index("recoveries_account", "account_id", "id"),
     Index("recoveries_webhook", "webhook_id", "id"),
+    Index("recoveries_served", "account_id", "served_at"),
     Index("recoveries_due", "recover_at", postgresql_where=text("recover_at IS NOT NULL")),
     # one at a time of each webhook: two would race for the same deliveries, at twice the rate
     Index("recoveries_open", "webhook_id", unique=True, postgresql_where=text("recover_at IS NOT NULL")),

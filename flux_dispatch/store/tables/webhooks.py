@@ -1,6 +1,6 @@
 """The tables of webhooks, and of what they subscribe to."""
 
-from sqlalchemy import ARRAY, UUID, Column, ForeignKey, Index, LargeBinary, Table, Text, text
+from sqlalchemy import ARRAY, UUID, Boolean, Column, ForeignKey, Index, LargeBinary, Table, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from flux_dispatch.store.tables.metadata import INSTANT, NEW_ID, NOW, metadata
@@ -31,6 +31,8 @@ webhooks = Table(
     Column("deleted_at", INSTANT, nullable=True),
     # when somebody must look for deliveries that it will no longer get; set by a trigger when it is deleted or disabled
     Column("cancel_at", INSTANT, nullable=True),
+    # of a listen session: it ends with that, is in no list, and alarms nobody
+    Column("is_listen", Boolean, nullable=False, server_default=text("false")),
     Index("webhooks_account", "account_id", "id", postgresql_where=text("deleted_at IS NULL")),
     # by which those of an account are erased
     Index("webhooks_deleted", "account_id", "id", postgresql_where=text("deleted_at IS NOT NULL")),

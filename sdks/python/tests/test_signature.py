@@ -5,8 +5,6 @@ from __future__ import annotations
 import hmac
 import json
 import pickle
-import re
-import time
 from array import array
 from base64 import b64encode
 from collections.abc import Iterable
@@ -14,16 +12,12 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-import stripe
-from hypothesis import given
-from hypothesis import strategies as st
 
 from flux_webhooks import SignatureError, verify
 from flux_webhooks.errors import Code
 from flux_webhooks.signature import MAX_HEADER_LENGTH, MAX_SIGNATURES, TOLERANCE_SECONDS
 
 PYTHON_SDK = Path(__file__).parents[1]
-README = (PYTHON_SDK / "README.md").read_text(encoding="utf-8")
 VECTORS = json.loads((PYTHON_SDK.parent / "vectors.json").read_text(encoding="utf-8"))
 
 # the vector that the Standard Webhooks libraries publish
@@ -45,7 +39,6 @@ def sign(secrets: list[str], timestamp: int, body: bytes) -> str:
 
 
 OTHER = encode_secret(b"another secret, 24 bytes")
-secrets = st.binary(min_size=24, max_size=64).map(encode_secret)
 
 
 def code_of(header: Any = HEADER, *, now: float = THEN, secret: Any = SECRET, body: bytes | str = BODY) -> str:
@@ -68,6 +61,7 @@ def test_what_is_signed_passes_with_any_of_its_secrets(case: dict[str, Any]) -> 
 
 @pytest.mark.parametrize("case", by_name("signed"))
 def test_what_we_accept_is_what_another_library_accepts(case: dict[str, Any]) -> None:
+    stripe = pytest.importorskip("stripe")
     for secret in case["secrets"]:
         assert stripe.WebhookSignature.verify_header(case["body"], case["flux_signature"], secret)
 
@@ -187,77 +181,6 @@ def test_the_error_shows_its_message_and_survives_pickling() -> None:
     again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
     assert (str(again), again.code, again.message) == (str(error), error.code, error.message)
     assert str(error) == "No signature fits."
-
-
-def test_the_readme_explains_every_code_and_no_other() -> None:
-    rows = [line.split("|")[1].strip(" `") for line in README.splitlines() if line.startswith("| `")]
-    assert rows == list(get_args(Code))
-
-
-def test_the_receiver_of_the_readme_works_as_it_stands_there(capsys: pytest.CaptureFixture[str]) -> None:
-    (source,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    names: dict[str, Any] = {}
-    exec(compile(source, "README.md", "exec"), names)  # noqa: S102 - our own example, run as a reader would
-    (event,) = (case for case in VECTORS["signed"] if case["name"] == "an event as a receiver gets it")
-    header = sign([SECRET], int(time.time()), event["body"].encode())
-    assert names["receive"](event["body"], {"flux-signature": header}, SECRET) == 204
-    assert names["receive"](event["body"], {}, SECRET) == 400
-    said = "evt_0190f3c1a2b37c4d8e5f60718293a4b5 order.completed {'order': 7, 'total': '42.00'}\nmissing_header "
-    assert capsys.readouterr().out.startswith(said)
-
-
-@given(st.integers(0, len(BODY) - 1), st.integers(1, 255))
-def test_one_byte_of_the_body_changed_no_longer_fits(position: int, flip: int) -> None:
-    changed = bytearray(BODY)
-    changed[position] ^= flip
-    assert code_of(body=bytes(changed)) == "no_match"
-
-
-@given(st.integers(0, len(HEADER) - 1), st.characters())
-def test_one_character_of_the_header_changed_is_refused(position: int, character: str) -> None:
-    changed = HEADER[:position] + character + HEADER[position + 1 :]
-    if changed != HEADER:
-        assert code_of(changed) in {"malformed", "no_match"}
-
-
-@given(st.integers(0, len(SECRET) - 1), st.characters())
-def test_one_character_of_the_secret_changed_is_refused(position: int, character: str) -> None:
-    changed = SECRET[:position] + character + SECRET[position + 1 :]
-    if changed != SECRET:
-        assert code_of(secret=changed) in {"bad_secret", "no_match"}
-
-
-@given(st.lists(secrets, min_size=1, max_size=3), st.integers(0, 10**12 - 1), st.dictionaries(st.text(), st.text()))
-def test_any_event_passes_with_any_of_its_secrets(signers: list[str], at: int, data: dict[str, str]) -> None:
-    body = json.dumps(data).encode()
-    header = sign(signers, at, body)
-    assert all(verify(body, header, each, now=at) == data for each in signers)
-
-
-@given(st.integers(0, 10**10), st.integers(-1000, 1000), st.integers(0, 900))
-def test_the_tolerance_is_the_same_either_way(at: int, drift: int, tolerance: int) -> None:
-    header = sign([SECRET], at, BODY)
-    try:
-        verify(BODY, header, SECRET, now=at + drift, tolerance_seconds=tolerance)
-        code = ""
-    except SignatureError as error:
-        code = error.code
-    assert code == ("" if abs(drift) <= tolerance else "too_old" if drift > 0 else "too_new")
-
-
-@given(st.text() | st.text("tv01=,abcdef"))
-def test_no_header_gets_anything_but_a_code(header: str) -> None:
-    assert code_of(header) in {"missing_header", "malformed", "no_match"}
-
-
-@given(st.binary() | st.text(st.characters()))
-def test_a_signed_body_is_an_object_or_malformed(body: bytes | str) -> None:
-    raw = body if isinstance(body, bytes) else body.encode("utf-8", "surrogatepass")
-    header = sign([SECRET], THEN, raw)
-    try:
-        assert isinstance(verify(body, header, SECRET, now=THEN), dict)
-    except SignatureError as error:
-        assert error.code == "malformed"  # noqa: PT017 - most bodies are none, a few are
 
 
 @pytest.mark.parametrize("body", [b"7", b"null", b"\xff", b'{"a":' * 100_000, b"\xef\xbb\xbf{}", b'"' * 10])

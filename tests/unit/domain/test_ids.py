@@ -1,5 +1,6 @@
 """Ids tell their noun, sort by time, and cannot be mistaken for one another."""
 
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flux_dispatch.domain.errors import MalformedId
-from flux_dispatch.domain.ids import Prefix, format_id, new_id, parse_id
+from flux_dispatch.domain.ids import Prefix, format_id, made_at, new_id, parse_id
 
 HEX = "0190f3c1a2b37c4d8e5f60718293a4b5"
 
@@ -28,6 +29,15 @@ def test_ids_made_later_sort_later(one: int, other: int) -> None:
     earlier, later = sorted((one, other))
     if earlier < later:
         assert new_id(Prefix.EVENT, earlier) < new_id(Prefix.EVENT, later)
+
+
+@given(st.integers(0, 2**40))
+def test_an_id_tells_when_it_was_made(milliseconds: int) -> None:
+    made = made_at(UUID(parse_id(Prefix.EVENT, new_id(Prefix.EVENT, milliseconds))))
+    assert abs(made - datetime(1970, 1, 1, tzinfo=UTC) - timedelta(milliseconds=milliseconds)) < timedelta(
+        milliseconds=1
+    )
+    assert made.tzinfo is UTC
 
 
 def test_ids_of_one_millisecond_differ() -> None:

@@ -192,3 +192,48 @@ def test_whatever_is_taken_reads_the_same_to_the_client(text: str) -> None:
     assert f"[{read.host}]" == host if ":" in str(read.host) else read.raw_host == host
     assert read.explicit_port == (int(port) if port else None)
     assert (read.user, read.password, read.fragment) == (None, None, "")
+
+
+@pytest.mark.parametrize(
+    ("own", "url"),
+    [
+        ("https://flux.example.com", "https://flux.example.com/v1/events"),
+        ("https://flux.example.com", "https://FLUX.Example.com.:443/"),
+        ("https://flux.example.com", "https://flux.example.com"),
+        ("https://flux.example.com", "https://flux.example.com?/in/"),
+        ("https://flux.example.com", "https://flux.example.com/in"),
+        ("https://flux.example.com", "https://flux.example.com/IN/a"),
+        ("https://flux.example.com", "https://flux.example.com//in/a"),
+        ("https://flux.example.com", "https://flux.example.com/in/../v1/events"),
+        ("https://flux.example.com", "https://flux.example.com/in/a/%2E./%2e%2e/v1"),
+        ("https://flux.example.com", "https://flux.example.com/in/.."),
+        ("HTTPS://Flux.Example.COM.:443", "https://flux.example.com/hooks"),
+        ("https://b\u00fccher.example:8443", "https://xn--bcher-kva.example:8443/hooks"),
+        ("https://example.com/flux", "https://example.com/flux/v1/events"),
+        ("https://example.com/flux", "https://example.com/in/a"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080/v1/events"),
+        ("http://[0:0::1]:8080", "http://[::1]:8080/v1/events"),
+    ],
+)
+def test_flux_itself_is_no_receiver(own: str, url: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"FLUX_PUBLIC_URL.* without end\. Give the URL") as refused:
+        normalize_url(url, require_https=False, policy=LOCAL, own_url=own)
+    assert (refused.value.code, refused.value.param) == ("invalid_url", "url")
+
+
+@pytest.mark.parametrize(
+    ("own", "url"),
+    [
+        ("https://flux.example.com", "https://flux.example.com/in/c_1"),
+        ("https://flux.example.com", "https://flux.example.com/in/c_1/a..b?x=/../"),
+        ("https://example.com/flux", "https://example.com/flux/in/c_1"),
+        ("https://flux.example.com", "https://flux.example.com:8443/hooks"),
+        ("https://flux.example.com", "http://flux.example.com/hooks"),
+        ("https://flux.example.com", "https://example.com/hooks"),
+        ("https://flux.example.com", "https://a.flux.example.com/hooks"),
+        ("https://a..b", "https://example.com/hooks"),
+        (None, "https://flux.example.com/v1/events"),
+    ],
+)
+def test_what_is_relayed_and_what_is_elsewhere_may_receive(own: str | None, url: str) -> None:
+    assert normalize_url(url, require_https=False, policy=LOCAL, own_url=own) == url

@@ -51,7 +51,7 @@ class Store:
     async def claim_parked(self, places: Mapping[WebhookId, int]) -> ClaimedBatch | None:
         taken = min(places[HOOK], self.parked)
         self.parked -= taken
-        return self._lease([DeliveryId(f"dlv_parked{self.parked}_{n}") for n in range(taken)]) if taken else None
+        return self._lease([DeliveryId(f"dlv_{self.parked:x}{n:031x}") for n in range(taken)]) if taken else None
 
     async def unpark(self, webhooks: Sequence[WebhookId], limit: int) -> None:
         raise AssertionError((webhooks, limit))

@@ -18,7 +18,7 @@ QUEUE = Queue("deliver", Exchange("deliver"), routing_key="deliver")
 
 @pytest.fixture
 def app(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Celery]:
-    for name in ("QoS", "_queue_bind", "_brpop_read", "_size"):
+    for name in ("QoS", "_queue_bind", "_size"):
         monkeypatch.setattr(Channel, name, getattr(Channel, name))
     survive_lost_connections()
     with Celery("outage") as app:

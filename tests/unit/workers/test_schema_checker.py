@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable
 from typing import Any, Final
@@ -13,6 +14,7 @@ import pytest
 from flux_dispatch.domain.errors import InvalidRequest
 from flux_dispatch.domain.event_type import Mismatch
 from flux_dispatch.domain.ids import AccountId
+from flux_dispatch.schema import apart
 from flux_dispatch.schema.compile import Compiled
 from workers import schema_checker
 from workers.schema_checker import MAX_HERE, MAX_SLOW_HERE, SchemaChecker
@@ -31,6 +33,8 @@ WORST: Final[dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
     "numbers of very many digits": ({"items": {"allOf": [{"minimum": 0}] * 10}}, {"a": [10**4000] * 39}),
     "items that are compared": ({"allOf": [{"uniqueItems": True}] * 300}, {"a": list(range(40_000))}),
 }
+
+PATIENT: Final = "from flux_dispatch.schema import process; process.MAX_SECONDS = 60; process.main()"
 
 
 @pytest.fixture
@@ -57,6 +61,21 @@ async def test_what_takes_too_long_is_refused_and_the_next_check_works(checker: 
     )
     assert one == "schema_too_costly"
     assert other == Mismatch(("a", 0), "multipleOf", "the schema says 0.01")
+
+
+async def test_what_takes_too_much_memory_is_refused_and_the_next_check_works(
+    checker: SchemaChecker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that has all the time it wants: nothing but its memory is bounded. Unbounded, it takes a gigabyte."""
+    monkeypatch.setattr(apart, "COMMAND", (sys.executable, "-P", "-c", PATIENT))
+    large = Compiled(json.dumps({"properties": {"a": {"anyOf": [{"type": "string"}] * 200}}}))
+    small, missing = Compiled('{"required": ["a"]}'), Mismatch((), "required", '"a" is missing')
+    assert await checker.mismatch(ACCOUNT, small, "{}") == missing
+    process = checker._apart._process
+    assert process is not None
+    assert await _ended(checker, large, json.dumps(MANY)) == "schema_too_costly"
+    assert process.poll() is not None
+    assert await checker.mismatch(ACCOUNT, small, "{}") == missing
 
 
 async def test_where_alternatives_fail_takes_bounded_memory(checker: SchemaChecker) -> None:

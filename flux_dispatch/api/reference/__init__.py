@@ -1,0 +1,1 @@
+"""What describes the API, to programs and to people."""

@@ -1,0 +1,136 @@
+"""What a channel is told, in words: a line that says it all, then what, since when, how many, and what to do."""
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from flux_dispatch.channels.wording import headline, many_in_words, paragraphs
+from flux_dispatch.domain.alert_channel import AlertKind
+from flux_dispatch.domain.ids import AccountId, DeliveryId, WebhookId
+from flux_dispatch.domain.notification import Digest, Notification
+from flux_dispatch.domain.own_event import Links
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as it is sent: the same bytes each time, so that a second copy is known by its id.
+
+    Attributes:
+        id: names the message to whoever gets it, also when it comes twice.
+        sent_by: what the sender is called.
+        tone: how bad it is, in Apprise's words: failure, warning, success or info.
+        title: one line.
+        text: plain text.
+        html: the same for mail programs.
+        created_at: when it was made.
+    """
+
+    id: str
+    sent_by: str
+    tone: str
+    title: str
+    text: str
+    html: str
+    created_at: datetime
+
+
+def compose(notification: Notification, links: Links, sent_by: str) -> Message:
+    """Return the message of a notification."""
+    parts = [_Part(headline(each), paragraphs(each), _link(each, links)) for each in notification.digests]
+    footer = _footer(notification, links)
+    title = headline(notification.digests[0])
+    if len(parts) > 1 or notification.others:
+        title = many_in_words(notification.digests, notification.others)
+    return Message(
+        id=notification.id,
+        sent_by=sent_by,
+        tone=_tone(notification.digests),
+        title=title,
+        text=_as_text(parts, footer),
+        html=_as_html(title, parts, footer),
+        created_at=notification.created_at,
+    )
+
+
+def compose_test(message_id: str, account: AccountId | None, links: Links, sent_by: str, now: datetime) -> Message:
+    """Return the message by which somebody tries a channel out."""
+    link = f"{links.public_url}/dashboard/{account}/alert-channels" if account else links.of_operations
+    part = _Part("This channel works", ["You sent this test. Alerts of the kinds that it asks for arrive here."], link)
+    title = "Test: this alert channel works"
+    return Message(message_id, sent_by, "info", title, _as_text([part], []), _as_html(title, [part], []), now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What stands in a message of one digest: a line, what is said of it, and where it is shown."""
+
+    line: str
+    said: Sequence[str]
+    link: str
+
+
+def _link(digest: Digest, links: Links) -> str:
+    if digest.account is None:
+        return links.of_operations
+    delivery = digest.detail.get("delivery")
+    if digest.kind is AlertKind.DELIVERY_FAILED and delivery:
+        return links.of_delivery(digest.account, DeliveryId(delivery))
+    return links.of_webhook(digest.account, WebhookId(digest.subject))
+
+
+def _footer(notification: Notification, links: Links) -> list[str]:
+    lines = []
+    if notification.others:
+        lines.append(f"And as much of {notification.others:,} others, which are not listed here.")
+    if notification.account:
+        base = f"{links.public_url}/dashboard/{notification.account}"
+        lines += [f"All alerts: {base}/alerts", f"Who gets them: {base}/alert-channels"]
+    return lines
+
+
+def _tone(digests: Sequence[Digest]) -> str:
+    kinds = {each.kind for each in digests}
+    if kinds <= {AlertKind.WEBHOOK_RECOVERED, AlertKind.PLATFORM_WELL}:
+        return "success"
+    return "warning" if AlertKind.WEBHOOK_FAILING in kinds and len(kinds) == 1 else "failure"
+
+
+def _as_text(parts: Sequence[_Part], footer: Sequence[str]) -> str:
+    blocks = ["\n".join([f"{part.line}.", part.link, *part.said]) for part in parts]
+    return "\n\n".join([*blocks, "\n".join(footer)] if footer else blocks) + "\n"
+
+
+def _as_html(title: str, parts: Sequence[_Part], footer: Sequence[str]) -> str:
+    rows = "".join(_row(part) for part in parts)
+    ends = "".join(f'<p style="{_SMALL}">{_with_links(line)}</p>' for line in footer)
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
+        f'<meta name="supported-color-schemes" content="light dark"><title>{html.escape(title)}</title></head>'
+        f'<body style="{_BODY}"><table role="presentation" width="100%" cellpadding="0" cellspacing="0">'
+        f"<tr><td>{rows}{ends}</td></tr></table></body></html>"
+    )
+
+
+def _row(part: _Part) -> str:
+    said = "".join(f'<p style="margin:0 0 8px">{html.escape(line)}</p>' for line in part.said)
+    link = html.escape(part.link, quote=True)
+    return (
+        f'<table role="presentation" width="100%" cellpadding="0" cellspacing="0" style="{_PART}"><tr><td>'
+        f'<p style="margin:0 0 8px;font-weight:600;overflow-wrap:anywhere">{html.escape(part.line)}</p>{said}'
+        f'<p style="margin:0"><a href="{link}">Open it</a></p></td></tr></table>'
+    )
+
+
+def _with_links(line: str) -> str:
+    said, _, link = line.partition(": ")
+    if not link.startswith("http"):
+        return html.escape(line)
+    return f'<a href="{html.escape(link, quote=True)}">{html.escape(said)}</a>'
+
+
+# Colours are left to the mail program, which knows whether it is dark; a line beside each part does in both.
+_BODY: Final = "margin:16px;font:14px/1.5 system-ui,-apple-system,'Segoe UI',sans-serif"
+_PART: Final = "border-left:4px solid #c2410c;margin:0 0 20px;padding:0 0 0 12px"
+_SMALL: Final = "margin:0 0 4px;font-size:12px"

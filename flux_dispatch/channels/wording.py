@@ -1,0 +1,131 @@
+"""The words of alerts: one line for each kind, and what is said of it below."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from http import HTTPStatus
+from typing import Final
+
+from flux_dispatch.domain.alert_channel import AlertKind
+from flux_dispatch.domain.condition import Condition
+from flux_dispatch.domain.notification import Digest
+from flux_dispatch.domain.webhook_health import FAILING
+
+MAX_ENDPOINT_LENGTH: Final = 80
+
+
+def headline(digest: Digest) -> str:  # noqa: PLR0911 - one for each kind
+    """Return the line that says what a digest tells."""
+    endpoint = _endpoint(digest)
+    match digest.kind:
+        case AlertKind.DELIVERY_FAILED:
+            more = f" (+{digest.count - 1:,} more)" if digest.count > 1 else ""
+            return f"{digest.detail.get('event_type')} to {endpoint} failed {_how(digest)}{more}"
+        case AlertKind.WEBHOOK_FAILING:
+            return f"{endpoint} is failing: none of {digest.detail.get('attempts', 0):,} attempts was delivered"
+        case AlertKind.WEBHOOK_DISABLED if digest.detail.get("reason") == FAILING:
+            return f"{endpoint} was disabled: every attempt has failed for days"
+        case AlertKind.WEBHOOK_DISABLED:
+            return f"{endpoint} was disabled: it answered {HTTPStatus.GONE.value}"
+        case AlertKind.WEBHOOK_RECOVERED:
+            return f"{endpoint} delivers again"
+        case AlertKind.PLATFORM_TROUBLE:
+            return _TROUBLES[Condition(digest.subject)]
+        case AlertKind.PLATFORM_WELL:
+            return _WELL[Condition(digest.subject)]
+
+
+def many_in_words(digests: Sequence[Digest], others: int) -> str:
+    """Return the line for a message that tells of several."""
+    found = []
+    for kind, one, many in _COUNTED:
+        theirs = [each for each in digests if each.kind is kind]
+        count = sum(each.count for each in theirs) if kind is AlertKind.DELIVERY_FAILED else len(theirs)
+        if count:
+            found.append(one if count == 1 else many.format(count=f"{count:,}"))
+    subjects = len({each.subject for each in digests if each.account}) + others
+    where = f" at {subjects:,} webhooks" if subjects > 1 else ""
+    return f"{', '.join(found)}{where}"
+
+
+def paragraphs(digest: Digest) -> list[str]:
+    """Return what is said of a digest below its line: how many, since when, and what to do."""
+    said = []
+    if digest.kind is AlertKind.DELIVERY_FAILED and digest.count > 1:
+        said.append(f"{digest.count:,} deliveries failed {_span(digest.first_at, digest.last_at)}.")
+    elif digest.kind is AlertKind.DELIVERY_FAILED:
+        said.append(f"It was given up at {_time(digest.last_at)}.")
+    elif since := digest.detail.get("since"):
+        said.append(_SINCE[digest.kind].format(since=_time(datetime.fromisoformat(since))))
+    if says := digest.detail.get("says"):
+        said.append(says)
+    if advice := digest.detail.get("advice"):
+        said.append(advice)
+    if mend := _MENDS.get(digest.kind):
+        said.append(mend)
+    return said
+
+
+def shortened(text: str, most: int = MAX_ENDPOINT_LENGTH) -> str:
+    """Return text in at most so many characters, cut in the middle, without any that would break a line."""
+    text = "".join(each if each.isprintable() else " " for each in text)
+    if len(text) <= most:
+        return text
+    half = (most - 1) // 2
+    return f"{text[:half]}…{text[-half:]}"
+
+
+def _endpoint(digest: Digest) -> str:
+    return shortened(digest.endpoint) or digest.subject
+
+
+def _how(digest: Digest) -> str:
+    if digest.detail.get("reason") == "gone":
+        return f"for good: it answered {HTTPStatus.GONE.value}"
+    attempts = digest.detail.get("attempts") or 1
+    return f"after {attempts} attempt{'s' if attempts != 1 else ''}"
+
+
+def _span(first: datetime, last: datetime) -> str:
+    if _time(last) == _time(first):
+        return f"at {_time(last)}"
+    if last.date() == first.date():
+        return f"from {_time(first).removesuffix(' UTC')} to {last:%H:%M} UTC"
+    return f"from {_time(first)} to {_time(last)}"
+
+
+def _time(instant: datetime) -> str:
+    return f"{instant.day} {instant:%b %Y %H:%M} UTC"
+
+
+_COUNTED: Final = (
+    (AlertKind.PLATFORM_TROUBLE, "the platform is in trouble", "{count} troubles of the platform"),
+    (AlertKind.WEBHOOK_DISABLED, "1 webhook was disabled", "{count} webhooks were disabled"),
+    (AlertKind.DELIVERY_FAILED, "1 delivery failed", "{count} deliveries failed"),
+    (AlertKind.WEBHOOK_FAILING, "1 webhook is failing", "{count} webhooks are failing"),
+    (AlertKind.WEBHOOK_RECOVERED, "1 webhook delivers again", "{count} webhooks deliver again"),
+    (AlertKind.PLATFORM_WELL, "the platform is well again", "{count} troubles of the platform are over"),
+)
+_SINCE: Final = {
+    AlertKind.WEBHOOK_FAILING: "Every attempt since {since} has failed; they go on.",
+    AlertKind.WEBHOOK_DISABLED: "Every attempt since {since} had failed.",
+    AlertKind.WEBHOOK_RECOVERED: "It had failed since {since}.",
+    AlertKind.PLATFORM_TROUBLE: "Since {since}.",
+    AlertKind.PLATFORM_WELL: "It had begun at {since}.",
+}
+_MENDS: Final = {
+    AlertKind.WEBHOOK_DISABLED: "Nothing is sent there any more. Enable the webhook when it is mended, then recover "
+    "what it missed.",
+    AlertKind.WEBHOOK_RECOVERED: "What failed for the last time meanwhile can be recovered on its page.",
+}
+_TROUBLES: Final = {
+    Condition.DELIVERIES_LATE: "Deliveries are late",
+    Condition.BACKLOG_HIGH: "The backlog is high",
+    Condition.NO_WORKERS: "No worker answers",
+    Condition.BROKER_DOWN: "Redis does not answer",
+}
+_WELL: Final = {
+    Condition.DELIVERIES_LATE: "Deliveries are in time again",
+    Condition.BACKLOG_HIGH: "The backlog is low again",
+    Condition.NO_WORKERS: "Workers answer again",
+    Condition.BROKER_DOWN: "Redis answers again",
+}

@@ -1,0 +1,1 @@
+"""What commands are given beyond plain words: JSON from three places, times, and pairs."""

@@ -1,0 +1,97 @@
+"""The form of an alert channel: what its fields say, and the URL that they come to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import quote, urlencode, urlsplit
+
+from multidict import MultiMapping
+
+from flux_dispatch.domain.alert_channel import OF_WEBHOOKS, AlertKind
+from flux_dispatch.domain.errors import InvalidRequest
+
+WAYS: Final[Mapping[str, str]] = {
+    "email": "E-mail",
+    "slack": "Slack",
+    "teams": "Teams",
+    "pagerduty": "PagerDuty",
+    "webhook": "Webhook",
+    "other": "Others",
+}
+"""What a channel may be made by, each with fields of its own; `other` takes a URL as Apprise writes it."""
+
+KINDS: Final[Mapping[AlertKind, tuple[str, str]]] = {
+    AlertKind.DELIVERY_FAILED: ("Delivery failed", "the last attempt of a delivery failed"),
+    AlertKind.WEBHOOK_FAILING: ("Webhook failing", "every attempt has failed for a while, before it is disabled"),
+    AlertKind.WEBHOOK_DISABLED: ("Webhook disabled", "it answered 410, or every attempt failed for days"),
+    AlertKind.WEBHOOK_RECOVERED: ("Webhook recovered", "a webhook that was failing delivers again"),
+}
+"""What each kind is called, and what it tells."""
+
+SECURITIES: Final = {"starttls": "STARTTLS (port 587)", "ssl": "TLS (port 465)", "insecure": "None (port 25)"}
+
+_TEXTS: Final = ("name", "recipients", "host", "port", "security", "user", "password", "sender", "url", "key")
+
+
+@dataclass(frozen=True, slots=True)
+class AlertChannelForm:
+    """What somebody typed and ticked; which of the fields count depends on the way."""
+
+    way: str = "email"
+    kinds: Sequence[str] = OF_WEBHOOKS
+    texts: Mapping[str, str] = field(default_factory=lambda: dict.fromkeys(_TEXTS, ""))
+
+    @classmethod
+    def read(cls, form: MultiMapping[object]) -> "AlertChannelForm":
+        """Return what was sent."""
+        texts = {each: str(form.get(each, "")).strip() for each in _TEXTS}
+        kinds = [str(each) for each in form.getall("kind", [])]
+        return cls(known_way(str(form.get("way", ""))), kinds, texts)
+
+    def wanted_url(self) -> str:
+        """Return the URL that is asked for.
+
+        Raises:
+            InvalidRequest: a field is missing, or not what it must be; `param` names it.
+        """
+        match self.way:
+            case "email":
+                return self._email()
+            case "pagerduty":
+                # its events take no more than the routing key, but Apprise wants something in the place of another
+                return f"pagerduty://{quote(self._needed('key', 'Give the integration key.'), safe='')}@events"
+            case "webhook":
+                return self._webhook()
+        return self._needed("url", "Give the URL.")
+
+    def _email(self) -> str:
+        given = self.texts
+        recipients = self._needed("recipients", "Say who is to get the mails, like ops@example.com.")
+        host = self._needed("host", "Name the mail server that sends them, like smtp.example.com.")
+        if given["port"] and not (given["port"].isascii() and given["port"].isdigit()):
+            raise InvalidRequest("The port is a number, like 587.", param="port")
+        user = given["user"]
+        sender = given["sender"] or (user if "@" in user else recipients.partition(",")[0].strip())
+        security = given["security"] if given["security"] in SECURITIES else "starttls"
+        login = f"{quote(user, safe='')}:{quote(given['password'], safe='')}@" if user else ""
+        port = f":{given['port']}" if given["port"] else ""
+        scheme = "mailto" if security == "insecure" else "mailtos"
+        query = urlencode({"smtp": host, "mode": security, "from": sender, "to": recipients})
+        return f"{scheme}://{login}{host}{port}?{query}"
+
+    def _webhook(self) -> str:
+        url = self._needed("url", "Give the URL that is to get the alerts.")
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.netloc:
+            raise InvalidRequest("The URL begins with https://, like https://example.com/alerts.", param="url")
+        return f"{'jsons' if parts.scheme == 'https' else 'json'}://{url.partition('://')[2]}"
+
+    def _needed(self, name: str, otherwise: str) -> str:
+        if not self.texts[name]:
+            raise InvalidRequest(otherwise, param=name)
+        return self.texts[name]
+
+
+def known_way(text: str) -> str:
+    """Return the way of this name, or the first."""
+    return text if text in WAYS else "email"

@@ -1,0 +1,38 @@
+"""JSON laid out for people: only white space is changed, so that numbers and strings stay as they were written."""
+
+import re
+from typing import Final
+
+_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+_STEP: Final = "  "
+
+
+def indented(text: str, most: int) -> str:
+    """Return JSON with a line for each member, or its beginning where that is longer than `most` characters."""
+    written: list[str] = []
+    length = depth = 0
+    before = ""
+    for found in _TOKEN.finditer(text):
+        piece = found[0]
+        if piece in "}]":
+            depth -= 1
+        written += (_space(before, piece, depth), piece)
+        length += len(written[-2]) + len(piece)
+        if length > most:
+            break
+        if piece in "{[":
+            depth += 1
+        before = piece
+    return "".join(written)[: most + 1]
+
+
+def _space(before: str, piece: str, depth: int) -> str:
+    """Return what stands between two tokens that follow each other."""
+    if piece in "}]":
+        return "" if before in _OPENING else "\n" + depth * _STEP
+    if before in _OPENING or before == ",":
+        return "\n" + depth * _STEP
+    return " " if before == ":" else ""
+
+
+_OPENING: Final = frozenset("{[")

@@ -1,0 +1,22 @@
+// What `import` gets in Node: the very classes that `require` gets, so that instanceof holds whoever loaded them.
+export {
+  APIConnectionError,
+  APIError,
+  APIResponseError,
+  APITimeoutError,
+  AuthenticationError,
+  ConfigurationError,
+  Flux,
+  FluxError,
+  IdempotencyError,
+  InvalidRequestError,
+  NotFoundError,
+  Page,
+  PermissionDeniedError,
+  RateLimitError,
+  ServerError,
+  SignatureError,
+  VERSION,
+  verify,
+  verifyAsync,
+} from './cjs/index.js'

@@ -1,0 +1,52 @@
+"""The API keys of an account; or of the platform, with a platform key and no account."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from flux_webhooks import checks
+from flux_webhooks._async.pages import AsyncPage
+from flux_webhooks._async.resource import AsyncResource
+from flux_webhooks.given import given, named
+from flux_webhooks.models import ApiKey
+
+_MOST_PER_SECOND = 1_000_000
+
+
+class AsyncApiKeys(AsyncResource):
+    """API keys; all of these take the scope `admin`."""
+
+    async def create(
+        self,
+        scopes: Sequence[str],
+        *,
+        name: str | None = None,
+        expires_at: datetime | str | None = None,
+        events_per_second: int | None = None,
+        requests_per_second: int | None = None,
+        account: str | None = None,
+    ) -> ApiKey:
+        """Create a key; this answer is the only one that holds it (`key`)."""
+        body = named(
+            scopes=checks.scopes(scopes),
+            name=given(checks.text_of, name, "name", most=100, least=0),
+            expires_at=given(checks.instant, expires_at, "expires_at"),
+            events_per_second=given(
+                checks.whole_of, events_per_second, "events_per_second", least=1, most=_MOST_PER_SECOND
+            ),
+            requests_per_second=given(
+                checks.whole_of, requests_per_second, "requests_per_second", least=1, most=_MOST_PER_SECOND
+            ),
+        )
+        return await self._one(ApiKey, "api_keys.create", body=body, account=account)
+
+    async def list(
+        self, *, limit: int | None = None, cursor: str | None = None, account: str | None = None
+    ) -> AsyncPage[ApiKey]:
+        """List the keys that were not revoked, without the keys themselves."""
+        return await self._page(ApiKey, "api_keys.list", query={}, limit=limit, cursor=cursor, account=account)
+
+    async def revoke(self, id: str, *, account: str | None = None) -> None:
+        """Revoke a key: it stops working within five seconds."""
+        await self._connection.send("api_keys.revoke", path={"id": checks.path_id(id, "key")}, account=account)

@@ -1,0 +1,1 @@
+"""`flux doctor`, against installations that are well and such that are not."""

@@ -1,0 +1,181 @@
+"""A webhook to which every attempt fails is told of, disabled after days, and told of when it recovers: each once."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from flux_dispatch.domain.alert_channel import AlertKind
+from flux_dispatch.domain.ids import AccountId, Prefix, WebhookId, parse_id
+from flux_dispatch.domain.webhook_health import HealthPolicy
+from flux_dispatch.engine.check_health import CheckHealth
+from flux_dispatch.store.statistics import StatisticsStore
+from flux_dispatch.store.webhook_health import HealthStore
+from tests.support.alerting import LINKS, PACE, Alerting, counts
+from tests.support.store_harness import StoreHarness
+
+POLICY = HealthPolicy()
+FAILING, DISABLED, RECOVERED = AlertKind.WEBHOOK_FAILING, AlertKind.WEBHOOK_DISABLED, AlertKind.WEBHOOK_RECOVERED
+
+
+class Health:
+    """A webhook, its attempts, and the verbs that look at it."""
+
+    def __init__(self, world: StoreHarness, policy: HealthPolicy = POLICY) -> None:
+        self.world = world
+        self.alerting = Alerting(world)
+        self.statistics = StatisticsStore(world.database, policy.failing_after)
+        self.check = CheckHealth(HealthStore(world.database, PACE), policy, LINKS)
+
+    async def attempts(self, webhook: WebhookId, ends: str) -> None:
+        """Have attempts end like this now, `+` for one that delivered and `-` for one that failed, and roll them up."""
+        await self.world.do(
+            """INSERT INTO webhook_tallies (bucket, webhook_ids, delivered, durations)
+               VALUES (date_bin('5 minutes', flux_now(), TIMESTAMPTZ '2000-01-01 00:00:00+00'), :ids, :delivered,
+                       array_fill(CAST(0.1 AS real), ARRAY[CAST(:count AS int)]))""",
+            ids=[UUID(parse_id(Prefix.WEBHOOK, webhook))] * len(ends),
+            delivered=[each == "+" for each in ends],
+            count=len(ends),
+        )
+        await self.statistics.roll_up_some(100)
+
+    async def after(self, seconds: float) -> list[tuple[WebhookId, AlertKind]]:
+        """Move the clock on, look, and return what is told then."""
+        await self.world.advance_clock(seconds)
+        await self.check.run_once()
+        sent = await self.alerting.after(1000)
+        return [each for message in sent for each in counts(message)]
+
+    async def stored(self) -> list[Any]:
+        return [tuple(row) for row in await self.world.rows("SELECT health FROM webhook_health")]
+
+
+@pytest.fixture
+async def health(world: StoreHarness, account: AccountId) -> Health:
+    health = Health(world)
+    await health.alerting.channel(account)
+    return health
+
+
+async def test_a_webhook_that_fails_for_a_while_is_told_once(health: Health, account: AccountId) -> None:
+    webhook = await health.world.webhook(account, "*")
+    await health.attempts(webhook, "--")
+    assert await health.stored() == [("suspect",)]
+    await health.world.advance_clock(300)
+    await health.attempts(webhook, "---")
+    assert await health.after(299) == []
+    await health.attempts(webhook, "-")
+    assert await health.after(60) == [(webhook, FAILING)]
+    for _ in range(5):
+        await health.attempts(webhook, "--")
+        assert await health.after(7200) == []
+    assert await health.stored() == [("failing",)]
+
+
+async def test_few_failures_are_no_outage(health: Health, account: AccountId) -> None:
+    webhook = await health.world.webhook(account, "*")
+    await health.attempts(webhook, "--")
+    assert await health.after(601) == []
+    assert await health.after(86_400) == []
+    await health.check.run_once()
+    assert await health.after(86_400) == []
+    assert await health.stored() == []
+
+
+async def test_a_webhook_that_delivers_now_and_then_does_not_fail(health: Health, account: AccountId) -> None:
+    webhook = await health.world.webhook(account, "*")
+    await health.attempts(webhook, "+-")
+    assert await health.stored() == []
+    for _ in range(5):
+        await health.attempts(webhook, "---")
+        await health.world.advance_clock(120)
+        await health.attempts(webhook, "+")
+        assert await health.stored() == []
+    assert await health.after(601) == []
+
+
+async def test_a_webhook_that_was_told_to_fail_recovers_once(health: Health, account: AccountId) -> None:
+    webhook = await health.world.webhook(account, "*")
+    await health.attempts(webhook, "------")
+    assert await health.after(600) == [(webhook, FAILING)]
+    await health.attempts(webhook, "+-")
+    assert await health.after(5) == [(webhook, RECOVERED)]
+    await health.attempts(webhook, "+")
+    assert await health.after(5) == []
+    assert await health.stored() == []
+
+
+async def test_after_five_days_it_is_disabled_and_told_with_the_reason(health: Health, account: AccountId) -> None:
+    world = health.world
+    webhook = await world.webhook(account, "*")
+    await world.webhook(account, "flux.webhook.disabled")
+    await health.attempts(webhook, "------")
+    assert await health.after(600) == [(webhook, FAILING)]
+    for _ in range(9):
+        await world.advance_clock(43_200)
+        await health.attempts(webhook, "-")
+        assert await health.after(0) == []
+    await world.advance_clock(43_200)
+    await health.attempts(webhook, "-")
+    assert await health.after(0) == [(webhook, DISABLED)]
+    (row,) = await world.rows(
+        "SELECT status, disabled_reason FROM webhooks WHERE id = CAST(:id AS uuid)",
+        id=parse_id(Prefix.WEBHOOK, webhook),
+    )
+    assert tuple(row) == ("disabled", "failing")
+    (digest,) = health.alerting.sender.sent[-1].digests
+    assert digest.detail["reason"] == "failing"
+    (row,) = await world.rows("SELECT type, CAST(data AS jsonb) AS data FROM outbox")
+    assert (row.type, row.data["webhook"], row.data["reason"]) == ("flux.webhook.disabled", webhook, "failing")
+    assert await health.after(86_400) == []
+
+
+async def test_what_is_not_tried_any_more_is_not_disabled(health: Health, account: AccountId) -> None:
+    webhook = await health.world.webhook(account, "*")
+    await health.attempts(webhook, "------")
+    assert await health.after(600) == [(webhook, FAILING)]
+    for _ in range(8):
+        assert await health.after(86_400) == []
+    assert await health.world.scalar("SELECT status FROM webhooks") == "enabled"
+
+
+async def test_disabling_can_be_switched_off(world: StoreHarness, account: AccountId) -> None:
+    health = Health(world, HealthPolicy(disable_after=None))
+    webhook = await world.webhook(account, "*")
+    for _ in range(10):
+        await health.attempts(webhook, "------")
+        await health.after(86_400)
+    assert await world.scalar("SELECT status FROM webhooks") == "enabled"
+    assert await health.stored() == [("failing",)]
+
+
+async def test_one_that_is_gone_is_told_and_forgotten(health: Health, account: AccountId) -> None:
+    webhook = await health.world.webhook(account, "*")
+    await health.alerting.failed(account, 3, status=410)
+    assert await health.after(0) == [(webhook, DISABLED)]
+    assert health.alerting.sender.sent[-1].digests[0].detail["reason"] == "gone"
+    assert await health.stored() == []
+
+
+@pytest.mark.parametrize("change", ["deleted_at = flux_now()", "status = 'disabled', disabled_reason = 'by_hand'"])
+async def test_what_its_owner_took_out_is_forgotten_in_silence(health: Health, account: AccountId, change: str) -> None:
+    webhook = await health.world.webhook(account, "*")
+    await health.attempts(webhook, "------")
+    await health.world.do(f"UPDATE webhooks SET {change}")  # noqa: S608 - ours
+    await health.attempts(webhook, "------")
+    assert await health.after(601) == []
+    assert await health.stored() == []
+
+
+async def test_several_workers_tell_each_change_once(world: StoreHarness, account: AccountId) -> None:
+    workers = [Health(world) for _ in range(4)]
+    await workers[0].alerting.channel(account)
+    webhooks = [await world.webhook(account, "*") for _ in range(15)]
+    for each in webhooks:
+        await workers[0].attempts(each, "------")
+    await world.advance_clock(timedelta(minutes=10).total_seconds())
+    await asyncio.gather(*(each.check.run_once() for each in workers))
+    (told,) = await workers[0].alerting.after(10)
+    assert counts(told) == {(each, FAILING): 1 for each in webhooks}

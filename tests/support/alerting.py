@@ -1,0 +1,119 @@
+"""A small world of alerts: channels, failed deliveries, and a sender that only writes down what it is to send."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final, cast
+from uuid import UUID
+
+from flux_dispatch.domain.alert_channel import (
+    OF_WEBHOOKS,
+    AlertChannel,
+    AlertKind,
+    CheckedUrl,
+    NewAlertChannel,
+)
+from flux_dispatch.domain.alert_pace import AlertPace
+from flux_dispatch.domain.claim import Settlement
+from flux_dispatch.domain.ids import AccountId, AlertId, DeliveryId, WebhookId
+from flux_dispatch.domain.notification import Notification
+from flux_dispatch.domain.outcome import Attempt, Rejected
+from flux_dispatch.domain.own_event import Links
+from flux_dispatch.domain.retry import GiveUp
+from flux_dispatch.engine.alert import GatherAlerts
+from flux_dispatch.engine.notify import Notify
+from flux_dispatch.store.alert_channels import AlertChannelQueries, AlertChannelStore
+from flux_dispatch.store.deliver import DeliveryStore
+from flux_dispatch.store.fail import FailureStore
+from flux_dispatch.store.notifications import NotificationStore
+from flux_dispatch.store.operator_channels import OperatorChannels
+from flux_dispatch.store.sealed_alert_channels import ChannelSeals
+from flux_dispatch.store.unsent_alerts import UnsentAlertStore
+from tests.support.store_harness import KEYRING, SEALS, TIMING, StoreHarness, event
+
+PACE: Final = AlertPace(
+    gather=timedelta(seconds=10),
+    windows=(timedelta(minutes=5), timedelta(minutes=30)),
+    spacing=timedelta(minutes=3),
+)
+LINKS: Final = Links("https://flux.example")
+CHANNEL_SEALS: Final = ChannelSeals(KEYRING)
+URL: Final = CheckedUrl("jsons://example.com/secret", "webhook", "jsons://example.com/…")
+OPERATORS: Final = UUID(int=7)
+
+
+@dataclass
+class Written:
+    """In the place of the channels: writes down what it is asked to send, and answers what `answers` holds first."""
+
+    sent: list[Notification] = field(default_factory=list)
+    answers: list[str | None] = field(default_factory=list)
+    breaks: bool = False
+
+    async def send(self, notification: Notification) -> str | None:
+        self.sent.append(notification)
+        if self.breaks:
+            raise RuntimeError("a fault of ours")
+        return self.answers.pop(0) if self.answers else None
+
+
+class Alerting:
+    """The verbs of alerting on a world's database."""
+
+    def __init__(self, world: StoreHarness, *, operators: bool = False, pace: AlertPace = PACE) -> None:
+        self.world = world
+        self.sender = Written()
+        named = [(OPERATORS, CheckedUrl("json://127.0.0.1/ops", "json", "json://127.0.0.1"))] if operators else []
+        self.channels = AlertChannelStore(world.database, CHANNEL_SEALS)
+        self.queries = AlertChannelQueries(world.database, CHANNEL_SEALS)
+        self.operators = OperatorChannels(named, list(AlertKind))
+        self.notifications = NotificationStore(world.database, CHANNEL_SEALS, self.operators, pace)
+        self.gather = GatherAlerts(UnsentAlertStore(world.database, pace), LINKS)
+        self.failures = FailureStore(world.database)
+        self.notify = Notify(self.notifications, self.sender)
+
+    async def channel(self, account: AccountId, *kinds: AlertKind) -> AlertChannel:
+        made = await self.channels.create(account, NewAlertChannel(URL, "ops", kinds or OF_WEBHOOKS), most=99)
+        assert made
+        return made
+
+    async def failed(self, account: AccountId, count: int = 1, status: int = 500) -> list[AlertId]:
+        """Have as many events given up at each webhook of the account, and return the alerts, untaken."""
+        stored = await self.world.publish(*(event(account) for _ in range(count)))
+        deliveries = [each for one in stored for each in one.deliveries]
+        await exhaust(self.world, deliveries, status)
+        return await self.failures.fail(deliveries)
+
+    async def fail(self, account: AccountId, count: int = 1, status: int = 500) -> None:
+        """The same, and have people told."""
+        await self.gather(await self.failed(account, count, status))
+
+    async def run(self) -> list[Notification]:
+        """Send what is due, and return it."""
+        before = len(self.sender.sent)
+        while True:
+            await self.notify.run_once()
+            if not self.notify._sending:
+                return self.sender.sent[before:]
+            await self.notify.stop()
+
+    async def after(self, seconds: float) -> list[Notification]:
+        """Move the clock on, then send what is due."""
+        await self.world.advance_clock(seconds)
+        return await self.run()
+
+
+async def exhaust(world: StoreHarness, deliveries: list[DeliveryId], status: int = 500) -> None:
+    """Have the last attempt of these fail."""
+    store = DeliveryStore(world.database, TIMING, SEALS)
+    lease = await store.claim(deliveries)
+    assert lease is not None
+    attempt = Attempt(5, 0.1, Rejected(status))
+    reason = "gone" if status == 410 else "attempts_exhausted"
+    await store.settle(
+        [Settlement(each.account, each.delivery, each.lease_token, attempt, GiveUp(reason)) for each in lease.claims]
+    )
+
+
+def counts(notification: Notification) -> dict[tuple[WebhookId, AlertKind], int]:
+    """Return how often a message tells what, of which webhook."""
+    return {(cast(WebhookId, each.subject), each.kind): each.count for each in notification.digests}

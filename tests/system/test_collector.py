@@ -1,0 +1,111 @@
+"""A collector that is down, hangs or refuses costs spans and a line in the log, and nobody's time."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.trace import SpanKind
+
+from flux_dispatch.cli.embedded import free_port
+from flux_dispatch.domain.trace import TraceRatio
+from tests.support import otlp
+from tests.support.waiting import eventually
+from workers.tracing.collector import Collector
+from workers.tracing.spans import Span, SpanRecorder
+
+QUEUE = 600
+TIMEOUT_SECONDS = 1.5
+"""Long enough for the library to try again once, and to say why."""
+
+
+@pytest.fixture
+def logged() -> Iterator[list[Any]]:
+    with structlog.testing.capture_logs() as lines:
+        yield lines
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "20")
+
+
+def opened(port: int) -> tuple[Collector, SpanRecorder]:
+    exporter = OTLPSpanExporter(endpoint=f"http://127.0.0.1:{port}{otlp.PATH}", timeout=TIMEOUT_SECONDS)
+    collector = Collector(exporter, QUEUE)
+    return collector, SpanRecorder(collector, Resource({"service.name": "test"}), TraceRatio(1))
+
+
+def record(recorder: SpanRecorder, count: int = 1) -> None:
+    for number in range(count):
+        now = time.time_ns()
+        recorder.record(Span(f"span {number}", recorder.cause(None).context, SpanKind.INTERNAL, now, now, {}))
+
+
+def events(logged: list[Any]) -> list[str]:
+    return [line["event"] for line in logged]
+
+
+def test_one_that_is_down_is_said_once_and_again_when_it_is_back(logged: list[Any]) -> None:
+    port = free_port()
+    collector, recorder = opened(port)
+    began = time.monotonic()
+    for _ in range(3):
+        record(recorder, 5)
+        eventually(lambda: "tracing.collector_unavailable" in events(logged), "it is said")
+    assert time.monotonic() - began < 10
+    with otlp.Collector(port=port) as server:
+
+        def arrives() -> list[otlp.Seen]:
+            record(recorder)
+            return server.spans
+
+        eventually(arrives, "spans arrive")
+        eventually(lambda: "tracing.collector_available" in events(logged), "it is said")
+        collector.close()
+    assert events(logged) == ["tracing.collector_unavailable", "tracing.collector_available"]
+    assert logged[1]["spans_lost"] >= 5
+    assert f"port={port}" in logged[0]["cause"]
+    assert "refused" in logged[0]["cause"]
+
+
+@pytest.mark.parametrize("status", [500, 503, 401, 404])
+def test_one_that_refuses_is_said_once(status: int, logged: list[Any]) -> None:
+    with otlp.Collector(status) as server:
+        collector, recorder = opened(server.port)
+        for number in range(1, 4):
+            record(recorder)
+            eventually(lambda number=number: server.requests >= number, "it is asked")
+        eventually(lambda: events(logged), "it is said")
+        collector.close()
+    assert events(logged) == ["tracing.collector_unavailable"]
+    assert "spans are dropped" in logged[0]["consequence"]
+    reasons = {500: "Internal Server Error", 503: "Service Unavailable", 401: "Unauthorized", 404: "Not Found"}
+    assert reasons[status] in logged[0]["cause"]
+
+
+def test_one_that_hangs_holds_nobody_and_no_more_than_its_part_of_memory(logged: list[Any]) -> None:
+    with otlp.Collector(otlp.HANG) as server:
+        collector, recorder = opened(server.port)
+        record(recorder)
+        eventually(lambda: server.requests, "it is asked")
+        began = time.monotonic()
+        record(recorder, 5 * QUEUE)
+        assert time.monotonic() - began < 1.5
+        assert collector.dropped >= 3 * QUEUE
+        ended = time.monotonic()
+        collector.close(0.2)
+        assert time.monotonic() - ended < 1
+    assert "tracing.spans_lost" in events(logged)
+
+
+def test_what_was_recorded_last_arrives_before_the_end(logged: list[Any]) -> None:
+    with otlp.Collector() as server:
+        collector, recorder = opened(server.port)
+        record(recorder, 50)
+        collector.close()
+        assert len(server.spans) == 50
+    assert logged == []

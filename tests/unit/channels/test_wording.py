@@ -1,0 +1,115 @@
+"""What alerts say, of one and of many, and what they leave out."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from flux_dispatch.channels.message import compose
+from flux_dispatch.channels.trouble import secrets_in, without_secrets
+from flux_dispatch.channels.wording import headline, many_in_words, paragraphs, shortened
+from flux_dispatch.domain.alert_channel import AlertKind
+from flux_dispatch.domain.condition import Condition
+from flux_dispatch.domain.ids import AccountId
+from flux_dispatch.domain.notification import Digest
+from flux_dispatch.domain.own_event import Links
+from tests.channels.conftest import notification
+
+AT = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
+ACCOUNT = AccountId(f"acct_{1:032x}")
+URL = "https://example.com/hooks"
+
+
+def digest(kind: AlertKind, count: int = 1, subject: str = f"wh_{2:032x}", **detail: Any) -> Digest:
+    account = None if kind in {AlertKind.PLATFORM_TROUBLE, AlertKind.PLATFORM_WELL} else ACCOUNT
+    return Digest(kind, subject, account, URL if account else "", "", count, AT, AT + timedelta(hours=1), detail)
+
+
+@pytest.mark.parametrize(
+    ("told", "line"),
+    [
+        (
+            digest(AlertKind.DELIVERY_FAILED, event_type="order.completed", attempts=5),
+            f"order.completed to {URL} failed after 5 attempts",
+        ),
+        (
+            digest(AlertKind.DELIVERY_FAILED, 1205, event_type="a.b", attempts=1),
+            f"a.b to {URL} failed after 1 attempt (+1,204 more)",
+        ),
+        (
+            digest(AlertKind.DELIVERY_FAILED, event_type="a.b", reason="gone", attempts=1),
+            f"a.b to {URL} failed for good: it answered 410",
+        ),
+        (
+            digest(AlertKind.WEBHOOK_FAILING, attempts=3700),
+            f"{URL} is failing: none of 3,700 attempts was delivered",
+        ),
+        (digest(AlertKind.WEBHOOK_DISABLED, reason="gone"), f"{URL} was disabled: it answered 410"),
+        (
+            digest(AlertKind.WEBHOOK_DISABLED, reason="failing"),
+            f"{URL} was disabled: every attempt has failed for days",
+        ),
+        (digest(AlertKind.WEBHOOK_RECOVERED), f"{URL} delivers again"),
+    ],
+)
+def test_a_line_says_what_happened(told: Digest, line: str) -> None:
+    assert headline(told) == line
+
+
+@pytest.mark.parametrize("condition", Condition)
+def test_every_condition_is_in_words_when_it_begins_and_when_it_is_over(condition: Condition) -> None:
+    lines = {
+        headline(digest(kind, subject=condition)) for kind in (AlertKind.PLATFORM_TROUBLE, AlertKind.PLATFORM_WELL)
+    }
+    assert len(lines) == 2
+    assert all(line[0].isupper() for line in lines)
+
+
+def test_several_are_counted_the_worst_first() -> None:
+    told = [
+        digest(AlertKind.WEBHOOK_RECOVERED, subject="wh_1"),
+        digest(AlertKind.DELIVERY_FAILED, 3000, subject="wh_2"),
+        digest(AlertKind.WEBHOOK_DISABLED, subject="wh_2"),
+    ]
+    assert many_in_words(told, others=5) == (
+        "1 webhook was disabled, 3,000 deliveries failed, 1 webhook delivers again at 7 webhooks"
+    )
+
+
+def test_what_is_said_below_has_the_span_and_the_advice() -> None:
+    said = paragraphs(digest(AlertKind.DELIVERY_FAILED, 7, advice="Mend it."))
+    assert said == ["7 deliveries failed from 15 Jan 2026 10:30 to 11:30 UTC.", "Mend it."]
+    said = paragraphs(digest(AlertKind.WEBHOOK_FAILING, since="2026-01-15T10:00:00Z", advice="Mend it."))
+    assert said[0] == "Every attempt since 15 Jan 2026 10:00 UTC has failed; they go on."
+
+
+def test_a_message_is_the_same_each_time_and_leads_to_what_it_tells() -> None:
+    links = Links("https://flux.example")
+    told = notification("x", digest(AlertKind.WEBHOOK_FAILING, attempts=5), digest(AlertKind.WEBHOOK_DISABLED))
+    one, other = compose(told, links, "Webhooks"), compose(told, links, "Webhooks")
+    assert one == other
+    assert f"https://flux.example/dashboard/{ACCOUNT}/webhooks/wh_" in one.text
+    assert one.tone == "failure"
+    assert compose(notification("x", digest(AlertKind.WEBHOOK_RECOVERED)), links, "").tone == "success"
+
+
+def test_long_endpoints_are_cut_in_the_middle() -> None:
+    assert shortened("https://example.com/" + "a" * 200 + "/end").endswith("aa/end")
+    assert len(shortened("x" * 500)) <= 80
+    assert shortened("a\r\nb\x00c") == "a  b c"
+
+
+@pytest.mark.parametrize(
+    ("url", "secret"),
+    [
+        ("mailtos://user:hunter2%21@smtp.example.com?to=a@b.de", ["user", "hunter2!"]),
+        ("slack://TTTTTTTT/BBBBBBBB/secretsecret", ["TTTTTTTT", "BBBBBBBB", "secretsecret"]),
+        ("jsons://example.com:8443/pa%2Fth", ["pa/th"]),
+        ("pagerduty://integration@apikey", ["integration", "apikey"]),
+    ],
+)
+def test_secrets_of_a_url_are_known(url: str, secret: list[str]) -> None:
+    assert set(secret) <= set(secrets_in(url))
+    said = without_secrets(f"It said {' '.join(secret)} from smtp.example.com", secrets_in(url))
+    assert not [each for each in secret if each in said]
+    assert "smtp.example.com" in said

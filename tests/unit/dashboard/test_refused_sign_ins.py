@@ -1,0 +1,86 @@
+"""Refused sign-ins are told at once, then counted for a while, and never by more addresses than there is room for."""
+
+import asyncio
+
+from flux_dispatch.dashboard.refused_sign_ins import MAX_ADDRESSES, SEVERAL, RefusedSignIns
+from flux_dispatch.domain.audit_entry import Acting, Actor, ActorKind
+from flux_dispatch.domain.dashboard_session import SignInRefusal
+from flux_dispatch.domain.errors import Unavailable
+from flux_dispatch.domain.ids import AccountId
+from flux_dispatch.store.acting import acting, acting_as
+from tests.support.waiting import eventually_async
+
+ONE, OTHER = AccountId("acct_1"), AccountId("acct_2")
+Told = list[tuple[str | None, AccountId | None, str, int]]
+
+
+def noting(told: Told, window_seconds: float = 60) -> RefusedSignIns:
+    async def write(account: AccountId | None, reason: str, times: int) -> None:
+        told.append((acting().address, account, reason, times))
+
+    return RefusedSignIns(write, window_seconds=window_seconds)
+
+
+async def refuse(
+    refused: RefusedSignIns, address: str | None, account: AccountId | None, reason: SignInRefusal
+) -> None:
+    with acting_as(lambda: Acting(Actor(ActorKind.NOBODY), address=address)):
+        await refused.note(account, reason)
+
+
+async def test_the_first_is_told_at_once_and_the_others_when_the_window_is_over() -> None:
+    told: Told = []
+    refused = noting(told, window_seconds=0.05)
+    for _ in range(3):
+        await refuse(refused, "192.0.2.1", ONE, SignInRefusal.REVOKED_KEY)
+    assert told == [("192.0.2.1", ONE, "revoked_key", 1)]
+
+    async def is_told() -> bool:
+        return len(told) == 2
+
+    await eventually_async(is_told, "the window is over")
+    assert told[1] == ("192.0.2.1", ONE, "revoked_key", 2)
+    await refuse(refused, "192.0.2.1", ONE, SignInRefusal.REVOKED_KEY)
+    assert told[2] == told[0], "another window has begun"
+    await refused.close()
+    assert len(told) == 3, "nothing more came"
+
+
+async def test_what_came_for_several_reasons_and_accounts_says_so() -> None:
+    told: Told = []
+    refused = noting(told)
+    await refuse(refused, "192.0.2.1", ONE, SignInRefusal.REVOKED_KEY)
+    await refuse(refused, "192.0.2.1", ONE, SignInRefusal.USED_LINK)
+    await refuse(refused, "192.0.2.1", OTHER, SignInRefusal.EXPIRED_KEY)
+    await refused.close()
+    assert told[1] == ("192.0.2.1", None, SEVERAL, 2)
+
+
+async def test_a_network_of_ipv6_is_one_address_and_there_is_room_for_so_many() -> None:
+    told: Told = []
+    refused = noting(told)
+    for number in range(9):
+        await refuse(refused, f"2001:db8::{number}", None, SignInRefusal.UNKNOWN_KEY)
+    assert len(told) == 1
+    for number in range(2 * MAX_ADDRESSES):
+        await refuse(refused, f"2001:db8:{number:x}::1", None, SignInRefusal.UNKNOWN_KEY)
+    await refuse(refused, None, None, SignInRefusal.UNKNOWN_KEY)
+    assert len(told) == MAX_ADDRESSES + 1
+    await refused.close()
+    assert sum(times for *_, times in told) == 9 + 2 * MAX_ADDRESSES + 1
+
+
+async def test_what_cannot_be_told_in_the_end_ends_nothing() -> None:
+    calls = []
+
+    async def write(*given: object) -> None:
+        calls.append(given)
+        if len(calls) > 1:
+            raise Unavailable("It is away.")
+
+    refused = RefusedSignIns(write)
+    for _ in range(2):
+        await refuse(refused, "192.0.2.1", None, SignInRefusal.UNKNOWN_KEY)
+    await refused.close()
+    assert len(calls) == 2
+    assert len(asyncio.all_tasks()) == 1
