@@ -131,15 +131,21 @@ def ask(request: pytest.FixtureRequest, wire: Wire) -> Callable[..., Any]:
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long the client waited before each retry, which takes no time here and is as long as it may be."""
+    """How long the client waited before each retry, which takes no time here and is as long as it may be.
+
+    Threads that others have left behind sleep as they did.
+    """
     waited: list[float] = []
-    wait_async = asyncio.sleep
+    sleep, wait_async, us = time.sleep, asyncio.sleep, threading.get_ident()
+
+    def note(seconds: float) -> None:
+        waited.append(seconds) if threading.get_ident() == us else sleep(seconds)
 
     async def note_async(seconds: float) -> None:
         waited.append(seconds)
         await wait_async(0)
 
-    monkeypatch.setattr(time, "sleep", waited.append)
+    monkeypatch.setattr(time, "sleep", note)
     monkeypatch.setattr(asyncio, "sleep", note_async)
     monkeypatch.setattr(random, "uniform", lambda _, most: most)
     return waited
