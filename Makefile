@@ -29,15 +29,16 @@ help: ## List what can be made
 up: $(RUN) ## Start everything and deliver a first event; Ctrl-C stops it all
 	@exec $(BIN)/flux up
 
+# Three processes also on two cores: the tests wait for servers more than they compute.
 test: $(DEV) ## Run the whole test suite against real PostgreSQL and real Redis
-	@$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 check: $(DEV) ## Format, lint, types, layers and the fast tests; under a minute
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/pytest -q tests/unit tests/architecture $(SDK)/tests
+	@$(BIN)/pytest -q -n 2 --dist loadfile tests/unit tests/architecture $(SDK)/tests
 
 bench: $(DEV) ## Measure what this machine delivers; QUICK=1 less of it, AGAINST=ref beside another commit
 	@$(BIN)/python -m benchmarks$(if $(AGAINST),.against $(AGAINST) $(FIGURES),$(if $(QUICK), --quick))
