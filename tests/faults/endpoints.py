@@ -8,7 +8,7 @@ from config.settings import Settings
 from flux_dispatch.domain.ids import Prefix, format_id, parse_id
 from flux_dispatch.domain.signing import encode_secret
 from tests.faults.testbed import GRACE_SECONDS, LEASE_SECONDS, Testbed
-from tests.support.receiver import HANG
+from tests.support.server_in_thread import HANG
 from tests.support.waiting import eventually
 
 

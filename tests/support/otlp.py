@@ -1,17 +1,13 @@
 """A collector: a real server for OTLP over HTTP in a thread, which decodes the spans that arrive."""
 
-import asyncio
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from aiohttp import web
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-HANG = 0
-"""As the answer's status: do not answer before the collector lets go, or ends."""
+from tests.support.server_in_thread import ServerInThread
 
 PATH = "/v1/traces"
 
@@ -36,74 +32,34 @@ class Seen:
 
 
 @dataclass
-class Collector:
+class Collector(ServerInThread):
     """Answers each request with `status`; a block's `with` runs it."""
 
     status: int = 200
     spans: list[Seen] = field(default_factory=list)
     requests: int = 0
     headers: list[Mapping[str, str]] = field(default_factory=list)
-    port: int = 0
-
-    def __enter__(self) -> Self:
-        self._loop = asyncio.new_event_loop()
-        self._stop, self._let_go = asyncio.Event(), asyncio.Event()
-        started = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=[started])
-        self._thread.start()
-        assert started.wait(10)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.let_go()
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
 
     @property
     def settings(self) -> dict[str, str]:
         """What a process needs to send its spans here, soon."""
         return {"FLUX_TRACING": "true", "OTEL_EXPORTER_OTLP_ENDPOINT": self.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
 
-    def let_go(self) -> None:
-        """Answer what hangs."""
-        self._loop.call_soon_threadsafe(self._let_go.set)
-
     def of(self, trace: str, *names: str) -> list[Seen]:
         """Return the spans of a trace in the order of their beginnings, of all names or of these."""
         found = [each for each in list(self.spans) if each.trace == trace and (not names or each.name in names)]
         return sorted(found, key=lambda each: each.began)
 
-    def _run(self, started: threading.Event) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._serve(started))
-        self._loop.close()
-
-    async def _serve(self, started: threading.Event) -> None:
+    def _application(self) -> web.Application:
         application = web.Application(client_max_size=64 << 20)
         application.router.add_post(PATH, self._receive)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", self.port)
-        await site.start()
-        self.port = runner.addresses[0][1]
-        started.set()
-        await self._stop.wait()
-        await runner.cleanup()
+        return application
 
     async def _receive(self, incoming: web.Request) -> web.Response:
         body = await incoming.read()
         self.requests += 1
         self.headers.append(incoming.headers)
-        status = self.status
-        if status == HANG:
-            await self._let_go.wait()
-            status = 503
+        status = await self._unless_it_hangs(self.status)
         if status == 200:
             self.spans += _decoded(ExportTraceServiceRequest.FromString(body))
         return web.Response(status=status, body=b"", content_type="application/x-protobuf")

@@ -1,20 +1,14 @@
 """A customer's endpoint: a real HTTP server in a thread, which records what arrives and answers as it is told."""
 
-import asyncio
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Self
 
 from aiohttp import web
 
+from tests.support.server_in_thread import ServerInThread
 from tests.support.waiting import pause
-
-HANG = 0
-"""As an answer's status: do not answer before the receiver lets go, or ends."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +34,7 @@ class Request:
 
 
 @dataclass
-class Receiver:
+class Receiver(ServerInThread):
     """Answers each request with the status that `answer` returns for it (default 200); a block's `with` runs it.
 
     `reply` gives the headers and the body of the answer. It takes `work_seconds` for each request; `most_open` says how
@@ -53,49 +47,16 @@ class Receiver:
     most_open: Counter[str] = field(default_factory=Counter)
     requests: list[Request] = field(default_factory=list)
     answered: list[tuple[Request, int]] = field(default_factory=list)
-    url: str = ""
-
-    def __enter__(self) -> Self:
-        self._loop = asyncio.new_event_loop()
-        self._stop, self._let_go = asyncio.Event(), asyncio.Event()
-        self._open: Counter[str] = Counter()
-        started = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=[started])
-        self._thread.start()
-        assert started.wait(10)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.let_go()
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
-
-    def let_go(self) -> None:
-        """Answer 503 to what hangs."""
-        self._loop.call_soon_threadsafe(self._let_go.set)
+    _open: Counter[str] = field(default_factory=Counter)
 
     def at(self, path: str) -> list[Request]:
         """Return what arrived at one path."""
         return [each for each in list(self.requests) if each.path == path]
 
-    def _run(self, started: threading.Event) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._serve(started))
-        self._loop.close()
-
-    async def _serve(self, started: threading.Event) -> None:
+    def _application(self) -> web.Application:
         application = web.Application()
         application.router.add_post("/{path:.*}", self._receive)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        started.set()
-        await self._stop.wait()
-        await runner.cleanup()
+        return application
 
     async def _receive(self, incoming: web.Request) -> web.Response:
         body = await incoming.read()
@@ -106,10 +67,7 @@ class Receiver:
         if work_seconds := self.work_seconds(request):
             await pause(work_seconds)
         self._open[request.path] -= 1
-        status = self.answer(request)
-        if status == HANG:
-            await self._let_go.wait()
-            status = 503
+        status = await self._unless_it_hangs(self.answer(request))
         self.answered.append((request, status))
         headers, text = self.reply(request)
         return web.Response(status=status, headers=headers, text=text)

@@ -13,6 +13,7 @@ from opentelemetry.trace import SpanKind
 from flux_dispatch.cli.embedded import free_port
 from flux_dispatch.domain.trace import TraceRatio
 from tests.support import otlp
+from tests.support.server_in_thread import HANG
 from tests.support.waiting import eventually
 from workers.tracing.collector import Collector
 from workers.tracing.spans import Span, SpanRecorder
@@ -88,7 +89,7 @@ def test_one_that_refuses_is_said_once(status: int, logged: list[Any]) -> None:
 
 
 def test_one_that_hangs_holds_nobody_and_no_more_than_its_part_of_memory(logged: list[Any]) -> None:
-    with otlp.Collector(otlp.HANG) as server:
+    with otlp.Collector(HANG) as server:
         collector, recorder = opened(server.port)
         record(recorder)
         eventually(lambda: server.requests, "it is asked")

@@ -10,7 +10,8 @@ from flux_dispatch.cli.embedded import free_port
 from tests.support.installation import Installation, Process
 from tests.support.metrics import Scraped, scrape
 from tests.support.promtool import promtool
-from tests.support.receiver import HANG, Receiver
+from tests.support.receiver import Receiver
+from tests.support.server_in_thread import HANG
 from tests.support.waiting import eventually
 from workers.bootstep import SIDE_WORK
 from workers.metrics.catalogue import CATALOGUE, OF_EACH, OF_WORKERS, Kind

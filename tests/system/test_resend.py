@@ -6,7 +6,8 @@ import pytest
 from flux_webhooks import verify
 
 from tests.support.installation import Installation
-from tests.support.receiver import HANG, Receiver, Request
+from tests.support.receiver import Receiver, Request
+from tests.support.server_in_thread import HANG
 from tests.support.waiting import eventually
 
 

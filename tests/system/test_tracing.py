@@ -9,6 +9,7 @@ from celery import Celery
 from tests.support import otlp
 from tests.support.installation import Installation
 from tests.support.receiver import Receiver, Request
+from tests.support.server_in_thread import HANG
 from tests.support.waiting import eventually
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -126,7 +127,7 @@ def named(collector: otlp.Collector, name: str) -> list[otlp.Seen]:
 
 
 def test_a_hanging_collector_delays_neither_a_delivery_nor_the_end(installation: Installation) -> None:
-    with otlp.Collector(otlp.HANG) as collector, Receiver() as receiver:
+    with otlp.Collector(HANG) as collector, Receiver() as receiver:
         installation.settings |= collector.settings
         installation.start_api()
         worker = installation.start_worker()

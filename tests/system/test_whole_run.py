@@ -14,7 +14,8 @@ from flux_webhooks import verify
 
 from flux_dispatch.cli.embedded import free_port
 from tests.support.installation import Installation
-from tests.support.receiver import HANG, Receiver, Request
+from tests.support.receiver import Receiver, Request
+from tests.support.server_in_thread import HANG
 from tests.support.waiting import eventually
 
 FLOOD = 6000
