@@ -11,6 +11,7 @@ from flux_dispatch.cli.client.connection import connected
 from flux_dispatch.cli.client.published import tell_published
 from flux_dispatch.cli.commands.group import Group
 from flux_dispatch.cli.errors import CliError
+from flux_dispatch.domain.event import OWN_EVENTS
 
 app = Group()
 
@@ -36,6 +37,11 @@ def trigger(
 
 
 def _unknown(event_type: str, flux: "flux_webhooks.Flux") -> str:
+    if event_type.startswith(OWN_EVENTS):
+        return (
+            f"Only Flux Dispatch itself publishes {event_type[:128]}. To see one arrive, have a test sent: "
+            f"`flux webhooks test WEBHOOK --type {event_type[:128]}`."
+        )
     names = [each.name for each in flux.event_types.list(archived=False, limit=100)]
     close = get_close_matches(event_type, names, n=1)
     meant = f" Did you mean {close[0]}?" if close else ""

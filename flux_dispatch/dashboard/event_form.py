@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from flux_dispatch.dashboard.json_field import json_object, not_an_object
-from flux_dispatch.domain.event import EventData, carried, validate_event_type
+from flux_dispatch.domain.event import EventData, carried, validate_publishable_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class EventForm:
         Raises:
             InvalidRequest: one is not what it must be; `param` names the field.
         """
-        return validate_event_type(self.type), _data(self.data.strip())
+        return validate_publishable_type(self.type), _data(self.data.strip())
 
 
 def _data(text: str) -> EventData:

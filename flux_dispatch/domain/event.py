@@ -75,6 +75,18 @@ def validate_event_type(text: str, *, param: str = "type") -> str:
     return text
 
 
+def validate_publishable_type(text: str, *, param: str = "type") -> str:
+    """Return an event type as it was given, if others than Flux Dispatch itself may publish it and describe it.
+
+    Raises:
+        InvalidRequest: it is none, or is one of the engine's own.
+    """
+    if validate_event_type(text, param=param).startswith(OWN_EVENTS):
+        message = f"Types that begin with {OWN_EVENTS} are of what Flux Dispatch tells itself: give yours another name."
+        raise InvalidRequest(message, param=param, code="invalid_event_type")
+    return text
+
+
 def patterns_that_match(event_type: str) -> list[str]:
     """Return every pattern that a webhook may have to get this type: `*`, `order.*`, …, and the type itself.
 

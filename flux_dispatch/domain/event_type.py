@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from flux_dispatch.domain.errors import InvalidRequest
-from flux_dispatch.domain.event import serialised, validate_event_type
+from flux_dispatch.domain.event import serialised, validate_publishable_type
 from flux_dispatch.domain.text import validate_text
 
 MAX_DESCRIPTION_LENGTH: Final = 500
@@ -67,7 +67,7 @@ def draft_event_type(values: Mapping[str, Any]) -> NewEventType:
         InvalidRequest: one is not what it must be; `param` names it.
     """
     return NewEventType(
-        name=validate_event_type(values["name"], param="name"),
+        name=validate_publishable_type(values["name"], param="name"),
         description=validate_text(values.get("description") or "", "description", most=MAX_DESCRIPTION_LENGTH, least=0),
         group=validate_text(values["group"], "group", most=MAX_GROUP_LENGTH) if values.get("group") else None,
         example=_object_text(values.get("example"), "example", MAX_EXAMPLE_BYTES),

@@ -6,7 +6,6 @@ from typing import Any, Final, Protocol
 
 from flux_dispatch.domain.errors import IdempotencyConflict, InvalidRequest, MalformedId, NotFound, Unavailable
 from flux_dispatch.domain.event import (
-    OWN_EVENTS,
     Event,
     EventData,
     EventDraft,
@@ -16,7 +15,7 @@ from flux_dispatch.domain.event import (
     new_event,
     says_the_same,
     serialised,
-    validate_event_type,
+    validate_publishable_type,
 )
 from flux_dispatch.domain.event_type import Mismatch, schema_mismatch
 from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, parse_id
@@ -278,9 +277,7 @@ def _check(account: object, event_type: object, data: object, key: object) -> No
     parse_id(Prefix.ACCOUNT, account)
     if not isinstance(event_type, str):
         raise InvalidRequest("An event type is a text.", param="type", code="invalid_event_type")
-    if validate_event_type(event_type).startswith(OWN_EVENTS):
-        message = f"Types that begin with {OWN_EVENTS} are of what Flux Dispatch tells itself: give yours another name."
-        raise InvalidRequest(message, param="type", code="invalid_event_type")
+    validate_publishable_type(event_type)
     if not isinstance(data, dict | EventData):
         raise InvalidRequest("The data of an event is a JSON object.", param="data")
     _check_key(key)

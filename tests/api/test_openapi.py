@@ -11,8 +11,12 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from flux_dispatch.api.openapi.errors import ERROR_CODES
 from flux_dispatch.api.openapi.operation import template_of
+from flux_dispatch.api.openapi.outgoing import ANY_EVENT
 from flux_dispatch.api.openapi.words import RESOURCES
 from flux_dispatch.api.routes import ROUTES
+from flux_dispatch.domain.errors import InvalidRequest
+from flux_dispatch.domain.event import validate_publishable_type
+from flux_dispatch.domain.own_event import TYPES
 from tests.support.api import documented_errors
 from tests.support.described import DOCUMENT, described, resolve
 
@@ -91,12 +95,20 @@ def test_examples_fit_what_they_are_examples_of(name: str) -> None:
 def test_examples_of_headers_and_of_what_receivers_get_fit() -> None:
     for header in DOCUMENT["components"]["headers"].values():
         _fits(header["schema"], header["example"])
-    sent = DOCUMENT["webhooks"]["event"]["post"]
-    for header in sent["parameters"]:
-        _fits(header["schema"], header["example"])
-    content = sent["requestBody"]["content"]["application/json"]
-    for example in content["examples"].values():
-        _fits(content["schema"], example["value"])
+    for webhook in DOCUMENT["webhooks"].values():
+        for header in webhook["post"]["parameters"]:
+            _fits(header["schema"], header["example"])
+        content = webhook["post"]["requestBody"]["content"]["application/json"]
+        for example in content["examples"].values():
+            _fits(content["schema"], example["value"])
+
+
+def test_each_event_of_the_engine_s_own_is_described_and_taken_from_nobody_else() -> None:
+    own = set(DOCUMENT["webhooks"]) - {ANY_EVENT}
+    assert own == set(TYPES.values())
+    for each in own:
+        with pytest.raises(InvalidRequest, match="of what Flux Dispatch tells itself"):
+            validate_publishable_type(each)
 
 
 def test_there_is_much_to_produce() -> None:

@@ -40,6 +40,7 @@ TEXTS = [
     pytest.param(OURS, "order..completed", "{}", None, id="type with two dots"),
     pytest.param(OURS, "a" * 129, "{}", None, id="type too long"),
     pytest.param(OURS, "", "{}", None, id="empty type"),
+    pytest.param(OURS, "flux.delivery.failed", "{}", None, id="type of the engine's own"),
     pytest.param(OURS, TYPE, "[1]", None, id="a list"),
     pytest.param(OURS, TYPE, "null", None, id="null"),
     pytest.param(OURS, TYPE, '"text"', None, id="text"),

@@ -160,5 +160,6 @@ def test_the_example_of_a_type_is_triggered(fresh: Command) -> None:
 def test_a_type_without_an_example_is_not_triggered(fresh: Command) -> None:
     assert "Did you mean order.completed?" in fresh.refused("trigger", "order.complete")
     assert "There is no event type 'x y'" in fresh.refused("trigger", "x y")
+    assert "flux webhooks test" in fresh.refused("trigger", "flux.delivery.failed")
     fresh.done("event-types", "create", "invoice.paid")
     assert "flux event-types update invoice.paid --example" in fresh.refused("trigger", "invoice.paid")

@@ -8,12 +8,14 @@ from uuid import UUID
 import pytest
 
 from flux_dispatch.domain.alert_channel import AlertKind
+from flux_dispatch.domain.event import rfc3339_seconds
 from flux_dispatch.domain.ids import AccountId, Prefix, WebhookId, parse_id
 from flux_dispatch.domain.webhook_health import HealthPolicy
 from flux_dispatch.engine.check_health import CheckHealth
 from flux_dispatch.store.statistics import StatisticsStore
 from flux_dispatch.store.webhook_health import HealthStore
 from tests.support.alerting import LINKS, PACE, Alerting, counts
+from tests.support.described import check_own_event
 from tests.support.store_harness import StoreHarness
 
 POLICY = HealthPolicy()
@@ -47,6 +49,14 @@ class Health:
         await self.check.run_once()
         sent = await self.alerting.after(1000)
         return [each for message in sent for each in counts(message)]
+
+    async def published(self) -> list[tuple[str, Any]]:
+        """Return type and data of the events of the engine's own, the oldest first; each is as it is described."""
+        rows = await self.world.rows("SELECT id, type, CAST(data AS jsonb) AS data, written_at FROM outbox ORDER BY id")
+        for row in rows:
+            created = rfc3339_seconds(row.written_at)
+            check_own_event({"id": f"evt_{row.id.hex}", "type": row.type, "created": created, "data": row.data})
+        return [(row.type, row.data) for row in rows]
 
     async def stored(self) -> list[Any]:
         return [tuple(row) for row in await self.world.rows("SELECT health FROM webhook_health")]
@@ -98,6 +108,7 @@ async def test_a_webhook_that_delivers_now_and_then_does_not_fail(health: Health
 
 async def test_a_webhook_that_was_told_to_fail_recovers_once(health: Health, account: AccountId) -> None:
     webhook = await health.world.webhook(account, "*")
+    await health.world.webhook(account, "flux.*")
     await health.attempts(webhook, "------")
     assert await health.after(600) == [(webhook, FAILING)]
     await health.attempts(webhook, "+-")
@@ -105,6 +116,7 @@ async def test_a_webhook_that_was_told_to_fail_recovers_once(health: Health, acc
     await health.attempts(webhook, "+")
     assert await health.after(5) == []
     assert await health.stored() == []
+    assert [each for each, _ in await health.published()] == ["flux.webhook.failing", "flux.webhook.recovered"]
 
 
 async def test_after_five_days_it_is_disabled_and_told_with_the_reason(health: Health, account: AccountId) -> None:
@@ -127,8 +139,8 @@ async def test_after_five_days_it_is_disabled_and_told_with_the_reason(health: H
     assert tuple(row) == ("disabled", "failing")
     (digest,) = health.alerting.sender.sent[-1].digests
     assert digest.detail["reason"] == "failing"
-    (row,) = await world.rows("SELECT type, CAST(data AS jsonb) AS data FROM outbox")
-    assert (row.type, row.data["webhook"], row.data["reason"]) == ("flux.webhook.disabled", webhook, "failing")
+    ((event_type, data),) = await health.published()
+    assert (event_type, data["webhook"], data["reason"]) == ("flux.webhook.disabled", webhook, "failing")
     assert await health.after(86_400) == []
 
 

@@ -58,6 +58,12 @@ async def check_described_bytes(method: str, path: str, answer: bytes) -> None:
     await check_described(httpx.Response(int(first.split()[1]), headers=headers, content=body, request=request))
 
 
+def check_own_event(body: dict[str, Any]) -> None:
+    """Fail if an event of the engine's own is not what the document says receivers get, or has more to say."""
+    content = DOCUMENT["webhooks"][body["type"]]["post"]["requestBody"]["content"]["application/json"]
+    _check(json.dumps(content["schema"]), body, body["type"])
+
+
 def described() -> set[str]:
     """Return what the document says: its headers, its errors, and the fields of its answers."""
     names = {f"header {each.lower()}" for each in DOCUMENT["components"]["headers"]}

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.described import check_own_event
 from tests.support.installation import Installation
 from tests.support.mailbox import Mailbox, html_of, text_of
 from tests.support.receiver import Receiver, Request
@@ -61,6 +62,7 @@ def test_five_failed_attempts_make_one_alert_arrive_by_mail_and_one_by_webhook(
     (told,) = eventually(lambda: receiver.at("/own"), "the event of our own arrives")
     body = json.loads(told.body)
     assert body["type"] == "flux.delivery.failed"
+    check_own_event(body)
     assert body["data"]["delivery"] == alert["delivery"] == delivery
     assert body["data"]["event"] == event
     assert body["data"]["link"].endswith(f"/deliveries/{delivery}")

@@ -1,9 +1,12 @@
 """What receivers get, as the OpenAPI document describes it: the POST of an event, its headers, and what to answer."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from flux_dispatch import __version__
 from flux_dispatch.api.fields import EVENT_TYPE, EXAMPLE_TIME, example_id, id_pattern
+from flux_dispatch.api.openapi.examples import example_of
+from flux_dispatch.api.openapi.own_events import OWN, WHO_GETS_THEM, DescribedOwnEvent
 from flux_dispatch.domain.ids import Prefix
 
 _SECONDS: Final = 1768473000
@@ -43,52 +46,29 @@ _HEADERS: Final = [
     _header("user-agent", "Who sends it.", f"Flux-Dispatch/{__version__}", "^Flux-Dispatch/"),
 ]
 
-_EVENT: Final = {
-    "type": "object",
-    "required": ["id", "type", "created", "data"],
-    "properties": {
-        "id": {"type": "string", "pattern": id_pattern(Prefix.EVENT), "description": "The same on every attempt."},
-        "type": {"type": "string", **EVENT_TYPE, "description": "What kind of event it is."},
-        "created": {"type": "string", "format": "date-time", "description": "When it was published."},
-        "data": {"type": "object", "description": "What happened, as it was published."},
-    },
+_EVENT: Final[Mapping[str, Mapping[str, Any]]] = {
+    "id": {"type": "string", "pattern": id_pattern(Prefix.EVENT), "description": "The same on every attempt."},
+    "type": {"type": "string", **EVENT_TYPE, "description": "What kind of event it is."},
+    "created": {"type": "string", "format": "date-time", "description": "When it was published."},
+    "data": {"type": "object", "description": "What happened, as it was published."},
 }
 
 
-def _example(summary: str, event_type: str, data: dict[str, object]) -> dict[str, Any]:
-    value = {"id": example_id(Prefix.EVENT), "type": event_type, "created": EXAMPLE_TIME, "data": data}
-    return {"summary": summary, "value": value}
-
-
-WEBHOOKS: Final[dict[str, Any]] = {
-    "event": {
+def _webhook(
+    name: str, summary: str, description: str, examples: Mapping[str, Any], **properties: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what the document says of one kind of event; `properties` are those of its body that are its own."""
+    schema = {"type": "object", "required": [*_EVENT], "properties": {**_EVENT, **properties}}
+    return {
         "post": {
-            "operationId": "event",
-            "summary": "An event",
-            "description": (
-                "What a webhook gets for each event that it wants, until it answers 2xx or every attempt of the retry "
-                "table was made. Verify the signature over the body as it came, answer within 15 seconds, and work on "
-                "the event afterwards. The same event may come twice, with the same id."
-            ),
+            "operationId": name,
+            "summary": summary,
+            "description": description,
             "parameters": _HEADERS,
             "security": [],
             "requestBody": {
                 "required": True,
-                "content": {
-                    "application/json": {
-                        "schema": _EVENT,
-                        "examples": {
-                            "order.completed": _example(
-                                "An order is complete",
-                                "order.completed",
-                                {"order": "ord_1001", "amount": 4999, "currency": "EUR"},
-                            ),
-                            "user.signup": _example(
-                                "A user has signed up", "user.signup", {"user": "usr_1001", "email": "zoe@example.com"}
-                            ),
-                        },
-                    }
-                },
+                "content": {"application/json": {"schema": schema, "examples": examples}},
             },
             "responses": {
                 "2XX": {"description": "The event was received; the body is not looked at."},
@@ -97,4 +77,40 @@ WEBHOOKS: Final[dict[str, Any]] = {
             },
         }
     }
+
+
+def _own(event_type: str, each: DescribedOwnEvent) -> dict[str, Any]:
+    example = _example(each.summary, event_type, example_of(each.data, {}, whole=True))
+    named = {"const": event_type, "description": _EVENT["type"]["description"]}
+    description = f"{each.description}\n\n{WHO_GETS_THEM}"
+    return _webhook(event_type, each.summary, description, {event_type: example}, type=named, data=each.data)
+
+
+def _example(summary: str, event_type: str, data: dict[str, object]) -> dict[str, Any]:
+    value = {"id": example_id(Prefix.EVENT), "type": event_type, "created": EXAMPLE_TIME, "data": data}
+    return {"summary": summary, "value": value}
+
+
+ANY_EVENT: Final = "event"
+"""What is said of every event stands under this name, what is said of each of the engine's own under its type."""
+
+WEBHOOKS: Final[dict[str, Any]] = {
+    ANY_EVENT: _webhook(
+        ANY_EVENT,
+        "An event",
+        "What a webhook gets for each event that it wants, until it answers 2xx or every attempt of the retry table "
+        "was made. Verify the signature over the body as it came, answer within 15 seconds, and work on the event "
+        "afterwards. The same event may come twice, with the same id.",
+        {
+            "order.completed": _example(
+                "An order is complete",
+                "order.completed",
+                {"order": "ord_1001", "amount": 4999, "currency": "EUR"},
+            ),
+            "user.signup": _example(
+                "A user has signed up", "user.signup", {"user": "usr_1001", "email": "zoe@example.com"}
+            ),
+        },
+    ),
+    **{event_type: _own(event_type, each) for event_type, each in OWN.items()},
 }

@@ -1,6 +1,7 @@
 """The reference page: written from the OpenAPI document once in a process, and kept for each URL it is read under."""
 
 import asyncio
+import json
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from flux_dispatch.api.openapi.errors import ERROR_CODES
+from flux_dispatch.api.openapi.outgoing import ANY_EVENT
 from flux_dispatch.api.reference.fields import field_of_parameter, fields_of
 from flux_dispatch.api.reference.operations import DescribedOperation, Operations
 from flux_dispatch.api.reference.schemas import Described, Schemas
@@ -74,7 +76,10 @@ def written(description: Mapping[str, Any]) -> str:
             error_fields=fields_of(error, is_request=False),
             errors=_errors(description),
             resources=resources,
-            webhooks=[_webhook(name, each["post"]) for name, each in description["webhooks"].items()],
+            webhook=_webhook(ANY_EVENT, description["webhooks"][ANY_EVENT]["post"]),
+            own_events=[
+                _own_event(name, each["post"]) for name, each in description["webhooks"].items() if name != ANY_EVENT
+            ],
             verify=VERIFYING,
         )
     )
@@ -116,4 +121,18 @@ def _webhook(name: str, webhook: Mapping[str, Any]) -> Mapping[str, Any]:
         "body": fields_of(body, is_request=False),
         "answers": [(status, each["description"]) for status, each in webhook["responses"].items()],
         "example": received_example(webhook),
+    }
+
+
+def _own_event(name: str, webhook: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what differs from any event: what it tells, and whom."""
+    content = webhook["requestBody"]["content"]["application/json"]
+    description, _, who_gets_it = webhook["description"].partition("\n\n")
+    return {
+        "id": name,
+        "summary": webhook["summary"],
+        "description": description,
+        "who_gets_it": who_gets_it,
+        "data": fields_of(content["schema"]["properties"]["data"], is_request=False),
+        "example": json.dumps(content["examples"][name]["value"], indent=2, ensure_ascii=False),
     }

@@ -67,7 +67,7 @@ class PublishBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    type: Annotated[str, type_field("The type of the event.")]
+    type: Annotated[str, type_field("The type of the event; `flux.…` is Flux Dispatch's own.")]
     data: Annotated[dict[str, Any], DATA]
 
 

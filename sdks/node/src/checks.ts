@@ -24,6 +24,7 @@ const MOST_METADATA = 50
 const MOST_IN_A_KEY = 40
 const MOST_IN_A_VALUE = 500
 const MOST_IN_A_TYPE = 128
+const OWN_EVENTS = 'flux.'
 const MOST_IN_A_URL = 2048
 const MOST_IN_AN_EXTERNAL_ID = 255
 
@@ -134,6 +135,19 @@ export function eventType(value: unknown, param: string): string {
     throw invalid(
       'An event type is words of a-z, A-Z, 0-9, _ and - joined by dots, like order.completed, of at most ' +
         `${MOST_IN_A_TYPE} characters.`,
+      param,
+      'invalid_event_type',
+    )
+  }
+  return given
+}
+
+/** Return an event type that others than Flux Dispatch itself may publish and describe. */
+export function publishableType(value: unknown, param: string): string {
+  const given = eventType(value, param)
+  if (given.startsWith(OWN_EVENTS)) {
+    throw invalid(
+      `Types that begin with ${OWN_EVENTS} are of what Flux Dispatch tells itself: give yours another name.`,
       param,
       'invalid_event_type',
     )

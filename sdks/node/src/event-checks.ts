@@ -1,6 +1,6 @@
 /** Checks and writes what an event says: type, data and idempotency key, in the words in which the API refuses them. */
 
-import { eventType, invalid, isStorable, wrongType } from './checks.js'
+import { invalid, isStorable, publishableType, wrongType } from './checks.js'
 import { InvalidRequestError } from './errors.js'
 import { unknownField } from './fields.js'
 import { first, kindOf } from './words.js'
@@ -79,7 +79,7 @@ function eventOf(type: unknown, data: unknown): { type: string; data: object } {
   if (typeof type !== 'string') throw wrong('type', 'text')
   if (!isRecord(data)) throw wrong('data', 'an object')
   checkJson(data, 'data', 0)
-  return { type: eventType(type, 'type'), data }
+  return { type: publishableType(type, 'type'), data }
 }
 
 /** Run a check, and have its error say where the event stands. */

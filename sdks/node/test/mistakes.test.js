@@ -72,6 +72,7 @@ const MISTAKES = [
   ),
   ...[
     { name: 'a..b' },
+    { name: 'flux.delivery.failed' },
     { name: 'a.b', description: 'd'.repeat(501) },
     { name: 'a.b', group: 'g'.repeat(65) },
     { name: 'a.b', example: { a: '\0' } },
@@ -130,7 +131,7 @@ const MISTAKES = [
   list('eventTypes.list', { archived: 'yes' }),
   list('recoveries.list', { webhook: 'x' }),
   // events
-  ...[7, 'a..b', 'order.*', 'a'.repeat(129), 'ä'].map((type) => publish(type, {})),
+  ...[7, 'a..b', 'order.*', 'a'.repeat(129), 'ä', 'flux.delivery.failed'].map((type) => publish(type, {})),
   ...[[1], 'text', null].map((data) => publish('a.b', data)),
   publish('a.b', { n: [1, NaN] }, { raw: '{"type":"a.b","data":{"n":[1,NaN]}}' }),
   publish('a.b', { n: Infinity }, { raw: '{"type":"a.b","data":{"n":Infinity}}' }),

@@ -29,6 +29,7 @@ _MOST_METADATA: Final = 50
 _MOST_IN_A_KEY: Final = 40
 _MOST_IN_A_VALUE: Final = 500
 _MOST_IN_A_TYPE: Final = 128
+_OWN_EVENTS: Final = "flux."
 _MOST_IN_A_URL: Final = 2048
 _MOST_IN_AN_EXTERNAL_ID: Final = 255
 
@@ -140,6 +141,17 @@ def event_type_in(given: str, param: str) -> str:
         message = (
             f"An event type is words of a-z, A-Z, 0-9, _ and - joined by dots, like order.completed, "
             f"of at most {_MOST_IN_A_TYPE} characters."
+        )
+        raise invalid(message, param, "invalid_event_type")
+    return given
+
+
+def publishable_type(value: object, param: str = "type") -> str:
+    """Return an event type that others than Flux Dispatch itself may publish and describe."""
+    given = event_type(value, param)
+    if given.startswith(_OWN_EVENTS):
+        message = (
+            f"Types that begin with {_OWN_EVENTS} are of what Flux Dispatch tells itself: give yours another name."
         )
         raise invalid(message, param, "invalid_event_type")
     return given

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from flux_webhooks.checks import event_type_in, invalid, json_object
+from flux_webhooks.checks import invalid, json_object, publishable_type
 from flux_webhooks.errors import InvalidRequestError
 from flux_webhooks.event_json import MAX_NESTED, json_text
 from flux_webhooks.numbers import in_words
@@ -56,7 +56,7 @@ def check_event(
         raise _wrong("type", "text")
     if not isinstance(data, dict):
         raise _wrong("data", "an object")
-    checked_type = event_type_in(event_type, "type")
+    checked_type = publishable_type(event_type)
     checked_key = None if key is None else _idempotency_key(key, key_param)
     return CheckedEvent(checked_type, json_text(data, most_nested=most_nested), checked_key)
 

@@ -1,6 +1,6 @@
 /** The catalogue of an account: what its event types mean, and what their data must be. */
 
-import { eventType, pathEventType, textOf } from '../checks.js'
+import { pathEventType, publishableType, textOf } from '../checks.js'
 import { catalogueObject } from '../event-checks.js'
 import { needed, nullable, optional } from '../fields.js'
 import type { EventType } from '../models.js'
@@ -18,7 +18,7 @@ const CHANGED = {
   example: nullable(catalogueObject),
   schema: nullable(catalogueObject),
 }
-const CREATED = { name: needed(eventType), ...CHANGED }
+const CREATED = { name: needed(publishableType), ...CHANGED }
 
 /** Event types, by their names. */
 export class EventTypes extends Resource {

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from flux_webhooks._sync.pages import Page
 from flux_webhooks._sync.resource import Resource
-from flux_webhooks.checks import event_type, path_event_type, query_truth, text_of
+from flux_webhooks.checks import path_event_type, publishable_type, query_truth, text_of
 from flux_webhooks.event_checks import catalogue_object
 from flux_webhooks.given import UNSET, Unset, given, named, nullable
 from flux_webhooks.models import EventType
@@ -31,7 +31,7 @@ class EventTypes(Resource):
     ) -> EventType:
         """Put an event type into the catalogue; with a `schema`, data that does not meet it is refused."""
         body = named(
-            name=event_type(name, "name"),
+            name=publishable_type(name, "name"),
             description=given(text_of, description, "description", most=500, least=0),
             group=given(_group, group),
             example=given(_example, example),
