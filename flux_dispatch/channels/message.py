@@ -1,16 +1,36 @@
 """What a channel is told, in words: a line that says it all, then what, since when, how many, and what to do."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from flux_dispatch.channels.wording import headline, many_in_words, paragraphs
-from flux_dispatch.domain.alert_channel import AlertKind
+from flux_dispatch.domain.alert_channel import ENDINGS, AlertKind
 from flux_dispatch.domain.ids import AccountId, DeliveryId, WebhookId
 from flux_dispatch.domain.notification import Digest, Notification
 from flux_dispatch.domain.own_event import Links
+
+MAX_KEY_LENGTH: Final = 255
+"""What PagerDuty takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """What a service for people on call opens, or closes when it is over.
+
+    Attributes:
+        key: the same each time for the same webhook or condition: what is open under it is not opened again.
+        is_over: whether it is to be closed.
+        tone: how bad it is, as a message's.
+        text: what it is about.
+    """
+
+    key: str
+    is_over: bool
+    tone: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +45,7 @@ class Message:
         text: plain text.
         html: the same for mail programs.
         created_at: when it was made.
+        incidents: the same for services that have incidents, in the order in which they are opened and closed.
     """
 
     id: str
@@ -34,6 +55,7 @@ class Message:
     text: str
     html: str
     created_at: datetime
+    incidents: tuple[Incident, ...]
 
 
 def compose(notification: Notification, links: Links, sent_by: str) -> Message:
@@ -51,6 +73,7 @@ def compose(notification: Notification, links: Links, sent_by: str) -> Message:
         text=_as_text(parts, footer),
         html=_as_html(title, parts, footer),
         created_at=notification.created_at,
+        incidents=tuple(_incidents(notification, title, parts, links)),
     )
 
 
@@ -58,8 +81,9 @@ def compose_test(message_id: str, account: AccountId | None, links: Links, sent_
     """Return the message by which somebody tries a channel out."""
     link = f"{links.public_url}/dashboard/{account}/alert-channels" if account else links.of_operations
     part = _Part("This channel works", ["You sent this test. Alerts of the kinds that it asks for arrive here."], link)
-    title = "Test: this alert channel works"
-    return Message(message_id, sent_by, "info", title, _as_text([part], []), _as_html(title, [part], []), now)
+    title, text = "Test: this alert channel works", _as_text([part], [])
+    incident = Incident(message_id, is_over=False, tone="info", text=text)
+    return Message(message_id, sent_by, "info", title, text, _as_html(title, [part], []), now, (incident,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +104,23 @@ def _link(digest: Digest, links: Links) -> str:
     return links.of_webhook(digest.account, WebhookId(digest.subject))
 
 
+def _incidents(notification: Notification, title: str, parts: Sequence[_Part], links: Links) -> Iterator[Incident]:
+    told = list(zip(notification.digests, parts, strict=True))
+    for digest, part in told:
+        if digest.kind not in ENDINGS:
+            yield Incident(_key(digest, links), is_over=False, tone=_tone([digest]), text=_as_text([part], []))
+    if notification.others and notification.digests[-1].kind not in ENDINGS:
+        text = "\n".join([f"{title}.", *_footer(notification, links)])
+        yield Incident(notification.id, is_over=False, tone=_tone(notification.digests), text=text)
+    for key, line in {_key(digest, links): part.line for digest, part in told if digest.is_over}.items():
+        yield Incident(key, is_over=True, tone="success", text=line)
+
+
+def _key(digest: Digest, links: Links) -> str:
+    """Return what names an incident: a webhook, or a condition of this one of the installations that there may be."""
+    return digest.subject if digest.account else f"{digest.subject} {links.public_url}"[:MAX_KEY_LENGTH]
+
+
 def _footer(notification: Notification, links: Links) -> list[str]:
     lines = []
     if notification.others:
@@ -92,7 +133,7 @@ def _footer(notification: Notification, links: Links) -> list[str]:
 
 def _tone(digests: Sequence[Digest]) -> str:
     kinds = {each.kind for each in digests}
-    if kinds <= {AlertKind.WEBHOOK_RECOVERED, AlertKind.PLATFORM_WELL}:
+    if kinds <= ENDINGS:
         return "success"
     return "warning" if AlertKind.WEBHOOK_FAILING in kinds and len(kinds) == 1 else "failure"
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType, PersistentStoreMode
 from apprise.plugins import url_to_dict
 from apprise.plugins.email import NotifyEmail
+from apprise.plugins.pagerduty import PagerDutyAction
 
 from flux_dispatch.channels.email import send_email
 from flux_dispatch.channels.services import BY_SCHEME, REFUSED_PARAMETERS, SERVICES, UNENCRYPTED
@@ -93,14 +94,10 @@ def send_by(plugin: Any, message: Mapping[str, Any]) -> tuple[str | None, list[s
             return None, send_email(message, plugin)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is why
             return smtp_trouble(error, f"{plugin.smtp_host}:{plugin.port}"), []
-    _name_message(plugin, message)
+    # no message is cut into several
+    plugin.overflow_mode = "truncate"
     with _logged() as lines:
-        is_sent = plugin.notify(
-            body=message["text"],
-            title=message["title"],
-            notify_type=NotifyType(message["tone"]),
-            body_format=NotifyFormat.TEXT,
-        )
+        is_sent = _take_message(plugin, message)
     return None if is_sent else said_by_plugin(list(reversed(lines)), str(plugin.service_name)), []
 
 
@@ -124,14 +121,26 @@ def _check_email(plugin: NotifyEmail, *, require_https: bool) -> None:
         raise RefusedUrl("The password would go to the mail server in the clear: write mailtos:// instead.")
 
 
-def _name_message(plugin: Any, message: Mapping[str, Any]) -> None:  # noqa: ANN401 - Apprise's
-    """Have a second copy known by its id, where the service has a place for that, and none cut in the middle."""
-    plugin.overflow_mode = "truncate"
+def _take_message(plugin: Any, message: Mapping[str, Any]) -> bool:  # noqa: ANN401 - Apprise's
+    """Send it so that a second copy is known, where a service has a place for that: by its id, or its incidents'."""
     service = service_of(plugin)
+    if service == "pagerduty" and not plugin.dedup:
+        plugin.request_rate_per_sec = 0
+        return all(_tell_incident(plugin, incident) for incident in message["incidents"])
     if service == "webhook":
         plugin.headers.setdefault("Idempotency-Key", message["id"])
-    if service == "pagerduty" and not plugin.dedup:
-        plugin.dedup = message["id"]
+    return _notify(plugin, message["title"], message["text"], message["tone"])
+
+
+def _tell_incident(plugin: Any, incident: Mapping[str, Any]) -> bool:  # noqa: ANN401 - Apprise's
+    plugin.dedup = incident["key"]
+    plugin.action = PagerDutyAction.RESOLVE if incident["is_over"] else PagerDutyAction.TRIGGER
+    return _notify(plugin, "", incident["text"], incident["tone"])
+
+
+def _notify(plugin: Any, title: str, text: str, tone: str) -> bool:  # noqa: ANN401 - Apprise's
+    is_sent: bool = plugin.notify(body=text, title=title, notify_type=NotifyType(tone), body_format=NotifyFormat.TEXT)
+    return is_sent
 
 
 @contextmanager

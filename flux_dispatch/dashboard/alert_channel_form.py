@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from multidict import MultiMapping
 
-from flux_dispatch.domain.alert_channel import OF_WEBHOOKS, AlertKind
+from flux_dispatch.domain.alert_channel import OF_WEBHOOKS, AlertChannel, AlertKind
 from flux_dispatch.domain.errors import InvalidRequest
 
 WAYS: Final[Mapping[str, str]] = {
@@ -19,6 +19,10 @@ WAYS: Final[Mapping[str, str]] = {
     "other": "Others",
 }
 """What a channel may be made by, each with fields of its own; `other` takes a URL as Apprise writes it."""
+
+KEEP: Final = "keep"
+WAYS_OF_EDIT: Final[Mapping[str, str]] = {KEEP: "As it is", **WAYS}
+"""The same for a channel that is there, whose URL nobody is shown: it stays, or another takes its place."""
 
 KINDS: Final[Mapping[AlertKind, tuple[str, str]]] = {
     AlertKind.DELIVERY_FAILED: ("Delivery failed", "the last attempt of a delivery failed"),
@@ -42,14 +46,19 @@ class AlertChannelForm:
     texts: Mapping[str, str] = field(default_factory=lambda: dict.fromkeys(_TEXTS, ""))
 
     @classmethod
-    def read(cls, form: MultiMapping[object]) -> "AlertChannelForm":
-        """Return what was sent."""
+    def of(cls, channel: AlertChannel, way: str) -> "AlertChannelForm":
+        """Return what a channel says of itself, and nothing of its URL."""
+        return cls(way, channel.kinds, dict.fromkeys(_TEXTS, "") | {"name": channel.name})
+
+    @classmethod
+    def read(cls, form: MultiMapping[object], ways: Mapping[str, str] = WAYS) -> "AlertChannelForm":
+        """Return what was sent, of a form that offers these ways."""
         texts = {each: str(form.get(each, "")).strip() for each in _TEXTS}
         kinds = [str(each) for each in form.getall("kind", [])]
-        return cls(known_way(str(form.get("way", ""))), kinds, texts)
+        return cls(known_way(str(form.get("way", "")), ways), kinds, texts)
 
     def wanted_url(self) -> str:
-        """Return the URL that is asked for.
+        """Return the URL that is asked for; not to be asked where it is kept.
 
         Raises:
             InvalidRequest: a field is missing, or not what it must be; `param` names it.
@@ -92,6 +101,6 @@ class AlertChannelForm:
         return self.texts[name]
 
 
-def known_way(text: str) -> str:
+def known_way(text: str, ways: Mapping[str, str] = WAYS) -> str:
     """Return the way of this name, or the first."""
-    return text if text in WAYS else "email"
+    return text if text in ways else next(iter(ways))

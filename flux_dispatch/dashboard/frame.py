@@ -29,6 +29,8 @@ NOTICES: Final[Mapping[str, str]] = {
     "alert_acknowledged": "The alert is acknowledged.",
     "alerts_acknowledged": "The alerts of that page are acknowledged.",
     "alert_channel_created": "The channel is there. Send a test: only then is it known whether messages arrive.",
+    "alert_channel_changed": "Saved. It holds for what happens from now on.",
+    "alert_channel_moved": "Saved. Send a test: only then is it known whether messages arrive there.",
     "alert_channel_test_sent": "The test was sent. See whether it arrived.",
     "alert_channel_test_failed": "The test failed. Its channel says why.",
     "alert_channel_enabled": "Enabled. It is told of what happens from now on.",

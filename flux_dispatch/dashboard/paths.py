@@ -4,10 +4,11 @@ from aiohttp import web
 
 from flux_dispatch.dashboard.admission import ACCOUNT
 from flux_dispatch.dashboard.dependencies import DEPENDENCIES
+from flux_dispatch.domain.alert_channel import AlertChannel
 from flux_dispatch.domain.errors import InvalidRequest, MalformedId, NotFound
 from flux_dispatch.domain.event import validate_event_type
 from flux_dispatch.domain.event_type import EventType
-from flux_dispatch.domain.ids import Prefix, WebhookId, parse_id
+from flux_dispatch.domain.ids import AlertChannelId, Prefix, WebhookId, parse_id
 from flux_dispatch.domain.webhook import Webhook
 
 
@@ -31,6 +32,19 @@ def checked_id(text: str, prefix: Prefix) -> str:
     except MalformedId as error:
         raise NotFound("There is nothing at this address.") from error
     return text
+
+
+async def alert_channel_of(request: web.Request) -> AlertChannel:
+    """Return the alert channel that the path names.
+
+    Raises:
+        NotFound: the account has no such channel.
+    """
+    channel = AlertChannelId(id_in_path(request, "channel", Prefix.ALERT_CHANNEL))
+    found = await request.app[DEPENDENCIES].alert_channel_queries.get(request[ACCOUNT].id, channel)
+    if found is None:
+        raise NotFound("There is no such alert channel: it was deleted, or is another account's.")
+    return found
 
 
 async def event_type_of(request: web.Request) -> EventType:

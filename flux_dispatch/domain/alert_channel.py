@@ -44,6 +44,9 @@ OF_WEBHOOKS: Final = (
 )
 """What the channel of an account may ask for."""
 
+ENDINGS: Final = frozenset({AlertKind.WEBHOOK_RECOVERED, AlertKind.PLATFORM_WELL})
+"""What tells that something is over; all else is trouble."""
+
 
 class ChannelStatus(StrEnum):
     """Whether messages to a channel go out."""

@@ -26,6 +26,7 @@ class Digest:
         first_at: when it did first.
         last_at: when it did last.
         detail: the last one of them.
+        is_over: whether the last that the channel asks for, of this subject and of whatever kind, is that all is well.
     """
 
     kind: AlertKind
@@ -37,6 +38,7 @@ class Digest:
     first_at: datetime
     last_at: datetime
     detail: Mapping[str, Any]
+    is_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)

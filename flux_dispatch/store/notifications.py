@@ -10,7 +10,7 @@ from uuid import uuid4
 from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from flux_dispatch.domain.alert_channel import UNREACHABLE, AlertKind, ChannelStatus
+from flux_dispatch.domain.alert_channel import ENDINGS, UNREACHABLE, AlertKind, ChannelStatus
 from flux_dispatch.domain.alert_pace import CHANNEL_PATIENCE, AlertPace, retry_delay
 from flux_dispatch.domain.audit_action import Action
 from flux_dispatch.domain.audit_entry import Change, Target, TargetKind
@@ -37,6 +37,8 @@ _NEXT_CHANNEL = text(f"""
 """)  # noqa: S608 - ours
 _HAS_OPEN = text("SELECT EXISTS (SELECT FROM notifications WHERE channel_id = :channel AND due_at IS NOT NULL)")
 _NOT_NOW = text("UPDATE alert_channels SET compose_at = NULL WHERE id = :channel")
+# Trouble stands first. Each kind has windows of its own, so what ended may be told later than what began after it: only
+# what happened last says whether all is well.
 _TAKE_DIGESTS = text("""
     WITH due AS (
         SELECT * FROM alert_digests WHERE channel_id = :channel AND due_at <= flux_now() + :gather FOR NO KEY UPDATE
@@ -50,10 +52,15 @@ _TAKE_DIGESTS = text("""
             END
         FROM due WHERE digest.channel_id = due.channel_id AND digest.subject = due.subject AND digest.kind = due.kind
     )
-    SELECT due.*, webhooks.url, webhooks.description
-    FROM due LEFT JOIN webhooks
-        ON webhooks.id = CASE WHEN due.subject ^@ 'wh_' THEN CAST(substr(due.subject, 4) AS uuid) END
-    ORDER BY due.times DESC, due.subject, due.kind
+    SELECT due.*, webhooks.url, webhooks.description, last.is_over
+    FROM due
+    CROSS JOIN LATERAL (
+        SELECT kind = ANY(CAST(:endings AS text[])) AS is_over FROM alert_digests AS known
+        WHERE known.channel_id = due.channel_id AND known.subject = due.subject
+        ORDER BY last_at DESC, is_over LIMIT 1
+    ) AS last
+    LEFT JOIN webhooks ON webhooks.id = CASE WHEN due.subject ^@ 'wh_' THEN CAST(substr(due.subject, 4) AS uuid) END
+    ORDER BY due.kind = ANY(CAST(:endings AS text[])), due.times DESC, due.subject, due.kind
 """)
 _ADD = text("""
     INSERT INTO notifications (channel_id, account_id, content)
@@ -184,7 +191,8 @@ class NotificationStore:
                 await connection.execute(_NOT_NOW, here)  # its end sets the time anew
                 return True
             pace = {"gather": self._pace.gather, "windows": list(self._pace.windows)}
-            rows = (await connection.execute(_TAKE_DIGESTS, here | pace)).all()
+            asked = here | pace | {"endings": [each.value for each in ENDINGS]}
+            rows = (await connection.execute(_TAKE_DIGESTS, asked)).all()
             if not rows:
                 await connection.execute(_LATER, here)
                 return True
@@ -306,6 +314,7 @@ def _digest_from_row(row: Row[Any]) -> Digest:
         first_at=row.first_at,
         last_at=row.last_at,
         detail=row.detail,
+        is_over=row.is_over,
     )
 
 

@@ -96,6 +96,37 @@ async def test_what_is_wrong_is_said_beside_its_field(
     assert await world.scalar("SELECT count(*) FROM alert_channels") == 0
 
 
+async def test_a_channel_is_edited_and_what_is_not_touched_stays(api: str, tenant: Caller, world: StoreHarness) -> None:
+    made = await tenant.http.post("/v1/alert-channels", json={"url": "jsons://example.com/s3cret", "name": "Old"})
+    edit = path(tenant.account, made.json()["id"], "edit")
+
+    async def stored() -> tuple[object, ...]:
+        (row,) = await world.rows("SELECT name, kinds, target, sealed_url FROM alert_channels")
+        return tuple(row)
+
+    async with signed_in(api, world.database, account=tenant.account) as customer:
+        page, (_, kinds, target, sealed) = (await customer.get(edit)).text, await stored()
+        assert 'value="Old"' in page
+        assert page.count(" checked") == 4
+        assert "jsons://example.com/…" in page
+        assert "s3cret" not in page
+        assert f'href="{edit}"' in (await customer.get(path(tenant.account))).text
+        wrong = await customer.form(edit, way="keep", name="n" * 101, kind=kinds)
+        assert wrong.status_code == 422
+        assert 'id="name-problem">name is text of 0 to 100' in wrong.text
+        empty = await customer.form(edit, way="webhook", url="", name="New", kind=kinds)
+        assert 'id="url-problem">Give the URL' in empty.text
+        assert await stored() == ("Old", kinds, target, sealed)
+        saved = await customer.form(edit, way="keep", name="New", kind="webhook_failing")
+        assert "Saved. It holds for" in (await customer.get(saved.headers["Location"])).text
+        assert await stored() == ("New", ["webhook_failing"], target, sealed)
+        moved = await customer.form(edit, way="slack", url=SLACK, name="New", kind="webhook_failing")
+        page = (await customer.get(moved.headers["Location"])).text
+        assert "Saved. Send a test" in page
+        assert "slack://T...2/…" in page
+        assert (await stored())[3] != sealed
+
+
 async def test_who_may_only_read_sees_channels_and_changes_none(
     api: str, tenant: Caller, other_tenant: Caller, world: StoreHarness
 ) -> None:
@@ -105,15 +136,19 @@ async def test_who_may_only_read_sees_channels_and_changes_none(
         assert "jsons://example.com/…" in page
         assert "s3cret" not in page
         assert "Send test" not in page
-        for action in ("test", "delete", "status"):
+        assert "Edit" not in page
+        for action in ("test", "delete", "status", "edit"):
             answer = await reader.form(path(tenant.account), path(tenant.account, made["id"], action))
             assert answer.status_code == 403
     async with signed_in(api, world.database, account=other_tenant.account) as other:
         page = path(other_tenant.account)
         assert made["id"] not in (await other.get(page)).text
-        for action in ("test", "delete"):
+        for action in ("test", "delete", "edit"):
             answer = await other.form(page, path(other_tenant.account, made["id"], action))
             assert answer.status_code == 404
+
+
+SLACK = "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
 
 
 def url_of(way: str, **texts: str) -> str:

@@ -35,6 +35,10 @@ BODIES: Final[dict[str, tuple[str, dict[str, str]]]] = {
         {"way": "other", "url": "jsons://127.0.0.1:9/y", "kind": "delivery_failed"},
     ),
     "{account}/alert-channels/{channel}/test": ("alert_channel.tested", {}),
+    "{account}/alert-channels/{channel}/edit": (
+        "alert_channel.updated",
+        {"way": "keep", "name": "On call", "kind": "delivery_failed"},
+    ),
     "{account}/alert-channels/{channel}/status": ("alert_channel.updated", {"status": "disabled"}),
     "{account}/alert-channels/{channel}/delete": ("alert_channel.deleted", {}),
     "{account}/listen/{session}/end": ("listen_session.ended", {}),

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Final, cast
 from uuid import UUID
 
+from flux_dispatch.domain.alert import Occurrence
 from flux_dispatch.domain.alert_channel import (
     OF_WEBHOOKS,
     AlertChannel,
@@ -22,6 +23,8 @@ from flux_dispatch.domain.retry import GiveUp
 from flux_dispatch.engine.alert import GatherAlerts
 from flux_dispatch.engine.notify import Notify
 from flux_dispatch.store.alert_channels import AlertChannelQueries, AlertChannelStore
+from flux_dispatch.store.alert_digests import note_occurrences
+from flux_dispatch.store.connect import transaction
 from flux_dispatch.store.deliver import DeliveryStore
 from flux_dispatch.store.fail import FailureStore
 from flux_dispatch.store.notifications import NotificationStore
@@ -86,6 +89,14 @@ class Alerting:
     async def fail(self, account: AccountId, count: int = 1, status: int = 500) -> None:
         """The same, and have people told."""
         await self.gather(await self.failed(account, count, status))
+
+    async def note(self, account: AccountId, webhook: WebhookId, *kinds: AlertKind) -> None:
+        """Have these happen to a webhook now, one a second after the other."""
+        for kind in kinds:
+            await self.world.advance_clock(1)
+            now = await self.world.scalar("SELECT flux_now()")
+            async with transaction(self.world.database) as connection:
+                await note_occurrences(connection, [Occurrence(account, webhook, kind, 1, now, now, {})], PACE)
 
     async def run(self) -> list[Notification]:
         """Send what is due, and return it."""

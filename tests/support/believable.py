@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from flux_dispatch.domain.alert_channel import OF_WEBHOOKS
 from flux_dispatch.domain.api_key import NewApiKey, Scope
 from flux_dispatch.domain.event import compose_body, serialised
 from flux_dispatch.domain.ids import AccountId, EventId, Prefix, format_id, parse_id
@@ -200,9 +201,9 @@ async def _webhook(
 async def _channels(world: StoreHarness, account: AccountId) -> str:
     """Store a channel that works, one that fails, and one that was given up; return the first."""
     rows = [
-        ("On call", "pagerduty", "pagerduty://****@****/…", "enabled", None, "3 hours", None, None),
-        ("Operations", "email", "ops@harbour-books.example by smtp.harbour-books.example:587", *_FAILING),
-        ("", "slack", "slack://T...2/…", "disabled", "unreachable", None, "2 days", "Slack answered 404: check it."),
+        ("On call", "pagerduty", "pagerduty://****@****/…", [*OF_WEBHOOKS], "enabled", None, "3 hours", None, None),
+        ("Operations", "email", _OPS, [*OF_WEBHOOKS[1:]], *_FAILING),
+        ("", "slack", "slack://T...2/…", [OF_WEBHOOKS[0]], "disabled", "unreachable", None, "2 days", _GONE_THERE),
     ]
     made = [
         await world.scalar(
@@ -288,7 +289,9 @@ _EVENT_TYPES: Final = f"""
     SELECT CAST(:account AS uuid), name, description, type_group, example, schema
     {_ROWS} (name text, description text, type_group text, example text, schema text)
 """
-_OF_CHANNEL: Final = ("name", "service", "target", "status", "reason", "sent", "failed", "error")
+_OF_CHANNEL: Final = ("name", "service", "target", "kinds", "status", "reason", "sent", "failed", "error")
+_OPS: Final = "ops@harbour-books.example by smtp.harbour-books.example:587"
+_GONE_THERE: Final = "Slack answered 404: check it."
 _REFUSED: Final = (
     "smtp.harbour-books.example:587 refused the user name or password (535 5.7.8 Authentication failed): correct them "
     "in the channel's URL."
@@ -299,8 +302,7 @@ _CHANNEL: Final = """
                                 last_failed_at, failing_since, last_error, kinds)
     VALUES (CAST(:account AS uuid), :name, :service, :target, :status, :reason,
             flux_now() - CAST(CAST(:sent AS text) AS interval), flux_now() - CAST(CAST(:failed AS text) AS interval),
-            flux_now() - CAST(CAST(:failed AS text) AS interval), :error,
-            '{delivery_failed,webhook_failing,webhook_disabled,webhook_recovered}')
+            flux_now() - CAST(CAST(:failed AS text) AS interval), :error, CAST(:kinds AS text[]))
     RETURNING id
 """
 _ALERTS: Final = """

@@ -69,6 +69,7 @@ def _otherwise(found: Believable) -> dict[str, str]:
         "event-types-extreme": f"{ROOT}/{found.extreme}/event-types",
         "audit-log-extreme": f"{ROOT}/{found.extreme}/audit-log",
         "audit-log-none-fits": f"{ROOT}/{found.account}/audit-log?actor=command",
+        "alert-channels-one-edit-elsewhere": f"{ROOT}/{found.account}/alert-channels/{found.channel}/edit?way=email",
         "overview-extreme": f"{ROOT}/{found.extreme}/",
         "webhooks-extreme": f"{ROOT}/{found.extreme}/webhooks",
         "webhooks-new-extreme": f"{ROOT}/{found.extreme}/webhooks/new",

@@ -8,11 +8,10 @@ from flux_dispatch.dashboard import paging
 from flux_dispatch.dashboard.admission import ACCOUNT, page
 from flux_dispatch.dashboard.alert_channel_form import KINDS
 from flux_dispatch.dashboard.dependencies import DEPENDENCIES
-from flux_dispatch.dashboard.paths import id_in_path
+from flux_dispatch.dashboard.paths import alert_channel_of, id_in_path
 from flux_dispatch.dashboard.view import go_to, render
-from flux_dispatch.domain.alert_channel import UNREACHABLE, AlertChannel
+from flux_dispatch.domain.alert_channel import UNREACHABLE
 from flux_dispatch.domain.api_key import Scope
-from flux_dispatch.domain.errors import NotFound
 from flux_dispatch.domain.ids import AlertChannelId, Prefix
 from flux_dispatch.engine.alert_channels import ChannelWish
 
@@ -66,7 +65,7 @@ async def change_status(request: web.Request) -> web.Response:
 @page(Scope.WEBHOOKS_WRITE)
 async def show_question(request: web.Request) -> web.Response:
     """Ask whether that is meant."""
-    return render(request, "alert_channel_delete.html", channel=await _channel_of(request))
+    return render(request, "alert_channel_delete.html", channel=await alert_channel_of(request))
 
 
 @routes.post("/{account}/alert-channels/{channel}/delete")
@@ -80,16 +79,3 @@ async def delete_alert_channel(request: web.Request) -> web.Response:
 
 def _channel_in_path(request: web.Request) -> AlertChannelId:
     return AlertChannelId(id_in_path(request, "channel", Prefix.ALERT_CHANNEL))
-
-
-async def _channel_of(request: web.Request) -> AlertChannel:
-    """Return the channel that the path names.
-
-    Raises:
-        NotFound: the account has no such channel.
-    """
-    channel = _channel_in_path(request)
-    found = await request.app[DEPENDENCIES].alert_channel_queries.get(request[ACCOUNT].id, channel)
-    if found is None:
-        raise NotFound("There is no such alert channel: it was deleted, or is another account's.")
-    return found
