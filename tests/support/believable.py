@@ -40,6 +40,9 @@ TYPES: Final[Mapping[str, str]] = {
     "shipment.delivered": "The carrier says that the parcel is there.",
     "customer.created": "Somebody opened a customer account.",
 }
+ALWAYS: Final = (timedelta(hours=3), timedelta(minutes=20))
+"""How long ago something failed for good, and something that is attempted again, whatever the hour of the day."""
+
 _SCHEMA: Final = {
     "type": "object",
     "required": ["order", "total"],
@@ -170,6 +173,9 @@ def _tell(story: Story, works: UUID, fails: UUID, gone: UUID) -> None:
             working(story, event, gone)
         # more by day than by night, as the shop's customers sleep
         at += timedelta(seconds=story.rng.expovariate(1 / (120 if 7 <= at.hour < 22 else 400)))
+    for age in ALWAYS:
+        at = story.now - age
+        failing(story, story.event("invoice.paid", at, sold(story.rng, "invoice.paid")), fails, since=at)
     last = next(each for each in reversed(story.deliveries) if each.webhook_id == gone)
     story.give_up(last, status=410, detail="This warehouse has closed.", reason="gone")
     for webhook, rate in ((works, 26), (fails, 7), (gone, 6)):
