@@ -129,7 +129,8 @@ class RunningEngine:
                 pause = await run_once()
                 self._steps.done(step)
             except Unavailable as error:
-                log.warning("sweeper.database_unavailable", cause=error.cause, consequence="the sweeper waits for it")
+                consequence = "the sweeper waits for it"
+                log.warning("sweeper.database_unavailable", step=step, cause=error.cause, consequence=consequence)
                 self._steps.fail(step)
                 pause = UNAVAILABLE_SECONDS
             except Exception:

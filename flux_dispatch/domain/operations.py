@@ -42,7 +42,7 @@ class Snapshot:
     """What is measured of all accounts together at one moment; of very much, only so much is counted.
 
     `oldest_due_seconds` is for how long the delivery has been due that waits longest, and `outbox_oldest_seconds` for
-    how long the event of the outbox has waited; 0 when none does.
+    how long the event of the outbox has waited; 0 when none does. A channel fails while its last message has not arrived.
     """
 
     backlog: Backlog
@@ -51,4 +51,5 @@ class Snapshot:
     outbox_waiting: int
     outbox_refused: int
     outbox_oldest_seconds: float
+    failing_operator_channels: int
     schema_version: int

@@ -19,6 +19,8 @@ REST: Final = """
            ) AS parked) AS parked,
            waiting.count AS outbox_waiting, coalesce(date_part('epoch', flux_now() - waiting.oldest), 0) AS oldest,
            (SELECT count(*) FROM (SELECT FROM outbox WHERE reason IS NOT NULL LIMIT :most) AS kept) AS outbox_refused,
+           (SELECT count(*) FROM alert_channels
+            WHERE account_id IS NULL AND status = 'enabled' AND failing_since IS NOT NULL) AS failing_channels,
            (SELECT version_num FROM alembic_version LIMIT 1) AS schema_version
     FROM (
         SELECT count(*) AS count, min(written_at) AS oldest
@@ -56,5 +58,6 @@ class SnapshotQueries:
             outbox_waiting=row.outbox_waiting,
             outbox_refused=row.outbox_refused,
             outbox_oldest_seconds=max(row.oldest, 0.0),
+            failing_operator_channels=row.failing_channels,
             schema_version=int(row.schema_version),
         )

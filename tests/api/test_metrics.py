@@ -120,6 +120,12 @@ async def test_the_whole_installation_is_told_as_the_database_has_it(metered: st
         "SELECT flux_new_id(), account_id, 'a', '{}', flux_now() - interval '20 seconds', why "
         "FROM webhooks, unnest(ARRAY[NULL, NULL, 'refused']) AS why"
     )
+    await world.do(
+        "INSERT INTO alert_channels (account_id, name, service, target, kinds, status, failing_since) "
+        "SELECT account, '', 'mail', '', '{}', status, since FROM (VALUES (NULL::uuid, 'enabled', flux_now()), "
+        "(NULL, 'enabled', NULL), (NULL, 'disabled', flux_now()), (flux_new_id(), 'enabled', flux_now())"
+        ") AS made (account, status, since)"
+    )
     assert webhook
     scraped = await told(metered)
     states = {("pending",): 3, ("scheduled",): 1, ("sending",): 0, ("exhausted",): 0}
@@ -129,6 +135,7 @@ async def test_the_whole_installation_is_told_as_the_database_has_it(metered: st
     assert 90 <= scraped["flux_oldest_due_seconds"] < 120
     assert scraped.all_of("flux_outbox_events") == {("waiting",): 2, ("refused",): 1}
     assert 20 <= scraped["flux_outbox_oldest_seconds"] < 50
+    assert scraped["flux_operator_channels_failing"] == 1
     assert scraped["flux_workers"] == 0
 
 

@@ -83,6 +83,7 @@ OF_INSTALLATION: Final = (
     _gauge("flux_outbox_events", "Events in the outbox: `waiting` for the relay, or `refused` and kept; at most 10,000 "
            "of each are counted.", "status"),
     _gauge("flux_outbox_oldest_seconds", "For how long the event has waited that was written to the outbox first."),
+    _gauge("flux_operator_channels_failing", "Channels of `FLUX_ALERT_URLS` whose last message has not arrived."),
     _gauge("flux_queue_messages", "Messages that wait in each queue.", "queue"),
     _gauge("flux_queue_unacknowledged_messages", "Messages that workers have taken and not ended."),
     _gauge("flux_workers", "Workers that answered when all were asked."),

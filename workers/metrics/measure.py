@@ -78,4 +78,5 @@ def _of_database(snapshot: Snapshot) -> Iterator[Measured]:
     yield Measured("flux_outbox_events", snapshot.outbox_waiting, ("waiting",))
     yield Measured("flux_outbox_events", snapshot.outbox_refused, ("refused",))
     yield Measured("flux_outbox_oldest_seconds", snapshot.outbox_oldest_seconds)
+    yield Measured("flux_operator_channels_failing", snapshot.failing_operator_channels)
     yield Measured("flux_schema_version", snapshot.schema_version)
