@@ -152,8 +152,8 @@ ACTIONS: Final[Mapping[Action, Words]] = {
         "began the listen session {target}",
     ),
     Action.LISTEN_SESSION_ENDED: Words(
-        "A listen session was ended, by its command or by somebody else; those that nobody is connected to end by "
-        "themselves, which is not told here.",
+        "A listen session was ended, by its command, by somebody else, or by the engine because no command was "
+        "connected for minutes or the key that it came with was revoked; the reason stands in the entry.",
         "ended the listen session {target}",
     ),
     Action.AUDIT_LOG_EXPORTED: Words("The audit log was exported.", "exported the audit log"),

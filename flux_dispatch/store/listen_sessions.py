@@ -52,14 +52,14 @@ _END: Final = """
         SET ended_at = flux_now(), ended_reason = {reason}, process = NULL
         FROM found
         WHERE listen_sessions.id = found.id
-        RETURNING listen_sessions.id, webhook_id, ended_reason, found.process
+        RETURNING listen_sessions.id, listen_sessions.account_id, webhook_id, ended_reason, found.process
     ), ended_webhooks AS (
         UPDATE webhooks
         SET deleted_at = flux_now(), updated_at = flux_now(),
             secrets = '{{}}', sealed_secrets = NULL, secrets_expire_at = NULL, headers = '{{}}', sealed_headers = NULL
         FROM over WHERE webhooks.id = over.webhook_id AND webhooks.deleted_at IS NULL
     )
-    SELECT id, ended_reason, process FROM over
+    SELECT id, account_id, ended_reason, process FROM over
 """
 _END_ONE: Final = text(
     _END.format(
@@ -129,7 +129,7 @@ class ListenSessionStore:
             row = (await connection.execute(_END_ONE, {**which, "reason": reason.value})).one_or_none()
             if row is None:
                 return None
-            await note(connection, Action.LISTEN_SESSION_ENDED, account, _target(session))
+            await _note_end(connection, row)
             return _ended_from_row(row)
 
     async def exists(self, account: AccountId, session: ListenSessionId) -> bool:
@@ -146,15 +146,22 @@ class ListenSessionExpiry:
         self._database = database
 
     async def expire(self, unseen_seconds: float, *, limit: int) -> list[Ended]:
-        """End up to `limit` sessions that were not seen for so long, or whose account was deleted."""
+        """End up to `limit` sessions that were not seen for so long, or whose account was deleted.
+
+        That an account was deleted is told once, and not of each thing that ended with it.
+        """
         given = {
             "unseen_for": timedelta(seconds=unseen_seconds),
             "unseen": EndReason.UNSEEN.value,
             "account_deleted": EndReason.ACCOUNT_DELETED.value,
             "limit": limit,
         }
-        async with connect(self._database) as connection:
-            return [_ended_from_row(row) for row in await connection.execute(_EXPIRE, given)]
+        async with transaction(self._database) as connection:
+            rows = (await connection.execute(_EXPIRE, given)).all()
+            for row in rows:
+                if row.ended_reason == EndReason.UNSEEN:
+                    await _note_end(connection, row)
+            return [_ended_from_row(row) for row in rows]
 
     async def prune(self, *, limit: int) -> int:
         """Delete up to `limit` sessions that have been over for as long as they are kept."""
@@ -180,7 +187,7 @@ def session_from_row(row: Row[Any]) -> ListenSession:
     """Return the session that a row with `COLUMNS` holds."""
     live = ListenStatus.CONNECTED if row.is_connected else ListenStatus.DISCONNECTED
     return ListenSession(
-        id=cast(ListenSessionId, format_id(Prefix.LISTEN_SESSION, row.id.hex)),
+        id=_id_from_row(row),
         account=cast(AccountId, format_id(Prefix.ACCOUNT, row.account_id.hex)),
         webhook=cast(WebhookId, format_id(Prefix.WEBHOOK, row.webhook_id.hex)),
         url=row.url,
@@ -203,6 +210,15 @@ async def _session_on(connection: AsyncConnection, account: UUID, session: UUID)
     return (await connection.execute(text(query), {"account": account, "id": session})).one()
 
 
+async def _note_end(connection: AsyncConnection, row: Row[Any]) -> None:
+    account = cast(AccountId, format_id(Prefix.ACCOUNT, row.account_id.hex))
+    why = made_with(reason=row.ended_reason)
+    await note(connection, Action.LISTEN_SESSION_ENDED, account, _target(_id_from_row(row)), why)
+
+
 def _ended_from_row(row: Row[Any]) -> Ended:
-    id_ = cast(ListenSessionId, format_id(Prefix.LISTEN_SESSION, row.id.hex))
-    return Ended(id_, EndReason(row.ended_reason), row.process)
+    return Ended(_id_from_row(row), EndReason(row.ended_reason), row.process)
+
+
+def _id_from_row(row: Row[Any]) -> ListenSessionId:
+    return cast(ListenSessionId, format_id(Prefix.LISTEN_SESSION, row.id.hex))

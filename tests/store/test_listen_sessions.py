@@ -4,7 +4,10 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
+from flux_dispatch.domain.audit_action import Action
+from flux_dispatch.domain.audit_entry import Acting, Actor, ActorKind, AuditEntry, Reader, Target, TargetKind
 from flux_dispatch.domain.claim import Settlement
 from flux_dispatch.domain.errors import InvalidRequest, NotFound
 from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, WebhookId, parse_id
@@ -23,6 +26,7 @@ from flux_dispatch.domain.retry import GiveUp, RetryAfter
 from flux_dispatch.domain.webhook import NewWebhook, WebhookChange
 from flux_dispatch.engine.expire import BUSY_SECONDS, EXPIRE_BATCH_SIZE, IDLE_SECONDS, Expire
 from flux_dispatch.store.accounts import AccountStore
+from flux_dispatch.store.audit_log import AuditLogQueries
 from flux_dispatch.store.cancel import CancelStore
 from flux_dispatch.store.deliver import DeliveryStore
 from flux_dispatch.store.fail import FailureStore
@@ -65,6 +69,11 @@ async def begin(store: ListenSessionStore, account: AccountId, token: str = FIRS
     made = await store.create(account, draft, SECRET, most=most)
     assert made is not None
     return made
+
+
+async def ends_told(world: StoreHarness, account: AccountId) -> list[AuditEntry]:
+    filters = {"actions": [Action.LISTEN_SESSION_ENDED.value]}
+    return await AuditLogQueries(world.database).page(account, Page(9), filters, Reader.PLATFORM)
 
 
 async def shown(world: StoreHarness, session: ListenSession) -> ListenSession:
@@ -196,10 +205,24 @@ async def test_a_vanished_command_s_session_ends_and_is_forgotten(
     (ended,) = await expiry.expire(UNSEEN, limit=9)
     assert (ended.id, ended.reason, ended.process) == (gone.id, EndReason.UNSEEN, "p1")
     assert await tunnel.end_reasons([gone.id, there.id]) == {gone.id: EndReason.UNSEEN}
+    (entry,) = await ends_told(world, account)
+    assert (entry.acting, entry.target) == (Acting(Actor(ActorKind.ENGINE)), Target(TargetKind.LISTEN_SESSION, gone.id))
+    assert entry.changes == {"reason": (None, "unseen")}
     assert await expiry.prune(limit=9) == 0
     await world.advance_clock(KEPT_FOR.total_seconds() + 1)
     assert await expiry.prune(limit=9) == 1
     assert await tunnel.target("lst_1") is None
+
+
+async def test_a_session_whose_end_cannot_be_told_does_not_end(
+    world: StoreHarness, store: ListenSessionStore, expiry: ListenSessionExpiry, account: AccountId
+) -> None:
+    session = await begin(store, account)
+    await world.advance_clock(UNSEEN + 1)
+    await world.do("ALTER TABLE audit_entries ADD CONSTRAINT nothing_more CHECK (false) NOT VALID")
+    with pytest.raises(DBAPIError):
+        await expiry.expire(UNSEEN, limit=9)
+    assert (await shown(world, session)).ended_at is None
 
 
 async def test_with_its_account_a_session_ends(
@@ -219,6 +242,7 @@ async def test_with_its_account_a_session_ends(
     assert await tunnel.end_reasons([session.id]) == {session.id: EndReason.ACCOUNT_DELETED}
     (ended,) = await expiry.expire(UNSEEN, limit=9)
     assert ended.reason is EndReason.ACCOUNT_DELETED
+    assert await ends_told(world, account) == [], "that its account was deleted is told, in the platform's log"
 
 
 async def test_nothing_is_ended_before_the_database_has_answered_for_a_while() -> None:
