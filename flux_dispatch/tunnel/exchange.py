@@ -4,8 +4,10 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
+from flux_dispatch.domain.errors import RateLimited
 from flux_dispatch.domain.ids import ListenSessionId
 from flux_dispatch.domain.listen_session import Ended, EndReason, ListenerNotConnected, ListenerTimedOut
 from flux_dispatch.tunnel.carrier import Carrier, Message, NotCarried
@@ -23,6 +25,7 @@ from flux_dispatch.tunnel.frames import (
     decode,
     encode,
 )
+from flux_dispatch.tunnel.limits import Asking, CarriedPlaces, Limits
 
 RECONNECT_SECONDS: Final = 10.0
 """For how long a request waits for a command that is not connected: an API that restarts is not felt."""
@@ -38,6 +41,9 @@ AGAIN_SECONDS: Final = 0.05
 
 Ending: TypeAlias = Received | Gone
 
+CarriedAnswer: TypeAlias = Answer | Failed | RateLimited | None
+"""What another process says of a request that was carried there; None where it has no such connection, or lost it."""
+
 _NOT_CONNECTED: Final = "Nobody is listening at the moment: the command that this URL leads to is not connected."
 _TIMED_OUT: Final = "The local server behind this URL did not answer in time."
 _REDIS: Final = (
@@ -45,11 +51,24 @@ _REDIS: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as it travels."""
+
+    id: str
+    message: bytes
+    asking: Asking
+
+
 class Route(Protocol):
     """A way to the command of a session."""
 
-    async def ask(self, request_id: str, message: bytes) -> Answer | Failed | None:
-        """Return its answer; None where the way ended before there was one."""
+    async def ask(self, asked: Asked) -> Answer | Failed | None:
+        """Return its answer; None where the way ended before there was one.
+
+        Raises:
+            RateLimited: too much comes to its session.
+        """
         ...
 
     def settle(self, ending: Ending) -> None:
@@ -63,14 +82,16 @@ class Exchange:
     Args:
         connections: those of this process.
         carrier: the way to those of others.
+        limits: how much may go to those of this process.
         answer_seconds: how long an answer may take, waiting for the command included.
     """
 
-    def __init__(self, connections: Connections, carrier: Carrier, answer_seconds: float) -> None:
+    def __init__(self, connections: Connections, carrier: Carrier, limits: Limits, answer_seconds: float) -> None:
         self._connections = connections
         self._carrier = carrier
+        self._carried = CarriedPlaces(limits, answer_seconds)
         self._answer_seconds = answer_seconds
-        self._awaited: dict[str, asyncio.Future[Answer | Failed | None]] = {}
+        self._awaited: dict[str, asyncio.Future[CarriedAnswer]] = {}
 
     @asynccontextmanager
     async def answer_to(
@@ -87,13 +108,17 @@ class Exchange:
             SessionEnded: it is.
             ListenerNotConnected: the command is not connected, and stayed so.
             ListenerTimedOut: there was no answer in time.
+            RateLimited: too much comes to the session.
         """
         ways: list[Route] = []
         ending: Ending = Gone(request.id)
         try:
             try:
                 async with asyncio.timeout(self._answer_seconds):
-                    answer = await self._ask(session, request.id, encode(request), check_open, ways)
+                    answer = await self._ask(session, request, check_open, ways)
+            except RateLimited:
+                ways.clear()  # it was not sent
+                raise
             except TimeoutError:
                 raise ListenerTimedOut(_TIMED_OUT) from None
             yield answer
@@ -105,17 +130,18 @@ class Exchange:
     async def _ask(
         self,
         session: ListenSessionId,
-        request_id: str,
-        message: bytes,
+        request: Request,
         check_open: Callable[[], Awaitable[None]],
         ways: list[Route],
     ) -> Answer | Failed:
+        message, asking = encode(request), Asking.DELIVERY if request.delivery else Asking.STRANGER
         while True:
             way = await self._find(session, check_open)
             ways.append(way)
-            answer = await way.ask(request_id, message)
+            answer = await way.ask(Asked(request.id, message, asking))
             if answer is not None:
                 return answer
+            asking = Asking.AGAIN
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def _find(self, session: ListenSessionId, check_open: Callable[[], Awaitable[None]]) -> Route:
@@ -167,6 +193,7 @@ class Exchange:
             case "ending" if connection is not None:
                 ending = decode(message.frame)
                 if isinstance(ending, Received | Gone):
+                    self._carried.give_back(ending.id)
                     connection.settle(ending)
             case "end" if connection is not None:
                 connection.end(EndReason(message.text))
@@ -186,10 +213,17 @@ class Exchange:
 
     def _ask_for(self, message: Message, connection: Connection | None) -> None:
         def reply(_: Answer | Failed | None, came: bytes) -> None:
+            self._carried.give_back(message.id)
             self._carrier.send(message.sender, Message("answer", message.session, message.id, frame=came))
 
         if connection is None:
             reply(None, b"")
+            return
+        try:
+            self._carried.take(message.session, message.id, Asking(message.text), len(message.frame))
+        except RateLimited as refusal:
+            told = Message("answer", message.session, message.id, text=refusal.message)
+            self._carrier.send(message.sender, told)
         else:
             connection.ask(message.id, message.frame, reply)
 
@@ -197,11 +231,7 @@ class Exchange:
         awaited = self._awaited.get(message.id)
         if awaited is None or awaited.done():
             return
-        try:
-            frame = decode(message.frame) if message.frame else None
-        except NotAFrame:
-            frame = None
-        awaited.set_result(frame if isinstance(frame, Answer | Failed) else None)
+        awaited.set_result(_carried_answer(message))
 
 
 class _Here:
@@ -210,14 +240,14 @@ class _Here:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def ask(self, request_id: str, message: bytes) -> Answer | Failed | None:
+    async def ask(self, asked: Asked) -> Answer | Failed | None:
         awaited: asyncio.Future[Answer | Failed | None] = asyncio.get_running_loop().create_future()
 
         def reply(frame: Answer | Failed | None, _: bytes) -> None:
             if not awaited.done():
                 awaited.set_result(frame)
 
-        self._connection.ask(request_id, message, reply)
+        self._connection.ask(asked.id, asked.message, reply)
         return await awaited
 
     def settle(self, ending: Ending) -> None:
@@ -230,7 +260,7 @@ class _Elsewhere:
     def __init__(
         self,
         carrier: Carrier,
-        awaited: dict[str, asyncio.Future[Answer | Failed | None]],
+        awaited: dict[str, asyncio.Future[CarriedAnswer]],
         session: ListenSessionId,
         owner: str,
     ) -> None:
@@ -239,12 +269,12 @@ class _Elsewhere:
         self._session = session
         self._owner = owner
 
-    async def ask(self, request_id: str, message: bytes) -> Answer | Failed | None:
-        awaited: asyncio.Future[Answer | Failed | None] = asyncio.get_running_loop().create_future()
-        self._awaited[request_id] = awaited
+    async def ask(self, asked: Asked) -> Answer | Failed | None:
+        awaited: asyncio.Future[CarriedAnswer] = asyncio.get_running_loop().create_future()
+        self._awaited[asked.id] = awaited
         outages = self._carrier.outages
-        asked = Message("ask", self._session, request_id, self._carrier.process, frame=message)
-        self._carrier.send(self._owner, asked)
+        told = Message("ask", self._session, asked.id, self._carrier.process, asked.asking, asked.message)
+        self._carrier.send(self._owner, told)
         try:
             while not awaited.done():
                 await asyncio.wait({awaited}, timeout=CHECK_SECONDS)
@@ -252,7 +282,9 @@ class _Elsewhere:
                     return None
             answer = awaited.result()
         finally:
-            del self._awaited[request_id]
+            del self._awaited[asked.id]
+        if isinstance(answer, RateLimited):
+            raise answer
         if answer is None:
             # it said that it has no such connection any more: who has it is to be asked anew
             self._carrier.forget(self._session)
@@ -266,3 +298,13 @@ class _Elsewhere:
 
     def settle(self, ending: Ending) -> None:
         self._carrier.send(self._owner, Message("ending", self._session, frame=encode(ending)), at_once=False)
+
+
+def _carried_answer(message: Message) -> CarriedAnswer:
+    if message.text:
+        return RateLimited(message.text, 1)
+    try:
+        frame = decode(message.frame) if message.frame else None
+    except NotAFrame:
+        return None
+    return frame if isinstance(frame, Answer | Failed) else None

@@ -56,14 +56,15 @@ class Inbound:
     Args:
         targets: find sessions by their tokens.
         exchange: asks their commands.
+        limits: how much may come.
         not_at: a host that URLs of sessions are not at, because the operator gave them another one.
     """
 
-    def __init__(self, targets: Targets, exchange: Exchange, *, not_at: str | None = None) -> None:
+    def __init__(self, targets: Targets, exchange: Exchange, limits: Limits, *, not_at: str | None = None) -> None:
         self._targets = targets
         self._exchange = exchange
         self._not_at = not_at
-        self._limits = Limits()
+        self._limits = limits
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer a request with what the command answers.

@@ -1,9 +1,13 @@
-"""How much may go through this process to one session: whoever sends too much, or hangs, takes a share and no more."""
+"""How much may go to one session: whoever sends too much, or hangs, takes a share and no more.
 
+Each process counts what comes to it, and the one that a session's command is connected to also what others carry there.
+So a session has its limits once, however many processes there are.
+"""
+
+import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final
+from enum import StrEnum
+from typing import Final, Self
 
 from flux_dispatch.domain.errors import RateLimited
 from flux_dispatch.domain.ids import ListenSessionId
@@ -31,8 +35,7 @@ class Limits:
         self._bytes = 0
         self._full_at: dict[ListenSessionId, float] = {}
 
-    @contextmanager
-    def place(self, session: ListenSessionId) -> Iterator["Place"]:
+    def place(self, session: ListenSessionId) -> "Place":
         """Lend a place.
 
         Raises:
@@ -43,14 +46,15 @@ class Limits:
             message = f"{MAX_IN_FLIGHT} requests to this URL wait for their answers already. Try again in a second."
             raise RateLimited(message, 1)
         line.requests += 1
-        place = Place(self, line)
-        try:
-            yield place
-        finally:
-            line.requests -= 1
-            place.give_back()
-            if not line.requests:
-                self._sessions.pop(session, None)
+        return Place(self, session, line)
+
+    def give_back(self, session: ListenSessionId, line: "_InFlight", count: int) -> None:
+        """Take note that a place is free, and so many bytes are gone."""
+        line.requests -= 1
+        line.bytes_held -= count
+        self._bytes -= count
+        if not line.requests:
+            self._sessions.pop(session, None)
 
     def count(self, session: ListenSessionId) -> None:
         """Count a request of a stranger.
@@ -79,19 +83,21 @@ class Limits:
         line.bytes_held += count
         self._bytes += count
 
-    def give_back_bytes(self, line: "_InFlight", count: int) -> None:
-        """Take note that these bytes are gone."""
-        line.bytes_held -= count
-        self._bytes -= count
-
 
 class Place:
-    """A request in flight, and what its body weighs."""
+    """A request in flight, and what its body weighs; to be given back once."""
 
-    def __init__(self, limits: Limits, line: "_InFlight") -> None:
+    def __init__(self, limits: Limits, session: ListenSessionId, line: "_InFlight") -> None:
         self._limits = limits
+        self._session = session
         self._line = line
         self._bytes = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.give_back()
 
     @property
     def has_room(self) -> bool:
@@ -109,8 +115,57 @@ class Place:
 
     def give_back(self) -> None:
         """Take note that the request is over."""
-        self._limits.give_back_bytes(self._line, self._bytes)
-        self._bytes = 0
+        self._limits.give_back(self._session, self._line, self._bytes)
+
+
+class Asking(StrEnum):
+    """As what a request is carried to the process that counts for its session."""
+
+    DELIVERY = "delivery"
+    STRANGER = "stranger"
+
+    AGAIN = "again"
+    """It was asked before, and may have been forwarded: it is not refused any more."""
+
+
+class CarriedPlaces:
+    """The places of requests that other processes carry here.
+
+    Args:
+        limits: those of all that comes to this process.
+        answer_seconds: for how long whoever carries one waits; a place that nobody gave back by then is free.
+    """
+
+    def __init__(self, limits: Limits, answer_seconds: float) -> None:
+        self._limits = limits
+        self._answer_seconds = answer_seconds
+        self._places: dict[str, tuple[Place, asyncio.TimerHandle]] = {}
+
+    def take(self, session: ListenSessionId, request_id: str, asking: Asking, size: int) -> None:
+        """Count a request.
+
+        Raises:
+            RateLimited: it is one too many.
+        """
+        if asking is Asking.AGAIN or request_id in self._places:
+            return
+        if asking is Asking.STRANGER:
+            self._limits.count(session)
+        place = self._limits.place(session)
+        late = asyncio.get_running_loop().call_later(self._answer_seconds, self.give_back, request_id)
+        self._places[request_id] = place, late
+        try:
+            place.add(size)
+        except RateLimited:
+            self.give_back(request_id)
+            raise
+
+    def give_back(self, request_id: str) -> None:
+        """Take note that a request is over."""
+        if taken := self._places.pop(request_id, None):
+            place, late = taken
+            place.give_back()
+            late.cancel()
 
 
 class _InFlight:

@@ -16,6 +16,7 @@ from flux_dispatch.tunnel.carrier import Carrier
 from flux_dispatch.tunnel.connections import Connections
 from flux_dispatch.tunnel.exchange import Exchange
 from flux_dispatch.tunnel.inbound import Inbound
+from flux_dispatch.tunnel.limits import Limits
 from flux_dispatch.tunnel.presence import End, Presence
 from flux_dispatch.tunnel.socket import CommandSocket
 from flux_dispatch.tunnel.targets import Targets
@@ -46,8 +47,9 @@ class Tunnel:
         self._carrier = carrier
         self._store = store
         self.connections = Connections()
-        self._exchange = Exchange(self.connections, carrier, limits.delivery_timeout_seconds + MARGIN_SECONDS)
-        self._inbound = Inbound(Targets(self.connections, store), self._exchange, not_at=limits.not_at)
+        shared, answer_seconds = Limits(), limits.delivery_timeout_seconds + MARGIN_SECONDS
+        self._exchange = Exchange(self.connections, carrier, shared, answer_seconds)
+        self._inbound = Inbound(Targets(self.connections, store), self._exchange, shared, not_at=limits.not_at)
         self._socket = CommandSocket(store, self.connections, self._exchange, carrier, resume)
 
     def start(self, end: End) -> None:

@@ -13,7 +13,7 @@ import redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.cli.embedded import free_port
-from flux_dispatch.tunnel import carrier, exchange
+from flux_dispatch.tunnel import carrier, exchange, limits, tunnel
 from flux_dispatch.tunnel.frames import (
     CLOSED_REPLACED,
     CLOSED_RESTARTING,
@@ -50,9 +50,11 @@ async def apis(database_url: str, redis_url: str, database: AsyncEngine) -> Asyn
 
 
 @asynccontextmanager
-async def several(database_url: str, redis_url: str, database: AsyncEngine, count: int) -> AsyncIterator[Apis]:
+async def several(
+    database_url: str, redis_url: str, database: AsyncEngine, count: int, **settings: str
+) -> AsyncIterator[Apis]:
     async with AsyncExitStack() as stack:
-        urls = [await stack.enter_async_context(running_api(database_url, redis_url)) for _ in range(count)]
+        urls = [await stack.enter_async_context(running_api(database_url, redis_url, **settings)) for _ in range(count)]
         yield Apis(urls, await stack.enter_async_context(api_client(urls[0], database)))
 
 
@@ -123,13 +125,57 @@ async def test_who_does_not_come_back_is_said_to_be_away(monkeypatch: pytest.Mon
                 assert (await answer.json())["error"]["code"] == "listener_not_connected"
 
 
-async def test_a_local_server_that_does_not_answer_is_a_504(
-    database_url: str, redis_url: str, database: AsyncEngine
+async def test_a_local_server_that_does_not_answer_is_a_504_and_keeps_no_place(
+    monkeypatch: pytest.MonkeyPatch, database_url: str, redis_url: str, database: AsyncEngine
 ) -> None:
-    async with running_api(database_url, redis_url, delivery_timeout="0.5") as api, api_client(api, database) as caller:
-        command = Command(await listen(caller.http), caller.key, say_nothing)
-        async with command.connected(api):
-            assert (await post(api, command))[0] == 504
+    monkeypatch.setattr(limits, "MAX_IN_FLIGHT", 1)
+    monkeypatch.setattr(tunnel, "MARGIN_SECONDS", 0.1)
+    async with several(database_url, redis_url, database, 2, delivery_timeout="0.5") as apis:
+        command = await apis.command()
+        command.local = say_nothing
+        async with command.connected(apis.urls[0]):
+            assert [(await post(api, command))[0] for api in apis.urls] == [504, 504]
+
+            async def has_a_place() -> bool:
+                return (await post(apis.urls[1], command))[0] == 504
+
+            await eventually_async(has_a_place, "the other process is told that nobody waits any more")
+
+
+async def test_a_url_takes_so_many_requests_a_second_through_all_processes(
+    monkeypatch: pytest.MonkeyPatch, apis: Apis
+) -> None:
+    monkeypatch.setattr(limits, "PER_SECOND", 0.1)
+    monkeypatch.setattr(limits, "BURST", 3)
+    command = await apis.command()
+    async with command.connected(apis.urls[1]):
+        assert [(await post(api, command))[0] for api in apis.urls * 2] == [200, 200, 200, 429, 429, 429]
+        async with (
+            aiohttp.ClientSession() as anyone,
+            anyone.get(apis.urls[0] + urlsplit(command.session["url"]).path) as answer,
+        ):
+            assert (answer.headers["Retry-After"], (await answer.json())["error"]["code"]) == ("1", "rate_limited")
+    assert len(command.requests) == 3
+
+
+async def test_a_session_has_so_many_places_at_all_processes(monkeypatch: pytest.MonkeyPatch, apis: Apis) -> None:
+    monkeypatch.setattr(limits, "MAX_IN_FLIGHT", 2)
+    command, let_go = await apis.command(), asyncio.Event()
+
+    async def slow(request: Request) -> Answer:
+        await let_go.wait()
+        return Answer(request.id, 200, (), request.body)
+
+    command.local = slow
+    async with command.connected(apis.urls[0]):
+        waiting = [asyncio.create_task(post(api, command)) for api in apis.urls[:2]]
+        await eventually_async(lambda: is_true(len(command.forwarded) == 2), "both came")
+        assert [(await post(api, command))[0] for api in apis.urls] == [429] * 3
+    monkeypatch.setattr(limits, "MAX_IN_FLIGHT", 0)
+    let_go.set()
+    async with command.connected(apis.urls[2]):
+        assert await asyncio.gather(*waiting) == [(200, b"x")] * 2, "what was let in is not refused later"
+    assert len(command.forwarded) == 2
 
 
 async def test_a_network_that_changed_is_noticed_by_the_command_first(apis: Apis) -> None:
