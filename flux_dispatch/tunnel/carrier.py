@@ -56,6 +56,16 @@ _ENTRY_BYTES: Final = 256
 KNOWN_FOR_SECONDS: Final = 1.0
 """For how long it is remembered where a session is."""
 
+# One command for all that goes in one round trip. The sender says when the inbox ends, for the process that it was of
+# may have died.
+_PUT: Final = """
+    for i, inbox in ipairs(KEYS) do
+        redis.call('XADD', inbox, 'MAXLEN', ARGV[1], '*', 'head', ARGV[2 * i + 1], 'frame', ARGV[2 * i + 2])
+        redis.call('PEXPIRE', inbox, ARGV[2])
+    end
+    return 1
+"""
+
 # A process that was slow to say so must not take a session back from the one that holds it now.
 _HOLD: Final = """
     local held = redis.call('GET', KEYS[1])
@@ -86,17 +96,15 @@ class Message:
     text: str = ""
     frame: bytes = b""
 
-    def fields(self) -> dict[str, str | bytes]:
-        """Return it as an entry of a stream."""
-        named = {"kind": self.kind, "session": self.session, "id": self.id, "sender": self.sender, "text": self.text}
-        return {**{name: value for name, value in named.items() if value}, "frame": self.frame}
+    def entry(self) -> tuple[str, bytes]:
+        """Return it as an entry of a stream: its head, in which the text is last for it may be any, and its frame."""
+        return f"{self.kind}\n{self.session}\n{self.id}\n{self.sender}\n{self.text}", self.frame
 
     @classmethod
-    def read(cls, fields: Mapping[bytes, bytes]) -> "Message":
+    def read(cls, entry: Mapping[bytes, bytes]) -> "Message":
         """Return what an entry of a stream holds."""
-        told = {name: fields.get(name.encode(), b"").decode() for name in ("kind", "id", "sender", "text")}
-        session = ListenSessionId(fields.get(b"session", b"").decode())
-        return cls(session=session, frame=fields.get(b"frame", b""), **told)
+        kind, session, id_, sender, text = entry[b"head"].decode().split("\n", 4)
+        return cls(kind, ListenSessionId(session), id_, sender, text, entry[b"frame"])
 
 
 class Listener(Protocol):
@@ -129,7 +137,10 @@ class Carrier:
         self.is_available = True
         self.outages = 0
         self._client = client
-        self._reader = reader
+        # each keeps a connection: to take one from a pool, look at it and give it back costs more than what is sent
+        self._sender = client.client()
+        self._reader = reader.client()
+        self._opened = (self._sender, self._reader, client, reader)
         self._held: dict[ListenSessionId, int] = {}
         self._known: dict[ListenSessionId, tuple[str | None, float]] = {}
         self._asked: dict[ListenSessionId, asyncio.Task[str | None]] = {}
@@ -156,8 +167,8 @@ class Carrier:
             for session, epoch in self._held.items():
                 await self._client.eval(_LET_GO, 1, _owner_key(session), epoch, self.process)
             await self._client.delete(_inbox(self.process))
-        await self._client.aclose()
-        await self._reader.aclose()
+        for each in self._opened:
+            await each.aclose()
 
     def hold(self, session: ListenSessionId, epoch: int) -> None:
         """Say that the session's command is connected here."""
@@ -232,14 +243,10 @@ class Carrier:
         while True:
             await self._has_unsent.wait()
             batch = self._next_batch()
-            pipeline = self._client.pipeline(transaction=False)
-            for process, message in batch:
-                pipeline.xadd(_inbox(process), message.fields(), maxlen=MAX_IN_INBOX)
-            for process in {process for process, _ in batch}:
-                # by its sender, for an inbox may be made for a process that has died
-                pipeline.pexpire(_inbox(process), int(INBOX_SECONDS * 1000))
+            inboxes = [_inbox(process) for process, _ in batch]
+            entries = [part for _, message in batch for part in message.entry()]
             try:
-                await pipeline.execute()
+                await self._sender.eval(_PUT, len(batch), *inboxes, MAX_IN_INBOX, int(INBOX_SECONDS * 1000), *entries)
             except (RedisError, OSError) as error:
                 self._set_available(error)
             # what comes meanwhile shares the next round trip

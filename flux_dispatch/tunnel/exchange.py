@@ -190,11 +190,9 @@ class Exchange:
                 self._ask_for(message, connection)
             case "answer":
                 self._answer(message)
-            case "ending" if connection is not None:
-                ending = decode(message.frame)
-                if isinstance(ending, Received | Gone):
-                    self._carried.give_back(ending.id)
-                    connection.settle(ending)
+            case "received" | "gone" if connection is not None:
+                self._carried.give_back(message.id)
+                connection.settle(Received(message.id) if message.kind == "received" else Gone(message.id))
             case "end" if connection is not None:
                 connection.end(EndReason(message.text))
             case "replaced" if connection is not None and connection.epoch < int(message.text):
@@ -297,7 +295,8 @@ class _Elsewhere:
             return True
 
     def settle(self, ending: Ending) -> None:
-        self._carrier.send(self._owner, Message("ending", self._session, frame=encode(ending)), at_once=False)
+        kind = "received" if isinstance(ending, Received) else "gone"
+        self._carrier.send(self._owner, Message(kind, self._session, ending.id), at_once=False)
 
 
 def _carried_answer(message: Message) -> CarriedAnswer:

@@ -228,6 +228,17 @@ async def test_a_process_that_stops_sends_its_commands_elsewhere(
             assert (await waiting)[0] == 200
 
 
+async def test_a_connection_that_redis_closes_is_opened_anew(redis_url: str, apis: Apis) -> None:
+    command = await apis.command()
+    async with command.connected(apis.urls[0]):
+        assert (await post(apis.urls[1], command))[0] == 200
+        with redis.Redis.from_url(redis_url) as client:
+            for idle in [each["id"] for each in client.client_list() if each["cmd"] != "xread"]:
+                client.client_kill_filter(_id=idle, skipme=True)
+        assert (await post(apis.urls[1], command))[0] == 200
+        assert not command.of_kind(NotAvailable)
+
+
 @pytest.fixture
 def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
     with RedisServer(tmp_path, free_port()) as server:

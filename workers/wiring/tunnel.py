@@ -4,6 +4,9 @@ import uuid
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from config.redis_url import read_redis_url
@@ -26,7 +29,9 @@ def make_tunnel(settings: Settings, database: AsyncEngine, seals: WebhookSeals, 
     """Return this process's end of the tunnel; it carries nothing before it is started."""
     broker = read_redis_url(settings.need_redis_url())
     reader = open_redis(broker, socket_timeout=READ_SECONDS + 2)
-    carrier = Carrier(uuid.uuid4().hex, open_redis(broker), reader)
+    # it keeps a connection for long, which a server or a proxy may close meanwhile; what is sent twice does no harm
+    sender = open_redis(broker, retry=Retry(NoBackoff(), 1, (RedisConnectionError,)))
+    carrier = Carrier(uuid.uuid4().hex, sender, reader)
     resume = Resume(ResumeStore(database, timing_of(settings)), queue)
     limits = TunnelLimits(settings.delivery_timeout, _other_host(settings))
     return Tunnel(carrier, TunnelStore(database, seals), resume, limits)
