@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.faults import endpoints, postgres, redis, workers
+from tests.faults import alerts, endpoints, postgres, redis, workers
 from tests.faults.checker import Tolerance
 from tests.faults.testbed import OUTAGE_SECONDS, Conditions, Testbed
 
@@ -36,6 +36,10 @@ UNDER_LOAD = Tolerance(duplicates=100, deaths=1)
 TWO_UNDER_LOAD = Tolerance(duplicates=100, deaths=2)
 POISON = Tolerance(duplicates=100, deaths=5)
 """The poison's own four, and the test's last: whoever shares a worker with it may meet each of them."""
+AT_EACH_STEP = Tolerance(duplicates=100, deaths=len(alerts.STEPS))
+MAIL_TWICE = Tolerance(duplicates=1, deaths=1, repeated=1)
+"""A mail that was taken, and nobody could write that down, comes again."""
+MAIL_TWICE_UNDER_LOAD = Tolerance(duplicates=100, deaths=1, repeated=1)
 SECONDS = 3.0
 """An outage that is short enough for `make test`, and long enough for whoever asks to be refused more than once."""
 
@@ -77,6 +81,12 @@ FAULTS = [
     Fault("a webhook disabled while retries wait", endpoints.disabled),
     Fault("a webhook deleted while retries wait", endpoints.deleted),
     Fault("two clocks an hour off", workers.an_hour_off),
+    Fault("worker killed at each step of an alert", alerts.killed_at_each_step, AT_EACH_STEP, is_alone=True),
+    Fault("worker killed when a mail was taken", alerts.killed_when_a_mail_was_taken, MAIL_TWICE, is_alone=True),
+    Fault("mail server hangs", alerts.mail_server_hangs, pause_seconds=0.03),
+    Fault("alert channel answers 500", alerts.channel_answers_500, pause_seconds=0.03),
+    Fault("Redis emptied while failures are to be told", alerts.redis_emptied),
+    Fault("PostgreSQL killed while a mail is sent", alerts.postgres_killed_while_a_mail_is_sent, MAIL_TWICE_UNDER_LOAD),
     Fault("worker killed while Redis is emptied", workers.killed_while_redis_is_empty, UNDER_LOAD),
     Fault("PostgreSQL restarted, a worker frozen", postgres.restarted_while_a_worker_is_frozen, TWO_UNDER_LOAD),
 ]

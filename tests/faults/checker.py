@@ -10,10 +10,12 @@ from tests.faults.history import History, read_record
 from tests.faults.row_checks import check_rows
 from tests.faults.schedule import check_schedule
 from tests.faults.testbed import LEASE_SECONDS, Testbed, published_at
+from tests.faults.told import read_tellings
 from tests.support.receiver import Request
 from tests.support.waiting import eventually
 
 DRAIN_SECONDS = 75
+_OWN_EVENTS = "SELECT id FROM events WHERE type LIKE 'flux.%'"
 _OF_KEYS = "SELECT id FROM events WHERE idempotency_key = ANY($1)"
 
 
@@ -23,6 +25,8 @@ class Tolerance:
 
     duplicates: int = 0
     deaths: int = 0
+    repeated: int = 0
+    """How many messages may come to channels twice."""
 
 
 @dataclass
@@ -31,6 +35,7 @@ class Verdict:
 
     acknowledged: int = 0
     delivered: int = 0
+    told: int = 0
     lost: int = 0
     duplicate: int = 0
     unclear: int = 0
@@ -44,7 +49,7 @@ def judge(testbed: Testbed, allowed: Tolerance) -> Verdict:
     testbed.publisher.stop()
     verdict = Verdict()
     try:
-        eventually(testbed.installation.is_drained, "everything is settled", DRAIN_SECONDS)
+        eventually(testbed.is_over, "everything is settled and told", DRAIN_SECONDS)
     except AssertionError as error:
         verdict.wrong.append(str(error))
     history = read_record(testbed)
@@ -52,6 +57,7 @@ def judge(testbed: Testbed, allowed: Tolerance) -> Verdict:
     _check_publisher(testbed, verdict)
     _check_losses(testbed, history, verdict)
     _check_doubles(history, allowed, verdict)
+    _check_tellings(testbed, allowed, verdict)
     verdict.wrong += _invented(testbed, history)
     verdict.wrong += check_schedule(history, over_at=over_at, calm_since=testbed.calm_since)
     verdict.wrong += check_rows(testbed, history)
@@ -116,12 +122,25 @@ def _check_doubles(history: History, allowed: Tolerance, verdict: Verdict) -> No
             verdict.wrong.append(f"{each.id} was POSTed {posts} times in {each.attempts} attempts")
 
 
+def _check_tellings(testbed: Testbed, allowed: Tolerance, verdict: Verdict) -> None:
+    tellings = read_tellings(testbed)
+    repeated = sum(each.repeated for each in tellings)
+    verdict.told = sum(each.told for each in tellings)
+    verdict.lost += sum(each.lost for each in tellings)
+    verdict.duplicate += repeated
+    if repeated > allowed.repeated:
+        verdict.wrong.append(f"{repeated} messages came twice where at most {allowed.repeated} may")
+    for each in tellings:
+        verdict.wrong += each.wrong
+
+
 def _invented(testbed: Testbed, history: History) -> list[str]:
     """Every arrival verifies, and belongs to a published event and a webhook of its account that was enabled."""
     # what was left unclear may be stored or not; where it is stored, it may arrive
     unclear = testbed.installation.rows(_OF_KEYS, list(testbed.publisher.unclear))
     unclear_events = {format_id(Prefix.EVENT, row["id"].hex) for row in unclear}
-    published = set(testbed.publisher.acknowledged.values()) | unclear_events | testbed.own_events
+    own_events = {format_id(Prefix.EVENT, row["id"].hex) for row in testbed.installation.rows(_OWN_EVENTS)}
+    published = set(testbed.publisher.acknowledged.values()) | unclear_events | testbed.own_events | own_events
     wrong = []
     for request in [request for requests in history.arrivals.values() for request in requests]:
         owed = history.owed.get(request.delivery)

@@ -10,8 +10,8 @@ from pathlib import Path
 from docs.generated import renewed
 from tests.faults.checker import Verdict
 
-HEADS = ["fault", "acknowledged", "delivered", "lost", "duplicate", "unclear", "recovered"]
-LINE = "{:<52} {:>12} {:>9} {:>5} {:>7} {:>7} {:>9}"
+HEADS = ["fault", "acknowledged", "delivered", "told", "lost", "duplicate", "unclear", "recovered"]
+LINE = "{:<52} {:>12} {:>9} {:>5} {:>5} {:>9} {:>7} {:>9}"
 PRODUCT = ["flux_dispatch", "workers", "config", "tests"]
 PART = "faults"
 """The name of the generated process of a page that the table replaces."""
@@ -63,7 +63,7 @@ class Report:
 
 
 def _cells(verdict: Verdict) -> list[str]:
-    counts = [verdict.acknowledged, verdict.delivered, verdict.lost, verdict.duplicate, verdict.unclear]
+    counts = [verdict.acknowledged, verdict.delivered, verdict.told, verdict.lost, verdict.duplicate, verdict.unclear]
     return [*(f"{count:,}" for count in counts), f"{verdict.recovery_seconds:.1f}"]
 
 

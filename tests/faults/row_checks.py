@@ -30,7 +30,7 @@ def _unrest(owed: DeliveryRow) -> str:
     """Say how a delivery rests that may not rest so."""
     if owed.numbers != list(range(1, owed.attempts + 1)):
         return f"with the attempts {owed.numbers} noted where {owed.attempts} were made"
-    if owed.state == State.FAILED and owed.attempts < len(DELAYS):
+    if owed.state == State.FAILED and owed.attempts < len(DELAYS) and owed.reason != "gone":
         return f"failed after {owed.attempts} attempts"
     if owed.state not in _resting_places(owed):
         return f"{owed.state} at {owed.path}"
@@ -40,10 +40,12 @@ def _unrest(owed: DeliveryRow) -> str:
 
 
 def _resting_places(owed: DeliveryRow) -> set[State]:
-    """Say where it may: what hangs is given up, unless it stops to; a closed one is canceled; all others get all."""
+    """Say where it may: what hangs or is unwell is given up, unless it stops to; a closed one is canceled; all others
+    get all.
+    """
     if owed.path == "/hang":
         return {State.FAILED}
-    if owed.path == "/jammed":
+    if owed.path in {"/jammed", "/unwell"}:
         return {State.DELIVERED, State.FAILED}
     if owed.closed_at is not None:
         return {State.DELIVERED, State.FAILED, State.CANCELED}

@@ -1,4 +1,4 @@
-"""The servers of a fault: a Redis and a PostgreSQL that can be killed and frozen, and a guard of transitions."""
+"""The servers of a fault: a Redis and a PostgreSQL that can be killed and frozen, and what they note by themselves."""
 
 import asyncio
 import os
@@ -87,8 +87,16 @@ class Database:
 
     def restart_immediately(self) -> None:
         """Stop it without a checkpoint (`pg_ctl -m immediate`), then start it: it recovers from its log."""
+        self.kill()
+        self.revive()
+
+    def kill(self) -> None:
+        """Stop it without a checkpoint."""
         os.kill(self._server.pid, signal.SIGQUIT)
         eventually(lambda: not self._server.is_running(), "PostgreSQL is down")
+
+    def revive(self) -> None:
+        """Start it after that."""
         eventually(self._restarts, "PostgreSQL is up again", 60)
 
     def stop(self) -> None:
@@ -124,6 +132,7 @@ async def _create(server_url: str, name: str, url: str) -> None:
     await engine.dispose()
     connection = await asyncpg.connect(url)
     await connection.execute(TRANSITION_GUARD)
+    await connection.execute(HEALTH_RECORD)
     await connection.close()
 
 
@@ -153,3 +162,18 @@ TRANSITION_GUARD = f"""
 """  # noqa: S608 - only names of our own enums are written into it
 """Notes what may never happen: a move that the table of states does not have, or any change of what is final but a
 recovery."""
+
+HEALTH_RECORD = """
+    CREATE TABLE health_changes (webhook_id uuid, health text);
+    CREATE FUNCTION note_health_change() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO health_changes VALUES (NEW.webhook_id, NEW.health);
+        RETURN NULL;
+    END
+    $$;
+    CREATE TRIGGER health_begins AFTER INSERT ON webhook_health FOR EACH ROW
+    WHEN (NEW.health <> 'suspect') EXECUTE FUNCTION note_health_change();
+    CREATE TRIGGER health_changes AFTER UPDATE ON webhook_health FOR EACH ROW
+    WHEN (NEW.health <> OLD.health) EXECUTE FUNCTION note_health_change();
+"""
+"""Notes each change of a webhook that people are to be told of: that it fails, recovers or was disabled."""

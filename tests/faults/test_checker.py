@@ -1,13 +1,21 @@
 """The checker finds what it is there to find: each broken promise, written down by hand, is told."""
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 
+from flux_dispatch.channels.message import compose
+from flux_dispatch.domain.alert_channel import AlertKind
+from flux_dispatch.domain.notification import Digest
+from tests.channels.conftest import failed, notification
+from tests.faults.channels import Channel, Message, Told, read
 from tests.faults.checker import Tolerance, Verdict, _check_doubles
 from tests.faults.history import DeliveryRow, History
 from tests.faults.row_checks import _unrest
 from tests.faults.schedule import AFTER_A_FAULT_SECONDS, check_schedule
+from tests.faults.told import hold_against
+from tests.support.alerting import LINKS
 from tests.support.receiver import Request
 
 # first attempt at 100, answered with 500 at 100.1; the second is due a second later
@@ -111,3 +119,49 @@ def test_doubles_are_counted_against_what_is_allowed(allowed: Tolerance, posts: 
 )
 def test_a_delivery_rests_only_where_it_may(owed: DeliveryRow, told: str) -> None:
     assert _unrest(owed) == told
+
+
+GONE = ("https://example.com/gone", AlertKind.WEBHOOK_DISABLED)
+FAILED = ("https://example.com/gone", AlertKind.DELIVERY_FAILED)
+HAPPENED: Told = Counter({GONE: 1, FAILED: 3})
+
+
+def message(text: str, **tells: int) -> Message:
+    return Message(
+        "ntf_1" if text != "more" else "ntf_2", text, Counter({FAILED: tells["failed"], GONE: tells["gone"]})
+    )
+
+
+@pytest.mark.parametrize(
+    ("messages", "told", "lost", "repeated", "wrong"),
+    [
+        ([message("one", failed=1, gone=1), message("more", failed=2, gone=0)], 4, 0, 0, 0),
+        ([message("one", failed=3, gone=1), message("one", failed=3, gone=1)], 4, 0, 1, 0),
+        ([message("one", failed=3, gone=1), message("other", failed=3, gone=1)], 4, 0, 1, 1),
+        ([message("one", failed=1, gone=0)], 1, 3, 0, 2),
+        ([message("one", failed=3, gone=1), message("more", failed=0, gone=1)], 4, 0, 0, 1),
+    ],
+)
+def test_what_people_are_not_told_or_too_often_is_told(
+    messages: list[Message], told: int, lost: int, repeated: int, wrong: int
+) -> None:
+    found = hold_against(HAPPENED, Channel("mail", lambda: messages), messages)
+    assert (found.told, found.lost, found.repeated, len(found.wrong)) == (told, lost, repeated, wrong)
+
+
+def test_a_channel_is_owed_only_what_it_asked_for() -> None:
+    found = hold_against(HAPPENED, Channel("mail", list, frozenset({AlertKind.WEBHOOK_FAILING})), [])
+    assert (found.told, found.lost, found.wrong) == (0, 0, [])
+
+
+def test_messages_are_read_as_they_are_written() -> None:
+    def changed(kind: AlertKind, path: str) -> Digest:
+        return replace(failed(endpoint=path), kind=kind, detail={"reason": "gone", "attempts": 7})
+
+    kinds = (AlertKind.WEBHOOK_FAILING, AlertKind.WEBHOOK_DISABLED, AlertKind.WEBHOOK_RECOVERED)
+    told: Told = Counter({(f"http://{kind}/", kind): 1 for kind in kinds})
+    told["http://one/", AlertKind.DELIVERY_FAILED] = 1
+    told["http://many/", AlertKind.DELIVERY_FAILED] = 1205
+    digests = [changed(kind, f"http://{kind}/") for kind in kinds]
+    all_of_it = notification("", failed(endpoint="http://one/"), failed(1205, "http://many/"), *digests)
+    assert read(compose(all_of_it, LINKS, "Webhooks").text) == told

@@ -12,6 +12,7 @@ from typing import Any
 
 from flux_dispatch.domain.ids import Prefix, parse_id
 from flux_dispatch.domain.timing import GRACE, LEASE_MARGIN
+from tests.faults.channels import Channel
 from tests.faults.publisher import Publisher
 from tests.faults.servers import Broker, Database
 from tests.support.installation import Installation, Process
@@ -56,6 +57,8 @@ class Testbed:
     """Webhooks that want every event, by id: the wall-clock time from which on an event must reach it."""
     own_events: set[str] = field(default_factory=set)
     """Events that the fault made itself; the publisher knows nothing of them."""
+    channels: list[Channel] = field(default_factory=list)
+    """Who is to be told of what fails."""
     calm_since: float | None = None
     """Wall-clock time from which on nothing was wrong; None for a fault."""
     over_at: float | None = None
@@ -77,6 +80,10 @@ class Testbed:
         """Note that from now on only its consequences are left."""
         self.over_at = time.time()
 
+    def is_over(self) -> bool:
+        """Say whether nothing is owed any more, and nothing is left to be told."""
+        return bool(self.installation.rows(_IS_OVER))
+
     def wait_for_arrivals(self, count: int) -> None:
         """Wait until so many more requests have come."""
         goal = len(self.receiver.requests) + count
@@ -95,6 +102,17 @@ class Testbed:
             return published_at(request.event) > now and request.at - published_at(request.event) < GRACE_SECONDS / 2
 
         eventually(lambda: any(map(came_by_message, self.receiver.requests[-50:])), "messages bring deliveries", 20)
+
+
+_IS_OVER = """
+    SELECT WHERE NOT EXISTS (SELECT FROM deliveries WHERE sweep_at IS NOT NULL)
+        AND NOT EXISTS (SELECT FROM webhook_tallies)
+        AND NOT EXISTS (SELECT FROM webhook_health WHERE check_at < now() + interval '1 minute')
+        AND NOT EXISTS (SELECT FROM alerts WHERE sent_at IS NULL)
+        AND NOT EXISTS (SELECT FROM alert_digests WHERE due_at IS NOT NULL)
+        AND NOT EXISTS (SELECT FROM notifications WHERE due_at IS NOT NULL)
+        AND NOT EXISTS (SELECT FROM outbox)
+"""
 
 
 def published_at(event: str) -> float:

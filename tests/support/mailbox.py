@@ -26,12 +26,14 @@ class Mailbox:
 
     Attributes:
         refused: recipients that it does not take.
-        hangs: whether it answers nothing after the recipients, until it ends.
+        hangs: whether it answers nothing after a mail, until it is let go or ends.
+        hanging: how many mails it has let hang.
     """
 
     needs_login: bool = False
     refused: set[str] = field(default_factory=set)
     hangs: bool = False
+    hanging: int = 0
     mails: list[EmailMessage] = field(default_factory=list)
     port: int = 0
 
@@ -89,6 +91,7 @@ class _Handler:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - as above
         if self._mailbox.hangs:
+            self._mailbox.hanging += 1
             await server.loop.run_in_executor(None, self._mailbox._end.wait)
         content = cast(bytes, envelope.content)
         self._mailbox.mails.append(cast(EmailMessage, email.message_from_bytes(content, policy=default)))

@@ -1,7 +1,6 @@
-"""Alerts arrive: by e-mail and by webhook, from real workers, and each once though workers are killed."""
+"""Alerts arrive: by e-mail and by webhook, from real workers, and to operators though there is none."""
 
 import json
-import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -78,47 +77,6 @@ def _sent(installation: Installation, channel: str) -> Any:
     return shown if shown["last_sent"] else None
 
 
-@pytest.mark.timeout(300)
-def test_killed_at_each_step_an_alert_is_told_once(
-    installation: Installation, mailbox: Mailbox, receiver: Receiver
-) -> None:
-    """One alert goes through the hands of workers that die one after the other, each a step later."""
-    installation.settings |= FIVE_ATTEMPTS | AT_ONCE
-    installation.start_api()
-    channel(installation, mailbox.url())
-    installation.webhook(f"{receiver.url}/bad", "order.completed")
-    installation.webhook(f"{receiver.url}/own", "flux.delivery.failed")
-    event = installation.publish(order="ord_1")
-    for step in STEPS:
-        doomed = installation.start_worker(FAILPOINT=step)
-        assert doomed.process.wait(60) == -signal.SIGKILL, step
-        _let_time_pass(installation)
-    installation.start_worker()
-    eventually(lambda: _is_told(installation), "nothing is left to be told", 60)
-    (mail,) = mailbox.mails
-    assert "failed after 5 attempts" in mail["subject"]
-    (told,) = eventually(lambda: receiver.at("/own"), "the event of our own arrives")
-    assert json.loads(told.body)["data"]["event"] == event
-
-
-def test_killed_between_the_server_s_yes_and_the_commit_a_mail_comes_again_under_its_id(
-    installation: Installation, mailbox: Mailbox, receiver: Receiver
-) -> None:
-    installation.settings |= FIVE_ATTEMPTS | AT_ONCE
-    installation.start_api()
-    channel(installation, mailbox.url())
-    installation.webhook(f"{receiver.url}/bad", "order.completed")
-    installation.publish(order="ord_1")
-    doomed = installation.start_worker(FAILPOINT="notification_sent")
-    assert doomed.process.wait(60) == -signal.SIGKILL
-    _let_time_pass(installation)
-    installation.start_worker()
-    eventually(lambda: _is_told(installation), "nothing is left to be told", 60)
-    one, other = mailbox.mails
-    assert one["message-id"] == other["message-id"]
-    assert text_of(one) == text_of(other)
-
-
 def test_without_a_worker_operators_are_told_by_the_api(installation: Installation, mailbox: Mailbox) -> None:
     installation.settings |= AT_ONCE | {"FLUX_ALERT_URLS": mailbox.url()}
     installation.start_api()
@@ -131,31 +89,3 @@ def test_without_a_worker_operators_are_told_by_the_api(installation: Installati
     assert arrived["subject"] == "No worker answers"
     assert "flux worker" in text_of(arrived)
     assert f"{installation.api_url}/dashboard/operations" in text_of(arrived)
-
-
-STEPS = (
-    "alerts_counted",
-    "alerts_committed",
-    "notification_composed",
-    "notification_claimed",
-    "notification_settled",
-)
-
-
-def _is_told(installation: Installation) -> bool:
-    return bool(
-        installation.rows(
-            """SELECT FROM notifications WHERE due_at IS NULL
-               AND NOT EXISTS (SELECT FROM notifications WHERE due_at IS NOT NULL)
-               AND NOT EXISTS (SELECT FROM alert_digests WHERE due_at IS NOT NULL)
-               AND NOT EXISTS (SELECT FROM alerts WHERE sent_at IS NULL)"""
-        )
-    )
-
-
-def _let_time_pass(installation: Installation) -> None:
-    """Have the leases of the dead be over, and their lost tasks be found, as they are after a minute."""
-    installation.rows("UPDATE alerts SET enqueued_at = enqueued_at - interval '1 minute' WHERE sent_at IS NULL")
-    installation.rows(
-        "UPDATE notifications SET due_at = due_at - interval '1 minute' WHERE due_at > now() + interval '1 second'"
-    )
