@@ -20,12 +20,13 @@ SOON: Final = {
 }
 STEPS: Final = (
     "alerts_counted",
-    "health_checked",
     "alerts_committed",
     "notification_composed",
     "notification_claimed",
     "notification_settled",
 )
+DEAF: Final = ("--queues", ",".join(queue for queue in QUEUES if queue != "control"))
+"""A worker that is started so gets no message about a failure."""
 OWN: Final = "/own"
 """Where events of our own go."""
 
@@ -33,9 +34,14 @@ OWN: Final = "/own"
 def killed_at_each_step(testbed: Testbed) -> None:
     """One failure goes through the hands of workers that die one after the other, each a step later."""
     _begin(testbed)
+    # no other message may be on its way when one of them dies
     _by_mail(testbed, AlertKind.DELIVERY_FAILED)
     _webhook_is_gone(testbed, 1)
-    for step in STEPS:
+    first, *others = STEPS
+    _start_and_die(testbed, first)
+    # that the webhook was disabled is told without a message; this worker shall not count the failure, too
+    _start_and_die(testbed, "health_checked", *DEAF)
+    for step in others:
         _start_and_die(testbed, step)
     testbed.installation.start_worker()
     testbed.note_end_of_fault()
@@ -92,8 +98,7 @@ def redis_emptied(testbed: Testbed) -> None:
     """What tells workers of failures is lost, thrice: the sweeper finds them in the database."""
     _begin(testbed)
     _by_mail(testbed)
-    others = ",".join(queue for queue in QUEUES if queue != "control")
-    deaf = testbed.installation.start("worker", "worker", "--queues", others)
+    deaf = testbed.installation.start("worker", "worker", *DEAF)
     eventually(lambda: deaf.logged("ready."), "the worker is ready")
     for number in range(3):
         _webhook_is_gone(testbed, number)
@@ -171,9 +176,9 @@ def _webhook_fails_and_recovers(testbed: Testbed) -> None:
     eventually(lambda: testbed.installation.rows(changed, "recovered"), "the webhook is seen to recover", 30)
 
 
-def _start_and_die(testbed: Testbed, failpoint: str) -> None:
+def _start_and_die(testbed: Testbed, failpoint: str, *arguments: str) -> None:
     # some die before they are ready
-    doomed = testbed.installation.start("worker", "worker", FAILPOINT=failpoint)
+    doomed = testbed.installation.start("worker", "worker", *arguments, FAILPOINT=failpoint)
     assert doomed.process.wait(60) == -signal.SIGKILL, failpoint
     _end_leases(testbed)
 
