@@ -8,12 +8,16 @@ from urllib.parse import urlsplit
 import asyncpg
 import httpx
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch import __version__
 from flux_dispatch.cli.embedded import free_port
 from flux_dispatch.domain.api_key import encode_api_key
 from tests.support.api import EVENT, Caller, check_error, client, running_api
 from tests.support.waiting import eventually_async
+
+_WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 @pytest.fixture
@@ -78,6 +82,26 @@ async def test_without_its_broker_the_api_goes_on(tenant: Caller, database_url: 
             assert (await caller.post("/v1/events", json=EVENT)).status_code == 202
             ready = await caller.get("/readyz")
         assert (ready.status_code, ready.json()["checks"]) == (200, {"database": "ok", "redis": "unavailable"})
+
+
+async def test_it_is_ready_while_those_who_change_webhooks_have_all_their_connections(
+    tenant: Caller, database: AsyncEngine
+) -> None:
+    path = f"/v1/webhooks/{(await tenant.webhook('*'))['id']}"
+    async with database.connect() as somebody, database.connect() as observer:
+        await somebody.execute(text("BEGIN"))
+        await somebody.execute(text("SELECT FROM webhooks FOR UPDATE"))
+        changes = [asyncio.create_task(tenant.http.patch(path, json={"description": str(n)})) for n in range(12)]
+
+        async def all_wait() -> bool:
+            return (await observer.execute(text(_WAITING))).scalar_one() == 10
+
+        await eventually_async(all_wait, "each connection waits for the row")
+        ready = await tenant.http.get("/readyz")
+        stored = await tenant.http.post("/v1/events", json=EVENT)
+        await somebody.execute(text("ROLLBACK"))
+        assert {(await change).status_code for change in changes} == {200}
+    assert (ready.status_code, stored.status_code) == (200, 202)
 
 
 async def test_why_requests_cannot_be_served_is_logged_once_a_second(

@@ -188,7 +188,7 @@ def _dependencies(settings: Settings, keyring: Keyring, pools: _Pools, beside: _
         export_audit_log=ExportAuditLog(AuditLogStore(pools.writes), audit_log_queries, read_limit),
         counter=counter,
         read_limit=read_limit,
-        check_readiness=lambda: _check_readiness(pools.writes, queue),
+        check_readiness=lambda: _check_readiness(pools.publish, queue),
         max_body_bytes=settings.max_body_bytes,
         public_url=settings.public_url,
         trusted_proxies=settings.trusted_proxies,

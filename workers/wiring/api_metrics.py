@@ -28,7 +28,7 @@ from workers.worker_ping import WorkerPing
 
 
 class ApiParts(NamedTuple):
-    """What an API process tells of; `pools` by their names, among them `writes` and `reads`.
+    """What an API process tells of; `pools` by their names, among them `publish` and `reads`.
 
     `tunnel` are the connections of commands that listen.
     """
@@ -75,7 +75,8 @@ async def api_metrics(settings: Settings, app: web.Application, parts: ApiParts)
 
 def _reach(parts: ApiParts) -> Reach:
     async def is_database_up() -> bool:
-        return await trouble_of(parts.pools["writes"]) is None
+        # events have connections of their own: whoever changes webhooks may wait, and they are stored all the same
+        return await trouble_of(parts.pools["publish"]) is None
 
     return Reach(
         {
