@@ -57,9 +57,10 @@ def make_counting(meter: RequestMeter) -> Middleware:
     return count_request
 
 
-def _path_to_log(request: web.Request) -> str:
-    """Return the path; whoever reads the URL of a listen session can send to it."""
-    return f"{RELAYED}…" if request.path.startswith(RELAYED) else request.path
+def _in_words(request: web.Request) -> dict[str, str]:
+    """Return what the log says of a request; whoever reads the URL of a listen session can send to it."""
+    path = f"{RELAYED}…" if request.path.startswith(RELAYED) else request.path
+    return {"request_id": request[REQUEST_ID], "method": request.method, "path": path}
 
 
 def make_middleware(authenticator: Authenticator, rate_limit: RateLimit, read_limit: ReadLimit) -> Middleware:
@@ -83,13 +84,15 @@ def make_middleware(authenticator: Authenticator, rate_limit: RateLimit, read_li
         except FluxError as error:
             if isinstance(error, Unavailable):
                 unavailable_log.note(error, request_id)
+            elif isinstance(error, InternalError):
+                log.exception("request.failed", **_in_words(request), error=error.message)
             response = error_response(error, request_id)
         except web.HTTPException as error:
             response = error_response(from_http(error), request_id)
             if "Allow" in error.headers:
                 response.headers["Allow"] = error.headers["Allow"]
         except Exception:
-            log.exception("request.failed", request_id=request_id, method=request.method, path=_path_to_log(request))
+            log.exception("request.failed", **_in_words(request))
             response = error_response(
                 InternalError(f"Something broke on our side; it is logged as {request_id}."), request_id
             )

@@ -33,16 +33,23 @@ async def handle_page(request: web.Request, handler: Handler) -> web.StreamRespo
     except FluxError as error:
         if isinstance(error, Unavailable):
             log.warning("page.unavailable", request_id=request.get(REQUEST_ID), cause=error.cause)
+        elif isinstance(error, InternalError):
+            log.exception("page.failed", **_in_words(request), error=error.message)
         response = _error_page(request, error)
     except web.HTTPException as error:
         response = _error_page(request, _from_http(error))
     except Exception:
-        log.exception("page.failed", request_id=request.get(REQUEST_ID), method=request.method, path=request.path)
+        log.exception("page.failed", **_in_words(request))
         response = _error_page(request, InternalError("Something broke on our side."))
     if not response.prepared:
         response.headers.update(page_headers(framed_by(request)))
         response.headers.setdefault("Cache-Control", "no-store")
     return response
+
+
+def _in_words(request: web.Request) -> dict[str, str | None]:
+    """Return what the log says of a request."""
+    return {"request_id": request.get(REQUEST_ID), "method": request.method, "path": request.path}
 
 
 async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -267,8 +267,9 @@ class _Places(asyncio.Semaphore):
         self.waiting += 1
         try:
             await asyncio.wait_for(self.acquire(), CONNECT_SECONDS)
-        except TimeoutError as error:
-            raise Unavailable(_UNAVAILABLE) from error
+        except TimeoutError:
+            # the cause that asyncio names is a CancelledError, which would tell nobody anything in a log
+            raise Unavailable(_UNAVAILABLE) from TimeoutError(_ALL_IN_USE)
         finally:
             self.waiting -= 1
 
@@ -373,6 +374,7 @@ _UNKNOWN_SETTING = "42704"
 _IS_READ_ONLY = text("SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean")
 
 _UNAVAILABLE = "The database is not available at the moment. Try again in a second."
+_ALL_IN_USE = f"no connection was free for {CONNECT_SECONDS:g} s"
 _NOT_UNDERSTOOD = (
     "FLUX_DATABASE_URL is not understood. Write it as postgresql://user:password@host/db, "
     "special characters of a user name or password as %XX."

@@ -123,7 +123,7 @@ async def test_a_test_says_whether_it_arrived_and_the_channel_shows_it(
 
 
 async def test_a_channel_that_fails_says_since_when_and_one_that_does_not_open_says_so(
-    tenant: Caller, world: StoreHarness
+    tenant: Caller, world: StoreHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     channel = await made(tenant)
     path = f"/v1/alert-channels/{channel['id']}"
@@ -134,7 +134,9 @@ async def test_a_channel_that_fails_says_since_when_and_one_that_does_not_open_s
     shown = (await tenant.http.get(path)).json()
     assert (shown["last_error"], shown["failing_since"]) == ("no", shown["last_failed"])
     assert shown["failing_since"] is not None
-    check_error(await tenant.http.post(f"{path}/test"), 500, "cannot_unseal")
+    refused = check_error(await tenant.http.post(f"{path}/test"), 500, "cannot_unseal")
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "request.failed" in line]
+    assert refused["request_id"] in line, "whoever is told of a 500 finds it in the log"
 
 
 async def test_a_private_address_is_not_reached_and_that_is_said(tenant: Caller) -> None:

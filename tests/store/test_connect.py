@@ -74,6 +74,17 @@ async def test_a_connection_that_ended_in_the_pool_is_replaced_before_it_is_used
     await engine_database.dispose()
 
 
+async def test_who_found_no_free_connection_is_told_so(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flux_dispatch.store.connect.CONNECT_SECONDS", 0.05)
+    small = open_database(database_url, pool_size=1)
+    async with connect(small):
+        with pytest.raises(Unavailable) as refused:
+            async with connect(small):
+                pass
+    assert refused.value.cause.startswith("TimeoutError: no connection was free")
+    await small.dispose()
+
+
 async def test_a_host_that_vanished_costs_seconds_however_many_connections_it_took(database_url: str) -> None:
     """No reset comes, nobody closes: each connection would have to be waited for in turn."""
     with Proxy(database_url) as proxy:
