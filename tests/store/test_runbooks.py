@@ -20,7 +20,12 @@ STATEMENTS = [
 
 @pytest.mark.parametrize("statement", STATEMENTS)
 async def test_a_statement_of_a_runbook_runs(database: AsyncEngine, statement: tuple[str, str]) -> None:
-    sql = "".join(statement).replace("'…'", "'00000000-0000-0000-0000-000000000000'").replace("(pid)", "(0)")
+    sql = (
+        "".join(statement)
+        .replace("'…'", "'00000000-0000-0000-0000-000000000000'")
+        .replace("(pid)", "(0)")
+        .replace("$PID", "0")
+    )
     async with database.connect() as connection:
         await connection.execute(text(sql.replace(":", r"\:")))
 
