@@ -22,7 +22,8 @@ RULES: Final[dict[str, dict[str, Any]]] = {
 }
 DASHBOARD: Final[dict[str, Any]] = json.loads(read("deploy/grafana/flux-dispatch.json"))
 PANELS: Final[list[dict[str, Any]]] = DASHBOARD["panels"]
-RUNBOOKS: Final = sorted((ROOT / "docs" / "runbooks").glob("*.md"))
+GAME_DAY: Final = ROOT / "docs" / "runbooks" / "README.md"
+RUNBOOKS: Final = sorted(set(GAME_DAY.parent.glob("*.md")) - {GAME_DAY})
 OF_HISTOGRAMS: Final = ("_bucket", "_sum", "_count")
 
 
@@ -94,6 +95,13 @@ def test_every_rule_has_its_runbook_and_every_runbook_its_rule() -> None:
     )
     titles = {path.name: path.read_text().partition("\n")[0] for path in RUNBOOKS}
     assert {url.rpartition("/")[2]: f"# {name}" for name, url in urls.items()} == titles
+
+
+def test_every_rule_has_its_row_in_the_game_day() -> None:
+    rows = re.findall(r"(?m)^\| \[(\w+)\]\(([\w-]+\.md)\) \| [^|]{20,} \| [^|]{20,} \|$", GAME_DAY.read_text())
+    pages = {name: rule["annotations"]["runbook_url"].rpartition("/")[2] for name, rule in RULES.items()}
+    assert dict(rows) == pages
+    assert [name for name, _ in rows] == list(RULES), "in the order of the rules"
 
 
 @pytest.mark.parametrize("path", [pytest.param(path, id=relative(path)) for path in RUNBOOKS])
