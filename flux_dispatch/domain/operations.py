@@ -42,7 +42,8 @@ class Snapshot:
     """What is measured of all accounts together at one moment; of very much, only so much is counted.
 
     `oldest_due_seconds` is for how long the delivery has been due that waits longest, and `outbox_oldest_seconds` for
-    how long the event of the outbox has waited; 0 when none does. A channel fails while its last message has not arrived.
+    how long the event of the outbox has waited; 0 when none does. A channel fails while its last message has not
+    arrived.
     """
 
     backlog: Backlog
