@@ -136,10 +136,10 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     Threads that others have left behind sleep as they did.
     """
     waited: list[float] = []
-    sleep, wait_async, us = time.sleep, asyncio.sleep, threading.get_ident()
+    wait, wait_async, us = time.sleep, asyncio.sleep, threading.get_ident()
 
     def note(seconds: float) -> None:
-        waited.append(seconds) if threading.get_ident() == us else sleep(seconds)
+        waited.append(seconds) if threading.get_ident() == us else wait(seconds)
 
     async def note_async(seconds: float) -> None:
         waited.append(seconds)
