@@ -4,6 +4,7 @@ Task events go together, a broker that came back is soon found, a consumer that 
 is not ours goes back or is kept.
 """
 
+import errno
 import time
 from collections.abc import Callable
 from functools import partial
@@ -12,6 +13,7 @@ from typing import Any, Final
 import structlog
 from celery.worker import state
 from celery.worker.consumer import Consumer
+from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from config.celeryconfig import PRIORITIES, PRODUCERS_QUEUE
@@ -49,8 +51,24 @@ class StandsStill(ConnectionError):
     """Messages wait, there is room for them, and none comes: Celery begins the consumer anew."""
 
 
+class OutOfFiles(ConnectionError):
+    """No more files may be opened now; without the system's number for it, at which Celery would end the worker."""
+
+
 class FluxConsumer(Consumer):  # type: ignore[misc]
     """`worker_consumer` is where Celery lets one choose it."""
+
+    class Blueprint(Consumer.Blueprint):  # type: ignore[misc]
+        """Starts the consumer's parts, and runs until it is to be begun anew."""
+
+        def start(self, parent: Any) -> None:  # noqa: ANN401 - kombu has no types
+            """Take a want of files for a lost connection: some are free again soon, and deliveries go on meanwhile."""
+            try:
+                super().start(parent)
+            except (OSError, OperationalError) as error:
+                if _lacks_files(error):
+                    raise OutOfFiles(str(error)) from error
+                raise
 
     _is_flush_due = False
     _began_at = 0.0
@@ -201,6 +219,13 @@ class FluxConsumer(Consumer):  # type: ignore[misc]
     def _flush_soon(self) -> None:
         self._is_flush_due = False
         self._flush_events()
+
+
+def _lacks_files(error: BaseException | None) -> bool:
+    """Say whether this is why, in whatever it was wrapped."""
+    while error is not None and getattr(error, "errno", None) != errno.EMFILE:
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _unfit(message: Any, max_bytes: int) -> str | None:  # noqa: ANN401 - as above

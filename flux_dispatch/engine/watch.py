@@ -7,6 +7,7 @@ from typing import Final, Protocol
 import structlog
 
 from flux_dispatch.domain.condition import LOOK_PAUSE, Condition, ConditionMove, KnownCondition, Seen
+from flux_dispatch.domain.event import rfc3339_seconds
 from flux_dispatch.engine.flow import failpoint
 
 log = structlog.get_logger("flux.watch")
@@ -69,7 +70,8 @@ class Watch:
 
 
 def _log(condition: Condition, move: ConditionMove) -> None:
+    since = rfc3339_seconds(move.since)
     if move.holds:
-        log.error("platform.in_trouble", condition=condition, since=move.since)
+        log.error("platform.in_trouble", condition=condition, since=since)
     else:
-        log.warning("platform.well_again", condition=condition, since=move.since)
+        log.warning("platform.well_again", condition=condition, since=since)

@@ -1,5 +1,6 @@
 """What this engine wants of Celery's consumer that Celery does not do by itself."""
 
+import errno
 import socket
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,7 @@ from celery.worker import state
 from kombu.asynchronous import Hub
 from kombu.exceptions import OperationalError
 
-from workers.consumer import FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS, FluxConsumer, StandsStill
+from workers.consumer import FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS, FluxConsumer, OutOfFiles, StandsStill
 
 
 def test_events_that_follow_each_other_are_sent_together() -> None:
@@ -114,3 +115,19 @@ def test_a_broker_that_lets_in_and_refuses_at_once_is_asked_ever_more_rarely(mon
     consumer._rest()
     assert now == before
     assert len(done_without) == 7
+
+
+@pytest.mark.parametrize("lost", [OSError(errno.EMFILE, "Too many open files"), OperationalError("wrapped")])
+def test_a_want_of_files_is_a_lost_connection_and_does_not_end_the_worker(lost: Exception) -> None:
+    lost.__cause__ = OSError(errno.EMFILE, "Too many open files")
+
+    class Broken:
+        alias = "broken"
+
+        def start(self, _: object) -> None:
+            raise lost
+
+    blueprint = FluxConsumer.Blueprint()
+    with pytest.raises(OutOfFiles) as raised:
+        blueprint.start(SimpleNamespace(steps=[Broken()]))
+    assert raised.value.errno is None
