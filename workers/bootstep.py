@@ -127,17 +127,18 @@ class RunningEngine:
         while not self._stopping.is_set():
             try:
                 pause = await run_once()
-                self._steps.done(step)
+                if self._steps.done(step):
+                    log.info("sweeper.well_again", step=step)
             except Unavailable as error:
-                consequence = "the sweeper waits for it"
-                log.warning("sweeper.database_unavailable", step=step, cause=error.cause, consequence=consequence)
-                self._steps.fail(step)
                 pause = UNAVAILABLE_SECONDS
-            except Exception:
+                if self._steps.fail(step, error.cause):
+                    consequence = "the sweeper waits for it"
+                    log.warning("sweeper.database_unavailable", step=step, cause=error.cause, consequence=consequence)
+            except Exception as error:
                 # whatever it was, everything that is ever lost is found by this loop: it must not end
-                log.exception("sweeper.failed", step=step)
-                self._steps.fail(step)
                 pause = UNAVAILABLE_SECONDS
+                if self._steps.fail(step, repr(error)):
+                    log.exception("sweeper.failed", step=step)
             await self._sleep(pause)
 
     async def _sleep(self, seconds: float) -> bool:
