@@ -58,7 +58,14 @@ async def database(database_url: str) -> AsyncIterator[AsyncEngine]:
     """An engine on this test's database."""
     engine = open_database(database_url)
     yield engine
+    await _cancels_have_ended()
     await engine.dispose()
+
+
+async def _cancels_have_ended() -> None:
+    """Wait for what tells PostgreSQL that a statement was given up: its connection must not outlive the test's loop."""
+    cancels = [each for each in asyncio.all_tasks() if "Connection._cancel" in repr(each.get_coro())]
+    await asyncio.wait_for(asyncio.gather(*cancels, return_exceptions=True), 10)
 
 
 @pytest.fixture(scope="session")

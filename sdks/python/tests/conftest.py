@@ -142,8 +142,10 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         waited.append(seconds) if threading.get_ident() == us else wait(seconds)
 
     async def note_async(seconds: float) -> None:
-        waited.append(seconds)
-        await wait_async(0)
+        if threading.get_ident() == us:
+            waited.append(seconds)
+            seconds = 0
+        await wait_async(seconds)
 
     monkeypatch.setattr(time, "sleep", note)
     monkeypatch.setattr(asyncio, "sleep", note_async)
