@@ -23,6 +23,7 @@ from benchmarks.figures import (
     isolation,
     latency,
     memory,
+    metrics,
     outage,
     pages,
     parked,
@@ -51,6 +52,7 @@ FIGURES: Final[dict[str, Callable[[Bench], dict[str, Any]]]] = {
     "scale": scale.measure,
     "pages": pages.measure,
     "tunnel": tunnel.measure,
+    "metrics": metrics.measure,
     "choices": choices.measure,
 }
 

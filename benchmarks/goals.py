@@ -94,6 +94,17 @@ def _against_plain(name: str) -> Callable[[Any], Rounds]:
     return lambda figure: [each[name] / each["plain"] for each in figure["drain_per_second"]]
 
 
+def _metrics(measured: str, *counted: str) -> Callable[[Any], Rounds]:
+    def shares(figure: Any) -> Rounds:  # noqa: ANN401 - what the figure returns
+        return [
+            sum(each[f"{name}_counted_microseconds"] for name in counted) / each[f"{measured}_microseconds"]
+            + max(each["cores"]["scraped"] - each["cores"]["unscraped"], 0)
+            for each in figure["rounds"]
+        ]
+
+    return shares
+
+
 GOALS: Final = (
     Goal(
         "drain_over_raw",
@@ -260,6 +271,20 @@ GOALS: Final = (
         "tunnel",
         lambda figure: [each["beside_hanging"]["p99"] for each in figure["rounds"]],
         at_most=100,
+    ),
+    Goal(
+        "metrics_of_drain",
+        "metrics: counting ÷ the CPU of a delivery out of a backlog, and a scrape every 5 s, of a core",
+        "metrics",
+        _metrics("delivery", "attempt"),
+        at_most=0.02,
+    ),
+    Goal(
+        "metrics_of_end_to_end",
+        "the same, ÷ the CPU of an event, published and delivered",
+        "metrics",
+        _metrics("event", "attempt", "request"),
+        at_most=0.02,
     ),
     Goal("lost", "events lost, in all of it", "account", _once("lost"), at_most=0, is_counted=True),
     Goal("duplicate", "events duplicate, in all of it", "account", _once("duplicate"), at_most=0, is_counted=True),

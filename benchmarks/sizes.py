@@ -30,6 +30,7 @@ class Sizes:
     fairness_seconds: float
     adversary_seconds: float
     tunnel_seconds: float
+    scraped_seconds: float
 
 
 FULL: Final = Sizes(
@@ -55,6 +56,7 @@ FULL: Final = Sizes(
     fairness_seconds=15,
     adversary_seconds=10,
     tunnel_seconds=20,
+    scraped_seconds=30,
 )
 
 QUICK: Final = Sizes(
@@ -80,4 +82,5 @@ QUICK: Final = Sizes(
     fairness_seconds=5,
     adversary_seconds=4,
     tunnel_seconds=5,
+    scraped_seconds=15,
 )

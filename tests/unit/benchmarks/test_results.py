@@ -52,6 +52,20 @@ def test_a_ratio_is_taken_within_each_round_and_judged_by_all_of_them() -> None:
     assert _parked([97])[1] is Verdict.CANNOT_TELL
 
 
+def test_what_metrics_take_is_what_counting_takes_and_what_scraping_takes() -> None:
+    one = {
+        "attempt_counted_microseconds": 1.0,
+        "request_counted_microseconds": 3.0,
+        "delivery_microseconds": 100,
+        "event_microseconds": 400,
+        "cores": {"unscraped": 0.02, "scraped": 0.025},
+    }
+    noisy = one | {"cores": {"unscraped": 0.02, "scraped": 0.01}}
+    shares = rounds_of({"metrics": {"rounds": [one, noisy]}})
+    assert shares["metrics_of_drain"] == pytest.approx([0.015, 0.01])
+    assert shares["metrics_of_end_to_end"] == pytest.approx([0.015, 0.01])
+
+
 def test_what_is_counted_tells_with_one_round() -> None:
     lost = next(each for each in GOALS if each.name == "lost")
     assert lost.verdict(lost.rounds({"lost": 0})) is Verdict.REACHED
