@@ -2,8 +2,8 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Collection, Coroutine
+from contextlib import AsyncExitStack, suppress
 from typing import Any, Final, TypeVar, cast
 
 import structlog
@@ -47,6 +47,9 @@ SIDE_WORK: Final = (
 SIDE_WORK_SECONDS = 0.1
 """How long after its start a worker begins each of what it does again and again beside the sweep."""
 
+LOOK_SECONDS = 1.0
+"""How often a worker looks which of that has something to do, and wakes it: one statement for all of it."""
+
 Value = TypeVar("Value")
 
 log = structlog.get_logger("flux.worker")
@@ -69,6 +72,7 @@ class RunningEngine:
         self._stopping = asyncio.Event()
         self._side_work: set[asyncio.Task[Any]] = set()
         self._steps = Steps()
+        self._wakes = {step: asyncio.Event() for step in ("sweep", "look", *SIDE_WORK)}
 
     def start(self) -> None:
         """Open the database pool and the HTTP session, and begin to plan."""
@@ -114,9 +118,24 @@ class RunningEngine:
         for step in SIDE_WORK:
             self._spawn(self._repeat(step, getattr(self.verbs, step).run_once))
             await self._sleep(SIDE_WORK_SECONDS)
+        self._spawn(self._repeat("look", self._look))
+
+    async def _look(self) -> float:
+        """Wake what has something to do; where that cannot be known, all of it looks for itself."""
+        waiting: Collection[str] = SIDE_WORK
+        try:
+            waiting = await self.verbs.side_work.waiting()
+        finally:
+            self._wake(waiting)
+        return LOOK_SECONDS
+
+    def _wake(self, steps: Collection[str]) -> None:
+        for step in steps:
+            self._wakes[step].set()
 
     async def _drain(self) -> None:
         self._stopping.set()
+        self._wake(self._wakes)
         await self._sweeping  # before delivering stops: it may be taking up what was parked
         await self.verbs.deliver.stop()
         await asyncio.gather(*self._side_work)
@@ -139,7 +158,10 @@ class RunningEngine:
                 pause = UNAVAILABLE_SECONDS
                 if self._steps.fail(step, repr(error)):
                     log.exception("sweeper.failed", step=step)
-            await self._sleep(pause)
+            wake = self._wakes[step]
+            with suppress(TimeoutError):
+                await asyncio.wait_for(wake.wait(), pause)
+            wake.clear()
 
     async def _sleep(self, seconds: float) -> bool:
         """Wait, but not beyond the end of this worker; say whether it goes on."""

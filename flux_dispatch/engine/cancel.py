@@ -5,11 +5,11 @@ from typing import Final, Protocol
 import structlog
 
 from flux_dispatch.domain.webhook import Cleared
+from flux_dispatch.engine.flow.side_work import IDLE_SECONDS
 
 SWEEP_BATCH_SIZE: Final = 500
 """A few tens of milliseconds of PostgreSQL's time, in one transaction."""
 
-IDLE_SECONDS: Final = 5.0
 BUSY_SECONDS: Final = 0.1
 """The pause while there is more to cancel: at most 5,000 a second by each worker, beside what is delivered."""
 

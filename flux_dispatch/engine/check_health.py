@@ -23,9 +23,9 @@ from flux_dispatch.domain.webhook_health import (
     next_look,
 )
 from flux_dispatch.engine.flow import failpoint
+from flux_dispatch.engine.flow.side_work import IDLE_SECONDS
 
 PAGE: Final = 50
-IDLE_SECONDS: Final = 5.0
 BUSY_SECONDS: Final = 0.1
 
 log = structlog.get_logger("flux.health")

@@ -6,11 +6,11 @@ import structlog
 
 from flux_dispatch.domain.account import Erased
 from flux_dispatch.engine.flow import failpoint
+from flux_dispatch.engine.flow.side_work import IDLE_SECONDS
 
 ERASE_BATCH_SIZE: Final = 500
 """Rows of one table in one transaction: a few tens of milliseconds of PostgreSQL's time."""
 
-IDLE_SECONDS: Final = 5.0
 BUSY_SECONDS: Final = 0.1
 """The pause while there is more to erase: at most 5,000 rows a second by each worker, beside what is delivered."""
 

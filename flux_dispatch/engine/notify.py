@@ -9,8 +9,8 @@ import structlog
 from flux_dispatch.domain.errors import Unavailable
 from flux_dispatch.domain.notification import Notification
 from flux_dispatch.engine.flow import failpoint
+from flux_dispatch.engine.flow.side_work import IDLE_SECONDS
 
-IDLE_SECONDS: Final = 2.0
 BUSY_SECONDS: Final = 0.1
 MOST_AT_ONCE: Final = 4
 """How many messages this process sends at once: each may take as long as a server that hangs is waited for."""
@@ -58,9 +58,16 @@ class Sender(Protocol):
 
 
 class Notify:
-    """Makes and sends messages; any process may, and none twice but in the moment that docs/guarantees.md names."""
+    """Makes and sends messages; any process may, and none twice but in the moment that docs/guarantees.md names.
 
-    def __init__(self, notifications: Notifications, sender: Sender) -> None:
+    Args:
+        notifications: the store.
+        sender: sends to channels.
+        idle_seconds: how long to rest while there is nothing to do; usually somebody looks, and says when there is.
+    """
+
+    def __init__(self, notifications: Notifications, sender: Sender, *, idle_seconds: float = IDLE_SECONDS) -> None:
+        self._idle_seconds = idle_seconds
         self._notifications = notifications
         self._sender = sender
         self._sending: set[asyncio.Task[None]] = set()
@@ -85,7 +92,7 @@ class Notify:
         if time.monotonic() > self._prune_at:
             await self._notifications.prune(PRUNE_PAGE)
             self._prune_at = time.monotonic() + PRUNE_SECONDS
-        return BUSY_SECONDS if self._sending else IDLE_SECONDS
+        return BUSY_SECONDS if self._sending else self._idle_seconds
 
     async def stop(self) -> None:
         """Wait for what is being sent."""

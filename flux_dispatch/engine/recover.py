@@ -7,13 +7,11 @@ import structlog
 from flux_dispatch.domain.recovery import Pace, RecoveredPage, RecoveryStatus
 from flux_dispatch.engine.flow import failpoint
 from flux_dispatch.engine.flow.due import Queue, enqueue_due
+from flux_dispatch.engine.flow.side_work import IDLE_SECONDS
 
 PACE: Final = Pace(page=500, scan=5000, per_second=1000)
 """A page is some tens of milliseconds of PostgreSQL's time. A thousand a second, however many workers there are, is
 about a tenth of what one worker delivers: it does not pile up, not even before the account's own new events."""
-
-IDLE_SECONDS: Final = 1.0
-"""Somebody has just mended an endpoint, and looks."""
 
 BUSY_SECONDS: Final = 0.05
 

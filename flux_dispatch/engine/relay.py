@@ -14,12 +14,15 @@ from flux_dispatch.domain.event_type import Mismatch, schema_mismatch
 from flux_dispatch.domain.ids import AccountId, DeliveryId
 from flux_dispatch.domain.outbox import Refused, WrittenEvent
 from flux_dispatch.engine.flow import failpoint
+from flux_dispatch.engine.flow.side_work import IDLE_SECONDS
 
 PAGE: Final = 200
 """Events of one transaction, as of any other publication: some tens of milliseconds of PostgreSQL's time."""
 
-IDLE_SECONDS: Final = 0.25
-"""An event is on its way within a second of its commit. Looking costs a fraction of a millisecond."""
+WARM_SECONDS: Final = 0.25
+"""How long to rest while events have come of late: more are likely. Looking costs a fraction of a millisecond."""
+
+COLD_AFTER_SECONDS: Final = 30.0
 
 BUSY_SECONDS: Final = 0.03
 """Where a page was not full: what comes meanwhile shares the next one."""
@@ -104,6 +107,7 @@ class Relay:
         self._first_delay = first_delay
         self._is_enqueued_at_once = first_delay <= horizon
         self._limit = PAGE
+        self._warm_until = 0.0
         self.stored_events = 0
         """How many events were published from the outbox."""
 
@@ -124,7 +128,7 @@ class Relay:
     async def _relay_page(self, limit: int) -> float:
         async with self._outbox.take(limit) as page:
             if not page.written:
-                return IDLE_SECONDS
+                return WARM_SECONDS if time.monotonic() < self._warm_until else IDLE_SECONDS
             judged = await self._judge(page)
             events = {written.id: event for written, event in judged if isinstance(event, Event)}
             failpoint.reach("before_relay")
@@ -143,6 +147,7 @@ class Relay:
         self._enqueue(stored)
         for each in refused:
             _log_refused(each)
+        self._warm_until = time.monotonic() + COLD_AFTER_SECONDS
         return 0 if len(judged) == limit else BUSY_SECONDS
 
     async def _judge(self, page: Page) -> list[tuple[WrittenEvent, Event | CallerError | None]]:

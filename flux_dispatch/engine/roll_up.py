@@ -2,11 +2,10 @@
 
 from typing import Final, Protocol
 
+from flux_dispatch.engine.flow.side_work import IDLE_SECONDS
+
 PAGE: Final = 100
 """Tallies, of up to 500 attempts each: at most some tens of milliseconds of PostgreSQL's time, in one transaction."""
-
-PAUSE_SECONDS: Final = 1.0
-"""The longer it is, the more attempts of a webhook are one addition, and the more tallies a reader must go through."""
 
 BUSY_SECONDS: Final = 0.05
 
@@ -34,4 +33,4 @@ class RollUp:
         Raises:
             Unavailable: the database is unavailable.
         """
-        return BUSY_SECONDS if await self._tallies.roll_up_some(PAGE) == PAGE else PAUSE_SECONDS
+        return BUSY_SECONDS if await self._tallies.roll_up_some(PAGE) == PAGE else IDLE_SECONDS

@@ -66,7 +66,7 @@ class Watch:
         for before, move in moves:
             if move.is_told:
                 _log(before.condition, move)
-        return ASK_SECONDS
+        return LOOK_PAUSE.total_seconds()
 
 
 def _log(condition: Condition, move: ConditionMove) -> None:

@@ -10,7 +10,8 @@ import pytest
 from flux_dispatch.domain.errors import Unavailable
 from flux_dispatch.domain.event_type import NewEventType
 from flux_dispatch.domain.ids import Prefix, parse_id
-from flux_dispatch.engine.relay import BUSY_SECONDS, IDLE_SECONDS, PAGE, Relay
+from flux_dispatch.engine.flow.side_work import IDLE_SECONDS
+from flux_dispatch.engine.relay import BUSY_SECONDS, PAGE, WARM_SECONDS, Relay
 from flux_dispatch.store.accounts import AccountStore
 from flux_dispatch.store.connect import open_database
 from flux_dispatch.store.erase import EraseStore
@@ -31,7 +32,7 @@ async def test_what_was_committed_is_published_as_it_was_written(
     made = await publish(caller, account, data='{"b": 1e2, "a":0.10, "c": "Zoë \\/"}')
     written = await world.scalar("SELECT written_at FROM outbox")
     assert await relay.run_once() == BUSY_SECONDS
-    assert await relay.run_once() == IDLE_SECONDS
+    assert await relay.run_once() == WARM_SECONDS
     (stored,) = await world.rows("SELECT * FROM events")
     (delivery,) = await world.rows("SELECT * FROM deliveries")
     assert f"evt_{stored.id.hex}" == made

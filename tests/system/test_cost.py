@@ -37,13 +37,33 @@ def test_a_thousand_deliveries_cost_few_statements_and_few_redis_commands(instal
     assert commands < DELIVERIES / 5
 
 
+def test_who_has_nothing_to_do_asks_the_database_once_a_second_for_all_of_it(installation: Installation) -> None:
+    (name,) = installation.rows("SELECT current_database()")
+    installation.rows(f"ALTER DATABASE \"{name[0]}\" SET log_statement = 'all'")
+    installation.start_api()
+    installation.start_worker()
+    eventually(lambda: looks(installation) >= 3, "the worker has begun with all that it does")
+    statements, seen = count_statements(installation), looks(installation)
+    eventually(lambda: looks(installation) >= seen + 6, "six seconds go by", 30)
+    # six looks, and what sweeps, watches and expires now and then
+    assert count_statements(installation) - statements < 30
+
+
+def looks(installation: Installation) -> int:
+    return log_of(installation).count("SELECT EXISTS (SELECT FROM outbox")
+
+
 def settled(installation: Installation) -> int:
     return int(installation.rows("SELECT count(*) FROM deliveries WHERE state = 'delivered'")[0]["count"])
 
 
 def count_statements(installation: Installation) -> int:
+    return log_of(installation).count("LOG:  execute ")
+
+
+def log_of(installation: Installation) -> str:
     (directory,) = parse_qs(urlsplit(installation.database_url).query)["host"]
-    return (Path(directory) / "log").read_text().count("LOG:  execute ")
+    return (Path(directory) / "log").read_text()
 
 
 def count_commands(installation: Installation) -> int:

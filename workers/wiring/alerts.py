@@ -173,7 +173,9 @@ async def telling_operators(
     if not settings.alert_urls:
         yield
         return
-    notify = Notify(notification_store(settings, database, keyring, operators_only=True), sender)
+    notify = Notify(
+        notification_store(settings, database, keyring, operators_only=True), sender, idle_seconds=_IDLE_SECONDS
+    )
     watch = Watch(ConditionStore(database, "api", pace_of(settings)), looks)
     async with Repeated(notify.run_once, watch.run_once):
         yield
@@ -201,6 +203,7 @@ def _target(url: str) -> str:
 
 _EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - where it listens, which nobody can open
 _FRESH = timedelta(minutes=1)
+_IDLE_SECONDS = 2.0  # a process of the API looks for messages itself, and for nothing else
 _MORE = "Operations says who works: more workers send more at once."
 _NO_WORKERS = "Nothing is sent until one is started: `flux worker`. What is published meanwhile is stored."
 _NO_BROKER = "Workers find in the database what is due, and send it somewhat later. Start Redis again."

@@ -39,6 +39,7 @@ from flux_dispatch.store.publish import EventStore
 from flux_dispatch.store.recover import RecoverStore
 from flux_dispatch.store.sealed_webhooks import WebhookSeals
 from flux_dispatch.store.session import Generation
+from flux_dispatch.store.side_work import SideWorkQueries
 from flux_dispatch.store.statistics import StatisticsStore
 from flux_dispatch.store.sweep import SweepStore
 from workers.catalogue_schemas import CatalogueSchemas
@@ -68,6 +69,7 @@ class Verbs:
     notify: Notify
     check_health: CheckHealth
     watch: Watch
+    side_work: SideWorkQueries
     settler: Settler
     pools: Mapping[str, AsyncEngine]
 
@@ -106,6 +108,7 @@ async def open_verbs(settings: Settings, queue: CeleryQueue, threads: int, trace
             notify=alerting.notify,
             check_health=alerting.check_health,
             watch=alerting.watch,
+            side_work=SideWorkQueries(engine_database),
             settler=settler,
             pools={"engine": engine_database, "rare": database},
         )
