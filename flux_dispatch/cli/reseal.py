@@ -15,9 +15,9 @@ from flux_dispatch.engine.reseal import Reseal
 from flux_dispatch.sealing.keyring import Keyring
 from flux_dispatch.store.acting import acting_as
 from flux_dispatch.store.connect import check_database, open_database
-from flux_dispatch.store.migrate import check_current
 from flux_dispatch.store.reseal import ResealStore
 from flux_dispatch.store.reseal_channels import ChannelResealStore
+from flux_dispatch.store.schema_version import check_current
 from flux_dispatch.store.sealed_alert_channels import ChannelSeals
 from flux_dispatch.store.sealed_webhooks import WebhookSeals
 

@@ -16,7 +16,7 @@ from flux_dispatch.cli.errors import CliError
 from flux_dispatch.cli.port import resolve_port
 from flux_dispatch.cli.signals import keep_ignored, signals_to_heed
 from flux_dispatch.store.connect import check_database, open_database
-from flux_dispatch.store.migrate import Schema, check_current, migrate
+from flux_dispatch.store.schema_version import Schema, check_current
 from workers.tracing.environment import check_tracing
 
 log = structlog.get_logger("flux")
@@ -34,6 +34,7 @@ def run_api(settings: Settings) -> None:
 def run_worker(settings: Settings, concurrency: int, queues: str | None) -> None:
     """Run a Celery worker with the engine beside it, until SIGTERM; what it holds is given back or finished."""
     from celery.exceptions import SecurityWarning
+    from celery.utils.nodenames import host_format
 
     settings.need_redis_url()
     wanted = queues.split(",") if queues else list(QUEUES)
@@ -48,9 +49,19 @@ def run_worker(settings: Settings, concurrency: int, queues: str | None) -> None
     from workers.app import app
 
     keep_ignored(signal.SIGHUP, signal.SIGINT)
-    pool = ["--pool=threads", f"--concurrency={concurrency}", f"--queues={','.join(wanted)}"]
-    quiet = ["--without-gossip", "--without-mingle", f"--loglevel={settings.log_level}"]
-    app.start(["--quiet", "worker", *pool, *quiet, f"--hostname=flux-{os.getpid()}@%h"])
+    # not by Celery's own command: that loads Flower and a prompt, ten megabytes of each worker
+    worker = app.Worker(
+        hostname=host_format(f"flux-{os.getpid()}@%h"),
+        pool_cls="threads",
+        concurrency=concurrency,
+        queues=wanted,
+        loglevel=settings.log_level.upper(),
+        without_gossip=True,
+        without_mingle=True,
+        quiet=True,
+    )
+    worker.start()
+    raise SystemExit(worker.exitcode)
 
 
 def run_migrate(settings: Settings) -> None:
@@ -100,6 +111,8 @@ async def _check_database(settings: Settings) -> None:
 
 
 async def _migrate(url: str) -> Schema:
+    from flux_dispatch.store.migrate import migrate
+
     await check_database(url)
     database = open_database(url)
     try:

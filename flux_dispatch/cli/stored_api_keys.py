@@ -12,7 +12,7 @@ from flux_dispatch.store.accounts import AccountStore
 from flux_dispatch.store.acting import acting_as
 from flux_dispatch.store.api_keys import ApiKeyStore
 from flux_dispatch.store.connect import check_database, open_database
-from flux_dispatch.store.migrate import check_current
+from flux_dispatch.store.schema_version import check_current
 
 Value = TypeVar("Value")
 

@@ -1,6 +1,7 @@
 """The schema that the migrations make is the one that the code believes in."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -20,8 +21,9 @@ from flux_dispatch.store.connect import open_database
 from flux_dispatch.store.deliver import DeliveryStore
 from flux_dispatch.store.deliveries import DeliveryQueries
 from flux_dispatch.store.events import EventQueries
-from flux_dispatch.store.migrate import _OURS, Schema, _config, check_current, is_current, migrate
+from flux_dispatch.store.migrate import _config, migrate
 from flux_dispatch.store.pages import Page
+from flux_dispatch.store.schema_version import Schema, _versions, check_current, newest_version, schema_of
 from flux_dispatch.store.tables import metadata
 from flux_dispatch.store.webhooks import WebhookQueries, WebhookStore
 from tests.conftest import with_database
@@ -42,7 +44,7 @@ async def test_the_migrations_make_the_tables_that_the_code_names(database: Asyn
 
 async def test_migrating_twice_and_at_once_changes_nothing(database: AsyncEngine) -> None:
     await asyncio.gather(migrate(database), migrate(database))
-    assert await is_current(database)
+    assert await schema_of(database) is Schema.CURRENT
 
 
 async def test_new_ids_are_uuid7_and_sort_by_time(database: AsyncEngine) -> None:
@@ -75,7 +77,10 @@ async def test_an_older_schema_is_refused_and_a_newer_one_is_worked_with(
 
 
 async def test_every_revision_has_the_name_by_which_a_later_release_is_known() -> None:
-    assert all(_OURS.fullmatch(each.revision) for each in ScriptDirectory.from_config(_config()).walk_revisions())
+    scripts = ScriptDirectory.from_config(_config())
+    assert newest_version() == scripts.get_current_head()
+    assert _versions() == {each.revision for each in scripts.walk_revisions()}
+    assert all(re.fullmatch(r"\d{4}", each) for each in _versions())
 
 
 async def test_this_release_works_on_while_the_next_one_s_columns_come_and_go(database: AsyncEngine) -> None:

@@ -12,8 +12,9 @@ from flux_dispatch.store.connect import DriverStatement, Plans, _session_of, che
 from flux_dispatch.store.deliver import DeliveryStore
 from flux_dispatch.store.deliveries import DeliveryQueries
 from flux_dispatch.store.events import EventQueries
-from flux_dispatch.store.migrate import check_current, migrate
+from flux_dispatch.store.migrate import migrate
 from flux_dispatch.store.pages import Page
+from flux_dispatch.store.schema_version import check_current
 from flux_dispatch.store.session import Way
 from flux_dispatch.store.webhooks import WebhookQueries, WebhookStore
 from tests.support.pooler import PREPARES_SINCE, pgbouncer, pooled, version_of

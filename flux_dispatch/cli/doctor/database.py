@@ -14,9 +14,9 @@ from flux_dispatch.domain.errors import Unavailable
 from flux_dispatch.sealing.keyring import Keyring
 from flux_dispatch.store.connect import Plans, check_database, open_database
 from flux_dispatch.store.installation import InstallationQueries
-from flux_dispatch.store.migrate import Schema, schema_of
 from flux_dispatch.store.operations import OperationsQueries
 from flux_dispatch.store.pages import MAX_READ_SECONDS
+from flux_dispatch.store.schema_version import Schema, schema_of
 
 DATABASE, SCHEMA, CLOCK, KEYS, OLDEST = "database", "schema", "clock", "encryption keys", "oldest due"
 OLDEST_VERSION: Final = 14
