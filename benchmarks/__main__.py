@@ -15,6 +15,7 @@ from typing import Any, Final
 from benchmarks.bench import Bench
 from benchmarks.figures import (
     adversary,
+    alert_storm,
     choices,
     drain,
     end_to_end,
@@ -53,6 +54,7 @@ FIGURES: Final[dict[str, Callable[[Bench], dict[str, Any]]]] = {
     "pages": pages.measure,
     "tunnel": tunnel.measure,
     "metrics": metrics.measure,
+    "alert_storm": alert_storm.measure,
     "choices": choices.measure,
 }
 

@@ -286,6 +286,22 @@ GOALS: Final = (
         _metrics("event", "attempt", "request"),
         at_most=0.02,
     ),
+    Goal(
+        "storm_messages",
+        "messages to an alert channel while {failures:,} deliveries fail in ten minutes (here one, all times a tenth)",
+        "alert_storm",
+        _once("messages"),
+        at_most=5,
+        is_counted=True,
+    ),
+    Goal(
+        "storm_untold",
+        "of these failures, untold or told twice",
+        "alert_storm",
+        _once("untold"),
+        at_most=0,
+        is_counted=True,
+    ),
     Goal("lost", "events lost, in all of it", "account", _once("lost"), at_most=0, is_counted=True),
     Goal("duplicate", "events duplicate, in all of it", "account", _once("duplicate"), at_most=0, is_counted=True),
 )

@@ -31,6 +31,7 @@ class Sizes:
     adversary_seconds: float
     tunnel_seconds: float
     scraped_seconds: float
+    failures: int
 
 
 FULL: Final = Sizes(
@@ -57,6 +58,7 @@ FULL: Final = Sizes(
     adversary_seconds=10,
     tunnel_seconds=20,
     scraped_seconds=30,
+    failures=100_000,
 )
 
 QUICK: Final = Sizes(
@@ -83,4 +85,5 @@ QUICK: Final = Sizes(
     adversary_seconds=4,
     tunnel_seconds=5,
     scraped_seconds=15,
+    failures=10_000,
 )
