@@ -42,7 +42,8 @@ class EventDraft:
 class StoredEvent:
     """What became of one event: `event` is an earlier one if the idempotency key was known.
 
-    `webhooks` is how many want it; those beyond the first deliveries get theirs later.
+    `deliveries` are those that were stored with it; of an earlier one none are told. `webhooks` is how many want it;
+    those beyond the first deliveries get theirs later.
     """
 
     event: Event

@@ -16,7 +16,7 @@ class Events(Protocol):
     """What fanning out needs of the store."""
 
     async def fan_out(self, after: AccountId, *, first_delay: timedelta) -> tuple[AccountId, list[DeliveryId]] | None:
-        """Store the next deliveries of an event of an account after this one; None when there is none."""
+        """Store the next deliveries of events of the account after this one; None when there is none."""
         ...
 
 

@@ -24,6 +24,9 @@ as many, from a note that is stored with the event: one event must not keep ever
 DELIVERIES_OF_A_BATCH: Final = 10_000
 """About how many deliveries one statement stores with a batch; each of its events gets its part, the rest in steps."""
 
+EVENTS_OF_A_STEP: Final = 100
+"""With how many events of an account one step may go on: those of a batch may lack a few deliveries each."""
+
 _ADD = DriverStatement("""
     WITH given AS (
         SELECT * FROM unnest(
@@ -73,43 +76,68 @@ _ADD = DriverStatement("""
 # For those that are stored all or none: a key that is known ends the statement.
 _ADD_ALL = DriverStatement(_ADD.text.replace("ON CONFLICT DO NOTHING", ""))
 
-# The next of those that very many webhooks want: the deliveries of the next of these, and how far it has come.
+# Of the next account with events that have not reached all their webhooks: the next of these events, as many as make a
+# step together, and how far each has come with it. Where others have all of them in hand, nothing is made, and the next
+# step is another account's. Triggers count what is told of the events: it is locked in the order of their ids, as by
+# whoever settles.
 _FAN_OUT = DriverStatement("""
-    WITH begun AS (
-        SELECT account_id, event_id, patterns, after FROM fan_outs
-        WHERE account_id > CAST(:after AS uuid)
-        ORDER BY account_id, event_id LIMIT 1
+    WITH turn AS (
+        SELECT account_id FROM fan_outs WHERE account_id > CAST(:after AS uuid) ORDER BY account_id LIMIT 1
+    ), free AS (
+        SELECT account_id, event_id, patterns, after, webhooks FROM fan_outs
+        WHERE account_id = (SELECT account_id FROM turn)
+        ORDER BY event_id LIMIT CAST(:most_events AS int)
         FOR UPDATE SKIP LOCKED
-    ), matching AS (
-        SELECT DISTINCT subscriptions.webhook_id, begun.account_id, begun.event_id
-        FROM begun
-        JOIN subscriptions ON subscriptions.account_id = begun.account_id
-             AND subscriptions.pattern = ANY(begun.patterns) AND subscriptions.webhook_id > begun.after
-        ORDER BY webhook_id LIMIT CAST(:most AS int)
+    ), looked_at AS (
+        SELECT * FROM (SELECT free.*, sum(webhooks) OVER (ORDER BY event_id) - webhooks AS before FROM free) AS weighed
+        WHERE before < CAST(:most_looked_at AS int)
+    ), lacking AS (
+        SELECT account_id, event_id, ARRAY(
+            SELECT DISTINCT webhook_id FROM subscriptions
+            WHERE account_id = looked_at.account_id AND pattern = ANY(looked_at.patterns)
+              AND webhook_id > looked_at.after
+            ORDER BY webhook_id LIMIT CAST(:most AS int)
+        ) AS webhooks
+        FROM looked_at
+    ), begun AS (
+        SELECT account_id, event_id, webhooks, cardinality(webhooks) < CAST(:most AS int) AS is_over
+        FROM (
+            SELECT *, sum(cardinality(webhooks)) OVER (ORDER BY event_id) - cardinality(webhooks) AS before FROM lacking
+        ) AS weighed
+        WHERE before < CAST(:most AS int)
     ), made AS (
         INSERT INTO deliveries (event_id, webhook_id, account_id, state, due_at, sweep_at)
-        SELECT matching.event_id, matching.webhook_id, matching.account_id, :pending,
+        SELECT begun.event_id, webhooks.id, begun.account_id, :pending,
                flux_now() + :first_delay, flux_second(flux_now() + :sweep_after)
-        FROM matching
-        JOIN events ON events.id = matching.event_id
-        JOIN webhooks ON webhooks.id = matching.webhook_id
+        FROM begun
+        JOIN events ON events.id = begun.event_id
+        CROSS JOIN LATERAL unnest(begun.webhooks) AS following (id)
+        JOIN webhooks ON webhooks.id = following.id
         -- who subscribed after it was published does not get it; clocks may differ a little
         WHERE webhooks.created_at <= events.created_at + interval '1 second'
         RETURNING id
     ), ended AS (
         DELETE FROM fan_outs USING begun
-        WHERE fan_outs.event_id = begun.event_id AND (SELECT count(*) FROM matching) < CAST(:most AS int)
+        WHERE fan_outs.account_id = begun.account_id AND fan_outs.event_id = begun.event_id AND is_over
     ), moved AS (
-        UPDATE fan_outs SET after = (SELECT webhook_id FROM matching ORDER BY webhook_id DESC LIMIT 1) FROM begun
-        WHERE fan_outs.event_id = begun.event_id AND (SELECT count(*) FROM matching) = CAST(:most AS int)
+        UPDATE fan_outs SET after = begun.webhooks[CAST(:most AS int)] FROM begun
+        WHERE fan_outs.account_id = begun.account_id AND fan_outs.event_id = begun.event_id AND NOT is_over
+    ), told AS (
+        SELECT event_id FROM event_statuses
+        WHERE event_id = ANY(ARRAY(SELECT event_id FROM begun))
+        ORDER BY event_id FOR NO KEY UPDATE
     )
-    SELECT begun.account_id, made.id AS delivery_id FROM begun LEFT JOIN made ON true
+    SELECT turn.account_id, made.id AS delivery_id
+    FROM turn CROSS JOIN (SELECT count(*) FROM told) AS locked LEFT JOIN made ON true
 """)
 
+# How many webhooks want an event whose fan-out goes on stands with that.
 _EARLIER = text("""
     SELECT events.id, events.account_id, events.type, events.created_at, events.idempotency_key, events.body,
-           array(SELECT id FROM deliveries WHERE event_id = events.id) AS deliveries,
-           (SELECT count(DISTINCT webhook_id) FROM deliveries WHERE event_id = events.id) AS webhooks
+           coalesce(
+               (SELECT webhooks FROM fan_outs WHERE account_id = events.account_id AND event_id = events.id),
+               (SELECT count(DISTINCT webhook_id) FROM deliveries WHERE event_id = events.id)
+           ) AS webhooks
     FROM unnest(CAST(:accounts AS uuid[]), CAST(:keys AS text[])) AS g (account_id, idempotency_key)
     JOIN events USING (account_id, idempotency_key)
 """)
@@ -152,14 +180,17 @@ class EventStore:
         return [fresh[event.id] for event in events if event.id in fresh]
 
     async def fan_out(self, after: AccountId, *, first_delay: timedelta) -> tuple[AccountId, list[DeliveryId]] | None:
-        """Store the next deliveries of an event that more webhooks want than were served at once.
+        """Store the next deliveries of events of one account that more webhooks want than were served at once.
 
         Returns:
-            Whose event it was, of an account after this one, and the new deliveries; None when there is none.
+            Whose events they were, of the next account after this one, and the new deliveries, if others have not all
+            of these events in hand; None when there is no such account.
         """
         parameters = {
             "after": parse_id(Prefix.ACCOUNT, after),
             "most": FAN_OUT_AT_ONCE,
+            "most_events": EVENTS_OF_A_STEP,
+            "most_looked_at": DELIVERIES_OF_A_BATCH,
             "pending": State.PENDING,
             "first_delay": first_delay,
             "sweep_after": self._timing.sweep_after(first_delay),
@@ -265,8 +296,7 @@ def _event_from_row(row: Row[Any]) -> StoredEvent:
         body=bytes(row.body),
         idempotency_key=row.idempotency_key,
     )
-    deliveries = tuple(cast(DeliveryId, format_id(Prefix.DELIVERY, each.hex)) for each in row.deliveries)
-    return StoredEvent(event, deliveries, row.webhooks, is_duplicate=True)
+    return StoredEvent(event, (), row.webhooks, is_duplicate=True)
 
 
 _KNOWN_ALREADY: Final = "23505"

@@ -6,18 +6,20 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from flux_dispatch.domain.event import EventData, EventDraft
 from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, parse_id
 from flux_dispatch.engine.fan_out import FanOut
 from flux_dispatch.engine.publish import Publish
+from flux_dispatch.store.connect import transaction
 from flux_dispatch.store.events import EventQueries
 from flux_dispatch.store.publish import DELIVERIES_OF_A_BATCH, FAN_OUT_AT_ONCE, EventStore
 from tests.support.store_harness import SECRET, TIMING, StoreHarness, database_clock
 
 
 class Queue:
-    """Notes whose deliveries it rings."""
+    """Notes whose deliveries are enqueued."""
 
     def __init__(self) -> None:
         self.enqueued = Counter[AccountId]()
@@ -88,14 +90,41 @@ async def test_a_batch_makes_its_first_deliveries_at_once_and_the_rest_in_steps(
     made = await publish.batch(account, [EventDraft("order.completed", EventData("{}"))] * 200)
     assert {each.webhooks for each in made} == {60}
     assert await world.scalar("SELECT count(*) FROM deliveries") == DELIVERIES_OF_A_BATCH
+    assert await world.scalar("SELECT count(*) FROM fan_outs") == 200
     await world.do("UPDATE deliveries SET state = 'delivered', ended_at = flux_now(), sweep_at = NULL, due_at = NULL")
     event = await EventQueries(world.database).get(account, made[0].event.id)
     assert event is not None
     assert event.status == "pending"
-    while await fan_out():
-        pass
+    await fan_out()
+    assert await world.scalar("SELECT count(*) FROM fan_outs") == 0, "what each of a hundred events lacks is one step"
     assert await world.scalar("SELECT count(DISTINCT (event_id, webhook_id)) FROM deliveries") == 200 * 60
     assert queue.enqueued == {account: 200 * 60}
+
+
+async def test_whoever_publishes_again_is_told_of_as_many_webhooks_as_before(
+    world: StoreHarness, publish: Publish, fan_out: FanOut
+) -> None:
+    account = await world.account()
+    await many_webhooks(world, account, FAN_OUT_AT_ONCE + 5)
+    told = [(await publish(account, "order.completed", {}, idempotency_key="one")).webhooks for _ in range(2)]
+    await fan_out()
+    told.append((await publish(account, "order.completed", {}, idempotency_key="one")).webhooks)
+    assert told == [FAN_OUT_AT_ONCE + 5] * 3
+
+
+async def test_what_another_worker_has_in_hand_is_not_waited_for_and_keeps_no_other_account_waiting(
+    world: StoreHarness, publish: Publish, fan_out: FanOut, queue: Queue
+) -> None:
+    first, second = sorted([await world.account() for _ in range(2)])
+    for account in (first, second):
+        await many_webhooks(world, account, FAN_OUT_AT_ONCE + 1)
+        await publish(account, "order.completed", {})
+    queue.enqueued.clear()
+    in_hand = text("SELECT FROM fan_outs WHERE account_id = CAST(:account AS uuid) FOR UPDATE")
+    async with transaction(world.database) as other:
+        await other.execute(in_hand, {"account": parse_id(Prefix.ACCOUNT, first)})
+        await fan_out()
+    assert queue.enqueued == {second: 1}
 
 
 async def test_accounts_take_turns_in_what_is_left_to_be_fanned_out(
