@@ -3,6 +3,7 @@
 import re
 import time
 from dataclasses import dataclass, replace
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import partial
 from types import TracebackType
@@ -146,9 +147,11 @@ def _retry_after_seconds(asked: str, now: float) -> float | None:
     if _SECONDS.fullmatch(asked):
         return float(asked)
     try:
-        seconds = parsedate_to_datetime(asked).timestamp() - now
+        instant = parsedate_to_datetime(asked)
     except (ValueError, OverflowError):
         return None
+    # a date without a zone, as the oldest form of HTTP has it, means GMT (RFC 9110, 5.6.7)
+    seconds = (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp() - now
     return seconds if seconds > 0 else None
 
 

@@ -7,8 +7,9 @@ import resource
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from email.utils import formatdate
+from functools import partial
 from ipaddress import ip_network
 from typing import Any, cast
 
@@ -174,11 +175,32 @@ async def test_retry_after_may_be_a_date(sender: AiohttpSender) -> None:
     assert outcome.retry_after_seconds == pytest.approx(100, abs=3)
 
 
-@pytest.mark.parametrize("now", [1_600_000_000, 4_000_000_000])
+@pytest.fixture
+def far_from_greenwich(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_from_greenwich")
+@pytest.mark.parametrize(
+    "written",
+    [
+        partial(formatdate, usegmt=True),
+        # the three forms of HTTP (RFC 9110, 5.6.7), and mail's
+        lambda seconds: time.strftime("%A, %d-%b-%y %H:%M:%S GMT", time.gmtime(seconds)),
+        lambda seconds: time.asctime(time.gmtime(seconds)),
+        formatdate,
+    ],
+    ids=["fixed", "long day", "asctime", "-0000"],
+)
+@pytest.mark.parametrize("now", [1_600_000_000, 1_900_000_000])
 async def test_a_date_of_retry_after_counts_by_the_time_that_the_post_was_signed_with(
-    sender: AiohttpSender, now: int
+    sender: AiohttpSender, now: int, written: Callable[[int], str]
 ) -> None:
-    head = f"HTTP/1.1 429 Later\r\nretry-after: {formatdate(now + 100, usegmt=True)}\r\ncontent-length: 0\r\n\r\n"
+    head = f"HTTP/1.1 429 Later\r\nretry-after: {written(now + 100)}\r\ncontent-length: 0\r\n\r\n"
     async with listening(answering(head.encode())) as port:
         outcome = await sender.send(claim(f"http://127.0.0.1:{port}/"), now)
     assert isinstance(outcome, Rejected)
