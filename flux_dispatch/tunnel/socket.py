@@ -111,12 +111,22 @@ class CommandSocket:
         try:
             await connection.run()
         finally:
-            resuming.cancel()
-            with suppress(asyncio.CancelledError):
-                await resuming
+            # first of all: a connection that stays in here would be said to be seen for ever
             self._connections.remove(connection)
             await self._carrier.let_go(connection.id, connection.epoch)
+            await _end(resuming)
             log.info("tunnel.disconnected", session=connection.id, epoch=connection.epoch)
+
+
+async def _end(resuming: "asyncio.Task[None]") -> None:
+    resuming.cancel()
+    try:
+        await resuming
+    except asyncio.CancelledError:
+        return
+    except Exception:
+        # it is the command's connection that counts
+        log.exception("resume.failed", consequence="what did not get through comes with its next attempt")
 
 
 def _session(request: web.Request) -> ListenSessionId:

@@ -27,6 +27,7 @@ from flux_dispatch.tunnel.frames import (
 from tests.support.api import Caller, api_client, running_api
 from tests.support.listener import Command, listen
 from tests.support.redis_server import RedisServer
+from tests.support.store_harness import StoreHarness
 from tests.support.waiting import eventually_async
 
 ONE_MB = os.urandom(MAX_BODY_BYTES)
@@ -284,6 +285,18 @@ async def test_what_redis_lost_is_asked_again(monkeypatch: pytest.MonkeyPatch, r
         let_go.set()
         assert await waiting == (200, b"x")
     assert len(command.forwarded) == 1
+
+
+async def test_a_command_that_is_gone_is_gone_though_nothing_could_be_attempted_again(
+    redis_url: str, apis: Apis, database: AsyncEngine
+) -> None:
+    command = await apis.command()
+    owner = f"flux.tunnel.owner.{command.session['id']}"
+    await StoreHarness(database).do("ALTER TABLE attempts RENAME TO no_attempts")
+    with redis.Redis.from_url(redis_url) as client:
+        async with command.connected(apis.urls[0]):
+            await eventually_async(lambda: is_true(client.exists(owner)), "it is known where it is")
+        await eventually_async(lambda: is_true(not client.exists(owner)), "it is known that it is gone", 3)
 
 
 async def test_nothing_stays_in_redis(database_url: str, redis_url: str, database: AsyncEngine) -> None:
