@@ -34,6 +34,7 @@ WORST: Final[dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
     "items that are compared": ({"allOf": [{"uniqueItems": True}] * 300}, {"a": list(range(40_000))}),
 }
 
+ORDINARY: Final = "from flux_dispatch.schema import process; process.main()"
 PATIENT: Final = "from flux_dispatch.schema import process; process.MAX_SECONDS = 60; process.main()"
 
 
@@ -76,6 +77,16 @@ async def test_what_takes_too_much_memory_is_refused_and_the_next_check_works(
     assert await _ended(checker, large, json.dumps(MANY)) == "schema_too_costly"
     assert process.poll() is not None
     assert await checker.mismatch(ACCOUNT, small, "{}") == missing
+
+
+async def test_it_is_checked_too_where_the_operator_allows_less_memory(
+    checker: SchemaChecker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    less = f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({400 << 20}, {400 << 20}))"
+    monkeypatch.setattr(apart, "COMMAND", (sys.executable, "-P", "-c", f"{less}\n{ORDINARY}"))
+    schema = Compiled(json.dumps({"properties": {"a": {"type": "string"}}}))
+    found = await checker.mismatch(ACCOUNT, schema, '{"a": 1}')
+    assert found == Mismatch(("a",), "type", 'the schema says "string"')
 
 
 async def test_where_alternatives_fail_takes_bounded_memory(checker: SchemaChecker) -> None:
