@@ -5,9 +5,13 @@ import resource
 
 
 def raise_open_files_limit() -> None:
-    """Raise the soft limit of open files to the hard one: each POST in flight and each client is a socket."""
+    """Raise the soft limit of open files to the hard one: each POST in flight and each client is a socket.
+
+    Where that is none, as on macOS, which takes no soft limit like it, what the command `flux` has raised it to stays.
+    """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard != resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def tune_gc() -> None:

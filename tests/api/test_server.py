@@ -127,6 +127,17 @@ def test_a_process_takes_as_many_sockets_as_it_may() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+def test_a_system_that_takes_no_unlimited_number_of_sockets_keeps_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """macOS says that there is no hard limit, and refuses a soft one like it."""
+
+    def refuse(_: int, limits: tuple[int, int]) -> None:
+        raise ValueError(limits)
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (10_240, resource.RLIM_INFINITY))
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    raise_open_files_limit()
+
+
 async def _open(caller: Caller) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     url = urlsplit(str(caller.http.base_url))
     return await asyncio.open_connection(url.hostname, url.port)
