@@ -5,7 +5,8 @@ question needs neither Flower nor a table that every worker would have to write 
 """
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+import time
+from datetime import UTC, datetime
 from typing import Final
 
 import structlog
@@ -16,7 +17,7 @@ from flux_dispatch.domain.operations import Answering
 ANSWER_SECONDS: Final = 1.0
 """For how long after the last answer another one is waited for."""
 
-FRESH: Final = timedelta(seconds=5)
+FRESH_SECONDS: Final = 5.0
 """For how long an answer is told before workers are asked anew: so many who look cost no more than one."""
 
 log = structlog.get_logger("flux.workers")
@@ -29,11 +30,12 @@ class WorkerPing:
         self._app = app
         self._last: Answering | None = None
         self._asking: asyncio.Task[None] | None = None
+        # in monotonic seconds: where the host's clock is set back, an old answer would be told for as long
+        self._fresh_until = 0.0
 
     def __call__(self) -> Answering | None:
         """Return who answered last; where that is a while ago, or nobody was asked yet (None), ask anew."""
-        is_fresh = self._last is not None and datetime.now(UTC) - self._last.asked_at < FRESH
-        if not is_fresh and (self._asking is None or self._asking.done()):
+        if time.monotonic() >= self._fresh_until and (self._asking is None or self._asking.done()):
             self._asking = asyncio.create_task(self._ask())
         return self._last
 
@@ -50,8 +52,9 @@ class WorkerPing:
             await self._asking
 
     async def _ask(self) -> None:
-        asked_at = datetime.now(UTC)
+        asked_at, asked = datetime.now(UTC), time.monotonic()
         self._last = Answering(await asyncio.to_thread(self._answers), asked_at)
+        self._fresh_until = asked + FRESH_SECONDS
 
     def _answers(self) -> list[str] | None:
         try:
