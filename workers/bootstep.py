@@ -1,4 +1,4 @@
-"""The worker's own step: starts the engine beside Celery's pool, plans while it runs, and stops it without loss."""
+"""The worker's own step: starts the engine beside Celery's pool, sweeps while it runs, and stops it without loss."""
 
 import asyncio
 import sys
@@ -75,7 +75,7 @@ class RunningEngine:
         self._wakes = {step: asyncio.Event() for step in ("sweep", "look", *SIDE_WORK)}
 
     def start(self) -> None:
-        """Open the database pool and the HTTP session, and begin to plan."""
+        """Open the database pool and the HTTP session, and begin to sweep."""
         raise_open_files_limit()
         tune_gc()
         sys.setswitchinterval(SWITCH_SECONDS)
@@ -181,6 +181,9 @@ class RunningEngine:
             await self._run_verb(message)
         except Unavailable:
             return  # the sweeper finds it
+        except Exception:
+            # it finds this, too, and nobody else would hear of it
+            log.exception("message.failed", task=message.task)
 
     async def _run_verb(self, message: QueueMessage) -> None:
         verb = getattr(self.verbs, TASKS[message.task].verb)
