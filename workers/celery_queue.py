@@ -179,7 +179,7 @@ class CeleryQueue:
                 try:
                     self._send(message)
                 except Exception:
-                    # the sweeper finds what was not enqueued, if this thread lives to message for it
+                    # the sweeper finds what was not enqueued, if this thread lives to send what it finds
                     log.exception("queue.failed")
 
     def _send(self, message: QueueMessage) -> None:
@@ -192,7 +192,7 @@ class CeleryQueue:
         began = time.monotonic()
         try:
             self._publish(message)
-        except Exception as error:  # noqa: BLE001 - a library's own mistake must not end the only thread that messages
+        except Exception as error:  # noqa: BLE001 - a library's own mistake must not end the only thread that sends
             self._rest(f"{type(error).__name__}: {error}")
             self._give_up(message)
             return

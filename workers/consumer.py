@@ -183,7 +183,7 @@ class FluxConsumer(Consumer):  # type: ignore[misc]
         self._short_lives = self._short_lives + 1 if is_short else 0
         pause = min(FIRST_PAUSE_SECONDS * 2 ** min(self._short_lives, 10), MAX_PAUSE_SECONDS) if is_short else 0
         if pause and (engine := getattr(self.app, "flux_engine", None)):
-            # what it rang for would wait in queues that this worker cannot take from, perhaps no worker can
+            # what it enqueues would wait in queues that this worker cannot take from, perhaps no worker can
             engine.do_without_broker(2 * MAX_PAUSE_SECONDS)
         until = time.monotonic() + pause
         while time.monotonic() < until:

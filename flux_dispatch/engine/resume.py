@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import groupby
 from typing import Final, Protocol
 
 import structlog
 
 from flux_dispatch.domain.errors import Unavailable
 from flux_dispatch.domain.ids import AccountId, DeliveryId, WebhookId
+from flux_dispatch.engine.flow.due import Queue, enqueue_due
 
 RESUME_BATCH_SIZE: Final = 200
 
@@ -27,16 +27,6 @@ class Deliveries(Protocol):
         self, account: AccountId, webhook: WebhookId, before: datetime, *, limit: int
     ) -> list[tuple[DeliveryId, int]]:
         """Have up to `limit` deliveries due whose last attempt began before this time and did not get through."""
-        ...
-
-
-class Queue(Protocol):
-    """What resuming needs of the broker: never waits, never fails."""
-
-    def enqueue_deliveries(
-        self, deliveries: Sequence[tuple[AccountId, DeliveryId]], *, attempt: int, countdown_seconds: float
-    ) -> None:
-        """Have these deliveries tried when the countdown is over."""
         ...
 
 
@@ -74,11 +64,7 @@ class Resume:
         count = 0
         while moved := await self._deliveries.resume(account, webhook, connected_at, limit=RESUME_BATCH_SIZE):
             count += len(moved)
-            moved.sort(key=lambda each: each[1])
-            for attempt, theirs in groupby(moved, key=lambda each: each[1]):
-                self._queue.enqueue_deliveries(
-                    [(account, delivery) for delivery, _ in theirs], attempt=attempt, countdown_seconds=0
-                )
+            enqueue_due(self._queue, account, moved)
         if count:
             log.info("deliveries.resumed", webhook=webhook, count=count)
         return count

@@ -7,7 +7,7 @@ from contextlib import suppress
 from time import perf_counter
 from typing import Any, Final, cast
 
-from aiohttp.connector import Connection as ClaimedBatch
+from aiohttp.connector import Connection as Lease
 
 from flux_dispatch.http.response import MAX_BYTES_READ, Answer, NotHttp
 from flux_dispatch.http.stopwatch import Stopwatch
@@ -41,7 +41,7 @@ class PostConnection(asyncio.Protocol):
         self._early = b""
         self._is_paused = self._is_lost = self._was_used = False
         self.transport: asyncio.Transport | None = None
-        self.lease: ClaimedBatch | None = None
+        self.lease: Lease | None = None
 
     async def post(self, head: bytes, body: bytes, answer: Answer, watch: Stopwatch) -> None:
         """Write a POST and read until its answer is over.

@@ -366,7 +366,7 @@ _NO_CONNECTION = (*BROKEN, DBAPIError, InvalidRequestError)
 """How the pool says that it has none; InvalidRequestError when a new one was dead as well."""
 
 _PLACES: WeakKeyDictionary[Engine, _Places] = WeakKeyDictionary()
-"""For how many each pool has connections. Who waits for one waits here: SQLAlchemy's pool sweeps nobody when connecting
+"""For how many each pool has connections. Who waits for one waits here: SQLAlchemy's pool wakes nobody when connecting
 has failed, and all who wait there would wait out the whole time limit."""
 
 _UNKNOWN_SETTING = "42704"

@@ -44,7 +44,7 @@ class Collector:
         """How many found no place so far."""
 
     def add(self, span: ReadableSpan) -> None:
-        """Have a span sent; it is dropped where very many wait already. Called by one thread at a time."""
+        """Have a span sent, from any thread; it is dropped where very many wait already, give or take a few."""
         # counted here, for the library would write a line for each that it drops
         if self._added - self._watched.taken >= self._most:
             self.dropped += 1

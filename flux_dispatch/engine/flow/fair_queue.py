@@ -91,7 +91,7 @@ class FairQueue(Generic[Work]):
         self._held.clear()
 
     def move(self, account: AccountId, other: "FairQueue[Work]") -> None:
-        """Transition all that an account has waiting behind what it has in another queue."""
+        """Move all that an account has waiting behind what it has in another queue."""
         work = self._queues.pop(account)
         self.length -= len(work)
         self._held.discard(account)

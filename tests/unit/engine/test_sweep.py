@@ -1,4 +1,4 @@
-"""What the sweeper rings: grouped, never early, and with a pause that fits what is coming."""
+"""What the sweeper enqueues: grouped, never early, and with a pause that fits what is coming."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -115,7 +115,7 @@ def _in(seconds: float | None) -> datetime | None:
 
 
 class Quiet:
-    """A queue that notes whose deliveries it rings, and a queue that is as long as it is said."""
+    """A queue that notes whose deliveries are enqueued, and a queue that is as long as it is said."""
 
     def __init__(self, messages: int = 0) -> None:
         self.messages = messages

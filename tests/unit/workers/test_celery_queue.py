@@ -1,4 +1,4 @@
-"""The queue joins rings into messages that read well, and hands them over when the broker is unavailable."""
+"""The queue joins what is enqueued into messages that read well, and hands them over when the broker is unavailable."""
 
 import base64
 import json
@@ -138,11 +138,11 @@ async def test_without_a_broker_messages_are_handed_over_and_the_queue_rests() -
         queue = CeleryQueue(app, fallback=handed_over.append)
         queue.enqueue_deliveries(of(OURS, 2), attempt=1, countdown_seconds=0)
         queue.enqueue_failures(ids(1))
-        eventually(lambda: len(handed_over) == 2, "both rings are handed over")
+        eventually(lambda: len(handed_over) == 2, "both messages are handed over")
         assert await queue.depth(retries=False) == 0
         assert not queue.is_reachable()
         queue.close()
-    assert {ring.task: ring.ids for ring in handed_over} == {
+    assert {message.task: message.ids for message in handed_over} == {
         "flux.deliver": tuple(ids(2)),
         "flux.fail": tuple(ids(1)),
     }
@@ -176,7 +176,7 @@ def test_an_error_that_nobody_expects_ends_no_thread(failing: Failing, broker: s
     handed_over: list[QueueMessage] = []
     queue = CeleryQueue(failing, fallback=handed_over.append)
     queue.enqueue_deliveries(of(OURS, 1), attempt=1, countdown_seconds=0)
-    eventually(lambda: handed_over, "the first ring is handed over")
+    eventually(lambda: handed_over, "the first message is handed over")
     queue.enqueue_deliveries(of(OURS, 2), attempt=1, countdown_seconds=0)
     queue.close()
     assert [each["args"] for each in sent(broker, "deliver")] == [[ids(2)]]
