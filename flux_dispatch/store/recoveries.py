@@ -139,9 +139,11 @@ class MissedQueries(Queries):
 
     async def _count(self, stretch: Mapping[str, Any]) -> tuple[UUID | None, Missed]:
         """Count what was missed of the next events; say which of them comes behind these."""
+        # one connection for each: a connection ends that was held for longer than one statement may take
         async with connect(self._database) as connection:
             beyond = (await connection.execute(BEYOND, dict(stretch) | {"scan": COUNT_STEP})).scalar()
-            given = dict(stretch) | {"end": beyond or stretch["end"]}
+        given = dict(stretch) | {"end": beyond or stretch["end"]}
+        async with connect(self._database) as connection:
             row = (await connection.execute(_COUNT, given)).one()
         return beyond, Missed(row.failed, row.canceled, row.never_attempted)
 

@@ -5,11 +5,15 @@ from datetime import UTC, datetime
 from typing import cast
 from uuid import UUID
 
+import pytest
+
 from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, format_id, parse_id
 from flux_dispatch.domain.recovery import Missed, Recovery, RecoveryStatus, Span
+from flux_dispatch.store.connect import Plans, open_database
 from flux_dispatch.store.fail import FailureStore
 from flux_dispatch.store.recover import COMMITTED_AFTER, WAIT, RecoverStore
 from flux_dispatch.store.recoveries import MissedQueries, RecoveryStore
+from flux_dispatch.store.session import Generation
 from flux_dispatch.store.webhooks import WebhookStore
 from tests.support.missed import LONG_AGO, PACE, at, begin, missed, recover_all, shown
 from tests.support.store_harness import SEALS, TIMING, StoreHarness, event
@@ -120,3 +124,19 @@ async def test_nobody_recovers_for_a_webhook_that_is_gone(world: StoreHarness, a
     await WebhookStore(world.database, SEALS).delete(account, webhook)
     assert await recoveries.begin(account, webhook, span) is None
     assert await MissedQueries(world.database).count(account, webhook, span) is None
+
+
+async def test_counting_that_takes_its_time_ends_no_connection_of_the_process(
+    world: StoreHarness, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flux_dispatch.store.connect.SILENCE_SECONDS", 0.1)
+    account = await world.account()
+    webhook = await world.webhook(account, "*")
+    span = Span(LONG_AGO, datetime.now(UTC))
+    await world.do("ALTER TABLE events RENAME TO all_events")
+    await world.do("CREATE VIEW events AS SELECT * FROM all_events WHERE (SELECT pg_sleep(0.4) IS NOT NULL)")
+    generation = Generation()
+    slow = open_database(database_url, plans=Plans.CUSTOM, statement_seconds=0.6, generation=generation)
+    assert await MissedQueries(slow).count(account, webhook, span) == Missed(0, 0, 0)
+    assert generation.current == 0
+    await slow.dispose()
