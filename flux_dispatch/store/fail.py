@@ -38,7 +38,7 @@ _FAIL = text(
     ), gone AS (
         SELECT id FROM webhooks
         WHERE id IN (SELECT webhook_id FROM exhausted WHERE reason = 'gone' AND NOT is_test) AND status = 'enabled'
-          AND NOT is_listen AND CAST(:disables_gone AS boolean)
+          AND deleted_at IS NULL AND NOT is_listen AND CAST(:disables_gone AS boolean)
         ORDER BY id FOR NO KEY UPDATE
     ), disabled AS (
         UPDATE webhooks SET status = 'disabled', disabled_reason = 'gone', updated_at = flux_now()

@@ -100,6 +100,18 @@ async def test_a_receiver_that_is_gone_has_its_webhook_disabled(world: StoreHarn
     assert tuple(webhook) == ("disabled", "gone")
 
 
+async def test_one_that_was_deleted_meanwhile_is_not_disabled(world: StoreHarness, failures: FailureStore) -> None:
+    account = await world.account()
+    await world.webhook(account, "*")
+    delivery = await world.delivery(account)
+    await exhaust(world, [delivery], status=410, reason="gone")
+    await world.do("UPDATE webhooks SET deleted_at = flux_now()")
+    await failures.fail([delivery])
+    assert await world.scalar("SELECT status FROM webhooks") == "enabled"
+    assert await world.scalar("SELECT count(*) FROM webhook_health") == 0
+    assert await world.scalar("SELECT count(*) FROM audit_entries") == 0
+
+
 async def test_people_are_told_that_it_is_disabled_unless_that_is_switched_off(world: StoreHarness) -> None:
     account = await world.account()
     for disables_gone, status, told in ((False, "enabled", 0), (True, "disabled", 1)):
