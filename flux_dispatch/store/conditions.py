@@ -101,6 +101,8 @@ def _values(condition: Condition, moved: ConditionMove) -> dict[str, Any]:
 
 
 def _occurrence(known: KnownCondition, moved: ConditionMove, seen: Seen, row: Row[Any]) -> Occurrence:
-    kind = AlertKind.PLATFORM_TROUBLE if moved.holds else AlertKind.PLATFORM_WELL
-    detail = {"says": seen.says, "since": rfc3339_seconds(moved.since if moved.holds else known.since)}
-    return Occurrence(None, known.condition.value, kind, 1, row.now, row.now, detail)
+    subject, now = known.condition.value, row.now
+    if moved.holds:
+        begun = {"says": seen.says, "since": rfc3339_seconds(moved.since)}
+        return Occurrence(None, subject, AlertKind.PLATFORM_TROUBLE, 1, now, now, begun)
+    return Occurrence(None, subject, AlertKind.PLATFORM_WELL, 1, now, now, {"since": rfc3339_seconds(known.since)})

@@ -11,7 +11,7 @@ from tests.support.alerting import PACE, Alerting
 from tests.support.store_harness import StoreHarness
 
 DOWN = Seen(Condition.BROKER_DOWN, holds=True, says="Start Redis again.")
-UP = Seen(Condition.BROKER_DOWN, holds=False)
+UP = Seen(Condition.BROKER_DOWN, holds=False, says=DOWN.says)
 UNKNOWN = Seen(Condition.BROKER_DOWN, holds=None)
 
 
@@ -55,6 +55,7 @@ async def test_a_condition_is_told_once_when_it_holds_and_once_when_it_is_over(w
         assert await watching.after(hold, DOWN) == []
     assert await watching.after(hold, UP) == []
     assert await watching.after(hold, UP) == [AlertKind.PLATFORM_WELL]
+    assert set(watching.alerting.sender.sent[-1].digests[0].detail) == {"since"}, "there is nothing left to do"
     assert await watching.after(hold, UP) == []
 
 
