@@ -12,6 +12,8 @@ from flux_dispatch.domain.alert_channel import CheckedUrl
 NOT_SET: Final = "not_in_settings"
 """Why a channel is disabled that FLUX_ALERT_URLS had once, and has not any more."""
 
+# As everybody who has several of them in hand: in the order of their ids.
+_LOCK = text("SELECT FROM alert_channels WHERE account_id IS NULL ORDER BY id FOR NO KEY UPDATE")
 _REGISTER = text("""
     INSERT INTO alert_channels AS known (id, name, service, target, kinds)
     SELECT id, '', service, target, CAST(:kinds AS text[])
@@ -56,5 +58,6 @@ class OperatorChannels:
             "targets": [each.target for each in self._channels.values()],
             "kinds": self._kinds,
         }
+        await connection.execute(_LOCK)
         await connection.execute(_REGISTER, parameters)
         await connection.execute(_DISABLE, {"ids": list(self._channels), "reason": NOT_SET})

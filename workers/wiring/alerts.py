@@ -23,6 +23,7 @@ from flux_dispatch.domain.webhook_health import HealthPolicy
 from flux_dispatch.engine.alert import GatherAlerts
 from flux_dispatch.engine.alert_channels import AlertChannels
 from flux_dispatch.engine.check_health import CheckHealth
+from flux_dispatch.engine.flow.clock import DatabaseClock
 from flux_dispatch.engine.notify import Notify
 from flux_dispatch.engine.watch import Look, Watch
 from flux_dispatch.sealing.keyring import Keyring
@@ -105,7 +106,7 @@ def alerting_of(
 ) -> Alerting:
     """Return the verbs of a worker by which people are told."""
     pace, links, channels = pace_of(settings), links_of(settings), sender_of(settings)
-    looks = worker_looks(settings, OperationsQueries(database), is_broker_reachable)
+    looks = worker_looks(settings, OperationsQueries(database), clock_of(database), is_broker_reachable)
     return Alerting(
         alert=GatherAlerts(UnsentAlertStore(database, pace), links),
         notify=Notify(notification_store(settings, database, keyring, operators_only=False), channels),
@@ -116,14 +117,14 @@ def alerting_of(
 
 
 def worker_looks(
-    settings: Settings, operations: OperationsQueries, is_broker_reachable: Callable[[], bool]
+    settings: Settings, operations: OperationsQueries, clock: DatabaseClock, is_broker_reachable: Callable[[], bool]
 ) -> list[Look]:
     """Return what a worker sees: what is late, how much is open, and whether Redis answers."""
 
     async def late() -> Seen:
         oldest = await operations.oldest_due()
         bound = timedelta(seconds=settings.alert_late_seconds)
-        if oldest is None or datetime.now(UTC) - oldest.due_at < bound:
+        if oldest is None or await clock.now() - oldest.due_at < bound:
             return Seen(Condition.DELIVERIES_LATE, holds=False)
         says = f"{oldest.delivery} of {oldest.account} has been due since {oldest.due_at:%d %b %H:%M} UTC. {_MORE}"
         return Seen(Condition.DELIVERIES_LATE, holds=True, says=says)
