@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from flux_dispatch.channels.wording import headline, many_in_words, paragraphs
+from flux_dispatch.channels.wording import headline, many_in_words, paragraphs, shortened
 from flux_dispatch.domain.alert_channel import ENDINGS, AlertKind
 from flux_dispatch.domain.ids import AccountId, DeliveryId, WebhookId
 from flux_dispatch.domain.notification import Digest, Notification
@@ -60,15 +60,15 @@ class Message:
 
 def compose(notification: Notification, links: Links, sent_by: str) -> Message:
     """Return the message of a notification."""
-    parts = [_Part(headline(each), paragraphs(each), _link(each, links)) for each in notification.digests]
+    parts = [_part(each, notification, links) for each in notification.digests]
     footer = _footer(notification, links)
     title = headline(notification.digests[0])
-    if len(parts) > 1 or notification.others:
-        title = many_in_words(notification.digests, notification.others)
+    if len(parts) > 1 or notification.beyond:
+        title = many_in_words(notification.digests, notification.beyond)
     return Message(
         id=notification.id,
         sent_by=sent_by,
-        tone=_tone(notification.digests),
+        tone=_tone(frozenset(each.kind for each in notification.digests) | frozenset(notification.beyond)),
         title=title,
         text=_as_text(parts, footer),
         html=_as_html(title, parts, footer),
@@ -80,7 +80,12 @@ def compose(notification: Notification, links: Links, sent_by: str) -> Message:
 def compose_test(message_id: str, account: AccountId | None, links: Links, sent_by: str, now: datetime) -> Message:
     """Return the message by which somebody tries a channel out."""
     link = f"{links.public_url}/dashboard/{account}/alert-channels" if account else links.of_operations
-    part = _Part("This channel works", ["You sent this test. Alerts of the kinds that it asks for arrive here."], link)
+    part = _Part(
+        "This channel works",
+        ["You sent this test. Alerts of the kinds that it asks for arrive here."],
+        link,
+        is_well=True,
+    )
     title, text = "Test: this alert channel works", _as_text([part], [])
     incident = Incident(message_id, is_over=False, tone="info", text=text)
     return Message(message_id, sent_by, "info", title, text, _as_html(title, [part], []), now, (incident,))
@@ -93,6 +98,16 @@ class _Part:
     line: str
     said: Sequence[str]
     link: str
+    is_well: bool
+
+
+def _part(digest: Digest, notification: Notification, links: Links) -> _Part:
+    said = paragraphs(digest)
+    if (
+        notification.account and digest.name
+    ):  # to operators goes nothing that customers write, which might call them all
+        said = [f"Webhook: {shortened(digest.name)}", *said]
+    return _Part(headline(digest), said, _link(digest, links), is_well=digest.kind in ENDINGS)
 
 
 def _link(digest: Digest, links: Links) -> str:
@@ -108,10 +123,12 @@ def _incidents(notification: Notification, title: str, parts: Sequence[_Part], l
     told = list(zip(notification.digests, parts, strict=True))
     for digest, part in told:
         if digest.kind not in ENDINGS:
-            yield Incident(_key(digest, links), is_over=False, tone=_tone([digest]), text=_as_text([part], []))
-    if notification.others and notification.digests[-1].kind not in ENDINGS:
+            yield Incident(
+                _key(digest, links), is_over=False, tone=_tone(frozenset({digest.kind})), text=_as_text([part], [])
+            )
+    if trouble := frozenset(notification.beyond) - ENDINGS:
         text = "\n".join([f"{title}.", *_footer(notification, links)])
-        yield Incident(notification.id, is_over=False, tone=_tone(notification.digests), text=text)
+        yield Incident(notification.id, is_over=False, tone=_tone(trouble), text=text)
     for key, line in {_key(digest, links): part.line for digest, part in told if digest.is_over}.items():
         yield Incident(key, is_over=True, tone="success", text=line)
 
@@ -123,16 +140,15 @@ def _key(digest: Digest, links: Links) -> str:
 
 def _footer(notification: Notification, links: Links) -> list[str]:
     lines = []
-    if notification.others:
-        lines.append(f"And as much of {notification.others:,} others, which are not listed here.")
+    if notification.beyond:
+        lines.append(f"Not listed here: {many_in_words([], notification.beyond)}.")
     if notification.account:
         base = f"{links.public_url}/dashboard/{notification.account}"
         lines += [f"All alerts: {base}/alerts", f"Who gets them: {base}/alert-channels"]
     return lines
 
 
-def _tone(digests: Sequence[Digest]) -> str:
-    kinds = {each.kind for each in digests}
+def _tone(kinds: frozenset[AlertKind]) -> str:
     if kinds <= ENDINGS:
         return "success"
     return "warning" if AlertKind.WEBHOOK_FAILING in kinds and len(kinds) == 1 else "failure"
@@ -156,9 +172,9 @@ def _as_html(title: str, parts: Sequence[_Part], footer: Sequence[str]) -> str:
 
 def _row(part: _Part) -> str:
     said = "".join(f'<p style="margin:0 0 8px">{html.escape(line)}</p>' for line in part.said)
-    link = html.escape(part.link, quote=True)
+    link, style = html.escape(part.link, quote=True), f"{_PART};{_WELL if part.is_well else _TROUBLE}"
     return (
-        f'<table role="presentation" width="100%" cellpadding="0" cellspacing="0" style="{_PART}"><tr><td>'
+        f'<table role="presentation" width="100%" cellpadding="0" cellspacing="0" style="{style}"><tr><td>'
         f'<p style="margin:0 0 8px;font-weight:600;overflow-wrap:anywhere">{html.escape(part.line)}</p>{said}'
         f'<p style="margin:0"><a href="{link}">Open it</a></p></td></tr></table>'
     )
@@ -173,5 +189,7 @@ def _with_links(line: str) -> str:
 
 # Colours are left to the mail program, which knows whether it is dark; a line beside each part does in both.
 _BODY: Final = "margin:16px;font:14px/1.5 system-ui,-apple-system,'Segoe UI',sans-serif"
-_PART: Final = "border-left:4px solid #c2410c;margin:0 0 20px;padding:0 0 0 12px"
+_PART: Final = "margin:0 0 20px;padding:0 0 0 12px"
+_TROUBLE: Final = "border-left:4px solid #c2410c"
+_WELL: Final = "border-left:4px solid #15803d"
 _SMALL: Final = "margin:0 0 4px;font-size:12px"

@@ -13,6 +13,7 @@ from apprise.plugins.pagerduty import PagerDutyAction
 from flux_dispatch.channels.email import send_email
 from flux_dispatch.channels.services import BY_SCHEME, REFUSED_PARAMETERS, SERVICES, UNENCRYPTED
 from flux_dispatch.channels.trouble import said_by_plugin, smtp_trouble
+from flux_dispatch.domain.alert_channel import HAVE_INCIDENTS
 
 MOST_RECIPIENTS: Final = 20
 
@@ -124,7 +125,7 @@ def _check_email(plugin: NotifyEmail, *, require_https: bool) -> None:
 def _take_message(plugin: Any, message: Mapping[str, Any]) -> bool:  # noqa: ANN401 - Apprise's
     """Send it so that a second copy is known, where a service has a place for that: by its id, or its incidents'."""
     service = service_of(plugin)
-    if service == "pagerduty" and not plugin.dedup:
+    if service in HAVE_INCIDENTS and not plugin.dedup:
         plugin.request_rate_per_sec = 0
         return all(_tell_incident(plugin, incident) for incident in message["incidents"])
     if service == "webhook":

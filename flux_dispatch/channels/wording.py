@@ -1,14 +1,14 @@
 """The words of alerts: one line for each kind, and what is said of it below."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Final
 
-from flux_dispatch.domain.alert_channel import AlertKind
+from flux_dispatch.domain.alert_channel import WORST_FIRST, AlertKind
 from flux_dispatch.domain.condition import Condition
-from flux_dispatch.domain.notification import Digest
-from flux_dispatch.domain.webhook_health import FAILING
+from flux_dispatch.domain.notification import Beyond, Digest
+from flux_dispatch.domain.webhook_health import DELETED, FAILING
 
 MAX_ENDPOINT_LENGTH: Final = 80
 
@@ -22,10 +22,12 @@ def headline(digest: Digest) -> str:  # noqa: PLR0911 - one for each kind
             return f"{digest.detail.get('event_type')} to {endpoint} failed {_how(digest)}{more}"
         case AlertKind.WEBHOOK_FAILING:
             return f"{endpoint} is failing: none of {digest.detail.get('attempts', 0):,} attempts was delivered"
-        case AlertKind.WEBHOOK_DISABLED if digest.detail.get("reason") == FAILING:
-            return f"{endpoint} was disabled: every attempt has failed for days"
-        case AlertKind.WEBHOOK_DISABLED:
+        case AlertKind.WEBHOOK_DISABLED if _is_gone(digest):
             return f"{endpoint} was disabled: it answered {HTTPStatus.GONE.value}"
+        case AlertKind.WEBHOOK_DISABLED:
+            return f"{endpoint} was disabled: every attempt has failed for days"
+        case AlertKind.WEBHOOK_RECOVERED if digest.detail.get("reason") == DELETED:
+            return f"{endpoint} was deleted"
         case AlertKind.WEBHOOK_RECOVERED:
             return f"{endpoint} delivers again"
         case AlertKind.PLATFORM_TROUBLE:
@@ -34,17 +36,20 @@ def headline(digest: Digest) -> str:  # noqa: PLR0911 - one for each kind
             return _WELL[Condition(digest.subject)]
 
 
-def many_in_words(digests: Sequence[Digest], others: int) -> str:
-    """Return the line for a message that tells of several."""
+def many_in_words(digests: Sequence[Digest], beyond: Mapping[AlertKind, Beyond]) -> str:
+    """Return the line for what several digests tell, and what is told beside them as a number; the worst first."""
     found = []
-    for kind, one, many in _COUNTED:
-        theirs = [each for each in digests if each.kind is kind]
-        count = sum(each.count for each in theirs) if kind is AlertKind.DELIVERY_FAILED else len(theirs)
-        if count:
-            found.append(one if count == 1 else many.format(count=f"{count:,}"))
-    subjects = len({each.subject for each in digests if each.account}) + others
-    where = f" at {subjects:,} webhooks" if subjects > 1 else ""
-    return f"{', '.join(found)}{where}"
+    for kind in WORST_FIRST:
+        theirs, more = [each for each in digests if each.kind is kind], beyond.get(kind, Beyond(0, 0))
+        subjects = len(theirs) + more.subjects
+        times = sum(each.count for each in theirs) + more.times
+        if kind is AlertKind.DELIVERY_FAILED and times:
+            where = f" to {subjects:,} webhooks" if subjects > 1 else ""
+            found.append(f"{times:,} deliver{'ies' if times > 1 else 'y'}{where} failed")
+        elif subjects:
+            one, many = _COUNTED[kind]
+            found.append(one if subjects == 1 else many.format(count=f"{subjects:,}"))
+    return ", ".join(found)
 
 
 def paragraphs(digest: Digest) -> list[str]:
@@ -54,15 +59,34 @@ def paragraphs(digest: Digest) -> list[str]:
         said.append(f"{digest.count:,} deliveries failed {_span(digest.first_at, digest.last_at)}.")
     elif digest.kind is AlertKind.DELIVERY_FAILED:
         said.append(f"It was given up at {_time(digest.last_at)}.")
-    elif since := digest.detail.get("since"):
+    elif (since := digest.detail.get("since")) and not _is_gone(digest):
         said.append(_SINCE[digest.kind].format(since=_time(datetime.fromisoformat(since))))
     if says := digest.detail.get("says"):
         said.append(says)
     if advice := digest.detail.get("advice"):
         said.append(advice)
-    if mend := _MENDS.get(digest.kind):
-        said.append(mend)
+    if what_now := _what_now(digest):
+        said.append(what_now)
     return said
+
+
+def _what_now(digest: Digest) -> str | None:
+    reason = digest.detail.get("reason")
+    match digest.kind:
+        case AlertKind.WEBHOOK_DISABLED if reason is None:
+            return "Somebody has enabled it since."
+        case AlertKind.WEBHOOK_DISABLED:
+            return "Nothing is sent there any more. Enable the webhook when it is mended, then recover what it missed."
+        case AlertKind.WEBHOOK_RECOVERED if reason == DELETED:
+            return "Nothing is sent there any more, and nobody need mend it."
+        case AlertKind.WEBHOOK_RECOVERED:
+            return "What it missed meanwhile can be recovered on its page."
+    return None
+
+
+def _is_gone(digest: Digest) -> bool:
+    """Say whether a webhook was disabled for one answer, and not because attempts failed for long."""
+    return digest.kind is AlertKind.WEBHOOK_DISABLED and digest.detail.get("reason") != FAILING
 
 
 def shortened(text: str, most: int = MAX_ENDPOINT_LENGTH) -> str:
@@ -97,25 +121,19 @@ def _time(instant: datetime) -> str:
     return f"{instant.day} {instant:%b %Y %H:%M} UTC"
 
 
-_COUNTED: Final = (
-    (AlertKind.PLATFORM_TROUBLE, "the platform is in trouble", "{count} troubles of the platform"),
-    (AlertKind.WEBHOOK_DISABLED, "1 webhook was disabled", "{count} webhooks were disabled"),
-    (AlertKind.DELIVERY_FAILED, "1 delivery failed", "{count} deliveries failed"),
-    (AlertKind.WEBHOOK_FAILING, "1 webhook is failing", "{count} webhooks are failing"),
-    (AlertKind.WEBHOOK_RECOVERED, "1 webhook delivers again", "{count} webhooks deliver again"),
-    (AlertKind.PLATFORM_WELL, "the platform is well again", "{count} troubles of the platform are over"),
-)
+_COUNTED: Final = {
+    AlertKind.PLATFORM_TROUBLE: ("the platform is in trouble", "{count} troubles of the platform"),
+    AlertKind.WEBHOOK_DISABLED: ("1 webhook was disabled", "{count} webhooks were disabled"),
+    AlertKind.WEBHOOK_FAILING: ("1 webhook is failing", "{count} webhooks are failing"),
+    AlertKind.WEBHOOK_RECOVERED: ("1 webhook delivers again", "{count} webhooks deliver again"),
+    AlertKind.PLATFORM_WELL: ("the platform is well again", "{count} troubles of the platform are over"),
+}
 _SINCE: Final = {
     AlertKind.WEBHOOK_FAILING: "Every attempt since {since} has failed; they go on.",
     AlertKind.WEBHOOK_DISABLED: "Every attempt since {since} had failed.",
     AlertKind.WEBHOOK_RECOVERED: "It had failed since {since}.",
     AlertKind.PLATFORM_TROUBLE: "Since {since}.",
     AlertKind.PLATFORM_WELL: "It had begun at {since}.",
-}
-_MENDS: Final = {
-    AlertKind.WEBHOOK_DISABLED: "Nothing is sent there any more. Enable the webhook when it is mended, then recover "
-    "what it missed.",
-    AlertKind.WEBHOOK_RECOVERED: "What failed for the last time meanwhile can be recovered on its page.",
 }
 _TROUBLES: Final = {
     Condition.DELIVERIES_LATE: "Deliveries are late",

@@ -28,7 +28,7 @@ KINDS: Final[Mapping[AlertKind, tuple[str, str]]] = {
     AlertKind.DELIVERY_FAILED: ("Delivery failed", "the last attempt of a delivery failed"),
     AlertKind.WEBHOOK_FAILING: ("Webhook failing", "every attempt has failed for a while, before it is disabled"),
     AlertKind.WEBHOOK_DISABLED: ("Webhook disabled", "it answered 410, or every attempt failed for days"),
-    AlertKind.WEBHOOK_RECOVERED: ("Webhook recovered", "a webhook that was failing delivers again"),
+    AlertKind.WEBHOOK_RECOVERED: ("Webhook recovered", "a webhook that was failing, or disabled, delivers again"),
 }
 """What each kind is called, and what it tells."""
 

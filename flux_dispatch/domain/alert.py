@@ -34,7 +34,8 @@ class Occurrence:
     """Something that channels are to be told of, so many times over.
 
     `subject` is whom it is about: the id of a webhook, or the name of a condition. `detail` is the last one of them,
-    and `account` is None for what is about the whole installation.
+    and `account` is None for what is about the whole installation. What `closes_only` closes the incidents that are
+    open of it, and is told nobody else.
     """
 
     account: AccountId | None
@@ -44,6 +45,7 @@ class Occurrence:
     first_at: datetime
     last_at: datetime
     detail: Mapping[str, Any] = field(default_factory=dict)
+    closes_only: bool = False
 
 
 def is_own_event(event_type: str) -> bool:

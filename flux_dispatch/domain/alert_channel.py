@@ -27,7 +27,7 @@ class AlertKind(StrEnum):
     """A webhook was disabled: it answered 410, or every attempt has failed for days."""
 
     WEBHOOK_RECOVERED = "webhook_recovered"
-    """A webhook that was told to fail delivers again."""
+    """A webhook that was told of as failing or disabled delivers again."""
 
     PLATFORM_TROUBLE = "platform_trouble"
     """For operators: a condition of the installation has begun."""
@@ -46,6 +46,19 @@ OF_WEBHOOKS: Final = (
 
 ENDINGS: Final = frozenset({AlertKind.WEBHOOK_RECOVERED, AlertKind.PLATFORM_WELL})
 """What tells that something is over; all else is trouble."""
+
+WORST_FIRST: Final = (
+    AlertKind.PLATFORM_TROUBLE,
+    AlertKind.WEBHOOK_DISABLED,
+    AlertKind.DELIVERY_FAILED,
+    AlertKind.WEBHOOK_FAILING,
+    AlertKind.WEBHOOK_RECOVERED,
+    AlertKind.PLATFORM_WELL,
+)
+"""In the order in which a message tells them."""
+
+HAVE_INCIDENTS: Final = frozenset({"pagerduty"})
+"""Services in which a webhook that is in trouble is an incident, open until it is closed."""
 
 
 class ChannelStatus(StrEnum):

@@ -42,6 +42,14 @@ class Digest:
 
 
 @dataclass(frozen=True, slots=True)
+class Beyond:
+    """What a message does not list of one kind: of how many webhooks or conditions, and how often."""
+
+    subjects: int
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
 class Notification:
     """A message as a worker has claimed it; `url` is None where it does not open, and `trouble` says why."""
 
@@ -50,7 +58,7 @@ class Notification:
     account: AccountId | None
     service: str
     digests: tuple[Digest, ...]
-    others: int
+    beyond: Mapping[AlertKind, Beyond]
     attempt: int
     lease_token: str
     created_at: datetime

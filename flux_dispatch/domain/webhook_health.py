@@ -1,10 +1,14 @@
 """The health of a webhook: whether every attempt to it fails, and what follows when that goes on."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum, auto
-from typing import Final
+from typing import Any, Final
 
+from flux_dispatch.domain.alert import Occurrence
+from flux_dispatch.domain.alert_channel import AlertKind
+from flux_dispatch.domain.event import rfc3339_seconds
 from flux_dispatch.domain.ids import AccountId, WebhookId
 
 FAILING_AFTER: Final = timedelta(minutes=10)
@@ -19,13 +23,16 @@ LAST_ATTEMPT_WITHIN: Final = timedelta(days=1)
 FAILING: Final = "failing"
 """Why a webhook is disabled to which every attempt has failed for days."""
 
+DELETED: Final = "deleted"
+"""Why the trouble of a webhook is over that does not deliver again."""
+
 SOONEST_LOOK: Final = timedelta(minutes=5)
 LATEST_LOOK: Final = timedelta(days=1)
 """Between these a webhook is looked at again, the later the longer it has been known."""
 
 
 class Health(StrEnum):
-    """Where a webhook is that is not well; of one that is well nothing is stored."""
+    """Where a webhook is that is not well; of one that is well nothing is stored, but for a moment."""
 
     SUSPECT = "suspect"
     """Every attempt since a moment has failed; nobody was told."""
@@ -39,16 +46,39 @@ class Health(StrEnum):
     DISABLED = "disabled"
     """It answered 410, and was disabled; people are to be told."""
 
+    UNRESOLVED = "unresolved"
+    """It was disabled after people were told of its trouble; that is over when it delivers, once it is enabled."""
+
+    SUSPECT_AGAIN = "suspect_again"
+    """The same, and every attempt since a moment has failed again; that nobody was told."""
+
+    DELETED = "deleted"
+    """It was deleted, so nobody can mend it any more; incidents are to be closed."""
+
 
 class Verdict(StrEnum):
     """What is to be done about a webhook that was looked at."""
 
     FORGET = auto()
     WAIT = auto()
+    REST = auto()
+    """Wait for its next delivery, which is the end of a trouble that people know of."""
+
     TELL_FAILING = auto()
     TELL_DISABLED = auto()
     TELL_RECOVERED = auto()
     DISABLE = auto()
+    CLOSE_INCIDENTS = auto()
+
+
+TOLD: Final = {
+    Verdict.TELL_FAILING: AlertKind.WEBHOOK_FAILING,
+    Verdict.TELL_DISABLED: AlertKind.WEBHOOK_DISABLED,
+    Verdict.DISABLE: AlertKind.WEBHOOK_DISABLED,
+    Verdict.TELL_RECOVERED: AlertKind.WEBHOOK_RECOVERED,
+    Verdict.CLOSE_INCIDENTS: AlertKind.WEBHOOK_RECOVERED,
+}
+"""What is told with which verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +96,7 @@ class HealthRecord:
     Attributes:
         health: as it is stored.
         since: since when every attempt has failed.
-        is_wanted: whether the webhook is enabled, and was not deleted.
+        is_enabled: whether the webhook is.
         attempts: how many were made since then.
         has_delivered: whether one of them delivered after all.
         last_attempt_at: about when the last one was; None when there was none.
@@ -74,7 +104,7 @@ class HealthRecord:
 
     health: Health
     since: datetime
-    is_wanted: bool
+    is_enabled: bool
     attempts: int
     has_delivered: bool
     last_attempt_at: datetime | None
@@ -89,7 +119,7 @@ class UnwellWebhook:
     url: str
     disabled_reason: str | None
     record: HealthRecord
-    now: datetime
+    looked_at: datetime
     last_status: int | None
     last_error: str | None
     advice: str | None
@@ -97,19 +127,44 @@ class UnwellWebhook:
 
 def judge(record: HealthRecord, policy: HealthPolicy, now: datetime) -> Verdict:
     """Return what is to be done about a webhook."""
-    match record.health:
-        case Health.DISABLED:
-            return Verdict.TELL_DISABLED
-        case Health.RECOVERED:
-            return Verdict.TELL_RECOVERED if record.is_wanted else Verdict.FORGET
-        case Health.SUSPECT | Health.FAILING if record.has_delivered or not record.is_wanted:
-            return Verdict.FORGET
-        case Health.SUSPECT:
-            if record.attempts >= LEAST_ATTEMPTS:
-                return Verdict.TELL_FAILING
-            return Verdict.WAIT if now - (record.last_attempt_at or record.since) < LATEST_LOOK else Verdict.FORGET
-        case Health.FAILING:
-            return Verdict.DISABLE if _is_over(record, policy, now) else Verdict.WAIT
+    if record.health in _DECIDED:
+        return _DECIDED[record.health]
+    is_known = record.health is not Health.SUSPECT  # people know of it, and are to know of its end
+    left_alone = Verdict.REST if is_known else Verdict.FORGET
+    if not record.is_enabled:
+        return left_alone
+    if record.has_delivered or record.health is Health.RECOVERED:
+        return Verdict.TELL_RECOVERED if is_known else Verdict.FORGET
+    if record.health is Health.FAILING:
+        return Verdict.DISABLE if _is_over(record, policy, now) else Verdict.WAIT
+    if record.attempts >= LEAST_ATTEMPTS:
+        return Verdict.TELL_FAILING
+    return Verdict.WAIT if now - (record.last_attempt_at or record.since) < LATEST_LOOK else left_alone
+
+
+def health_after(verdict: Verdict, health: Health) -> Health | None:
+    """Return what is stored of a webhook once that is done; None is nothing."""
+    match verdict:
+        case Verdict.WAIT:
+            return health
+        case Verdict.TELL_FAILING:
+            return Health.FAILING
+        case Verdict.REST | Verdict.TELL_DISABLED | Verdict.DISABLE:
+            return Health.UNRESOLVED
+        case Verdict.FORGET | Verdict.TELL_RECOVERED | Verdict.CLOSE_INCIDENTS:
+            return None
+
+
+def occurrence_of(each: UnwellWebhook, verdict: Verdict) -> Occurrence | None:
+    """Return what people are told when that is done; None is nothing."""
+    kind = TOLD.get(verdict)
+    if kind is None:
+        return None
+    is_deleted = verdict is Verdict.CLOSE_INCIDENTS
+    detail = {"reason": DELETED} if is_deleted else _detail(each, verdict, kind)
+    return Occurrence(
+        each.account, each.webhook, kind, 1, each.looked_at, each.looked_at, detail, closes_only=is_deleted
+    )
 
 
 def next_look(record: HealthRecord, policy: HealthPolicy, now: datetime) -> datetime:
@@ -123,3 +178,21 @@ def _is_over(record: HealthRecord, policy: HealthPolicy, now: datetime) -> bool:
     if policy.disable_after is None or record.last_attempt_at is None:
         return False
     return now - record.since >= policy.disable_after and now - record.last_attempt_at <= LAST_ATTEMPT_WITHIN
+
+
+def _detail(each: UnwellWebhook, verdict: Verdict, kind: AlertKind) -> Mapping[str, Any]:
+    detail: dict[str, Any] = {"since": rfc3339_seconds(each.record.since)}
+    if kind is AlertKind.WEBHOOK_DISABLED:
+        detail |= {"reason": FAILING if verdict is Verdict.DISABLE else each.disabled_reason}
+    if kind is not AlertKind.WEBHOOK_RECOVERED:
+        last = {"last_status": each.last_status, "last_error": each.last_error, "advice": each.advice}
+        detail |= {"attempts": each.record.attempts, **last}
+    return detail
+
+
+_DECIDED: Final = {
+    Health.DELETED: Verdict.CLOSE_INCIDENTS,
+    Health.DISABLED: Verdict.TELL_DISABLED,
+    Health.UNRESOLVED: Verdict.WAIT,
+}
+"""What is done whatever else is known."""

@@ -1,10 +1,10 @@
 """Check health: a webhook to which every attempt fails is told of, after days disabled; and when it recovers."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import structlog
 
@@ -14,13 +14,14 @@ from flux_dispatch.domain.event import rfc3339_seconds
 from flux_dispatch.domain.ids import WebhookId
 from flux_dispatch.domain.own_event import Links, OwnEvent, of_webhook_change
 from flux_dispatch.domain.webhook_health import (
-    FAILING,
     Health,
     HealthPolicy,
     UnwellWebhook,
     Verdict,
+    health_after,
     judge,
     next_look,
+    occurrence_of,
 )
 from flux_dispatch.engine.flow import failpoint
 from flux_dispatch.engine.flow.side_work import IDLE_SECONDS
@@ -44,8 +45,8 @@ class Due(Protocol):
         """Have these looked at again at these times."""
         ...
 
-    async def disable(self, webhooks: Sequence[WebhookId]) -> None:
-        """Disable these, as far as nobody did."""
+    async def disable(self, webhooks: Sequence[WebhookId]) -> Collection[WebhookId]:
+        """Disable these, but for those that somebody else has in hand or disabled; return which were."""
         ...
 
     async def note(self, occurrences: Sequence[Occurrence], events: Sequence[OwnEvent]) -> None:
@@ -82,62 +83,42 @@ class CheckHealth:
             Unavailable: the database is unavailable.
         """
         async with self._healths.take(PAGE) as due:
-            judged = [(each, judge(each.record, self._policy, each.now)) for each in due.webhooks]
-            if judged:
-                await self._act(due, judged)
+            done = await self._act(due) if due.webhooks else []
             failpoint.reach("health_checked")
-        self.told.update(_KINDS[verdict] for _, verdict in judged if verdict in _KINDS)
-        for each, verdict in judged:
-            _log(each, verdict)
-        return BUSY_SECONDS if len(judged) == PAGE else IDLE_SECONDS
+        for each, occurrence in done:
+            self.told[occurrence.kind] += 1
+            _log(each, occurrence)
+        return BUSY_SECONDS if len(due.webhooks) == PAGE else IDLE_SECONDS
 
-    async def _act(self, due: Due, judged: Sequence[tuple[UnwellWebhook, Verdict]]) -> None:
-        stays = (Verdict.WAIT, Verdict.TELL_FAILING)
-        await due.forget([each.webhook for each, verdict in judged if verdict not in stays])
-        looks = [
-            (
-                each.webhook,
-                Health.FAILING if verdict is Verdict.TELL_FAILING else each.record.health,
-                next_look(each.record, self._policy, each.now),
-            )
+    async def _act(self, due: Due) -> list[tuple[UnwellWebhook, Occurrence]]:
+        """Do what is to be done, and return what people were told of it."""
+        judged = [(each, judge(each.record, self._policy, each.looked_at)) for each in due.webhooks]
+        disabled = await due.disable([each.webhook for each, verdict in judged if verdict is Verdict.DISABLE])
+        judged = [
+            (each, Verdict.WAIT if verdict is Verdict.DISABLE and each.webhook not in disabled else verdict)
             for each, verdict in judged
-            if verdict in stays
+        ]
+        after = [(each, health_after(verdict, each.record.health)) for each, verdict in judged]
+        await due.forget([each.webhook for each, health in after if health is None])
+        looks = [
+            (each.webhook, health, next_look(each.record, self._policy, each.looked_at))
+            for each, health in after
+            if health
         ]
         await due.look_again(looks)
-        await due.disable([each.webhook for each, verdict in judged if verdict is Verdict.DISABLE])
-        told = [(each, occurrence) for each, verdict in judged if (occurrence := _occurrence(each, verdict))]
+        occurred = [(each, occurrence) for each, verdict in judged if (occurrence := occurrence_of(each, verdict))]
+        told = [(each, occurrence) for each, occurrence in occurred if not occurrence.closes_only]
         events = [of_webhook_change(occurrence, each.url, self._links) for each, occurrence in told]
-        await due.note([occurrence for _, occurrence in told], events)
+        await due.note([occurrence for _, occurrence in occurred], events)
+        return told
 
 
-def _occurrence(each: UnwellWebhook, verdict: Verdict) -> Occurrence | None:
-    kind = _KINDS.get(verdict)
-    if kind is None:
-        return None
-    detail: dict[str, Any] = {"since": rfc3339_seconds(each.record.since)}
-    if kind is AlertKind.WEBHOOK_DISABLED:
-        detail |= {"reason": FAILING if verdict is Verdict.DISABLE else each.disabled_reason}
-    if kind is not AlertKind.WEBHOOK_RECOVERED:
-        last = {"last_status": each.last_status, "last_error": each.last_error, "advice": each.advice}
-        detail |= {"attempts": each.record.attempts, **last}
-    return Occurrence(each.account, each.webhook, kind, 1, each.now, each.now, detail)
-
-
-def _log(each: UnwellWebhook, verdict: Verdict) -> None:
-    if verdict in _KINDS:
-        log.warning(
-            f"webhook.{verdict.removeprefix('tell_')}" if verdict is not Verdict.DISABLE else "webhook.disabled",
-            webhook=each.webhook,
-            account=each.account,
-            url=each.url,
-            since=rfc3339_seconds(each.record.since),
-            attempts=each.record.attempts,
-        )
-
-
-_KINDS: Final = {
-    Verdict.TELL_FAILING: AlertKind.WEBHOOK_FAILING,
-    Verdict.TELL_DISABLED: AlertKind.WEBHOOK_DISABLED,
-    Verdict.TELL_RECOVERED: AlertKind.WEBHOOK_RECOVERED,
-    Verdict.DISABLE: AlertKind.WEBHOOK_DISABLED,
-}
+def _log(each: UnwellWebhook, occurrence: Occurrence) -> None:
+    log.warning(
+        occurrence.kind.replace("_", "."),
+        webhook=each.webhook,
+        account=each.account,
+        url=each.url,
+        since=rfc3339_seconds(each.record.since),
+        attempts=each.record.attempts,
+    )

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from flux_dispatch.domain.alert import Occurrence
-from flux_dispatch.domain.alert_channel import ChannelStatus
+from flux_dispatch.domain.alert_channel import ENDINGS, HAVE_INCIDENTS, ChannelStatus
 from flux_dispatch.domain.alert_pace import AlertPace
 from flux_dispatch.domain.event import OWN_EVENTS, patterns_that_match
 from flux_dispatch.domain.ids import Prefix, parse_id
@@ -18,11 +18,26 @@ from flux_dispatch.domain.own_event import OwnEvent
 # Everybody who writes digests or messages of a channel locks it first, in the order of their ids: whoever makes its
 # message finds all that is committed by then, and two of these never wait for each other crosswise.
 _CHANNELS = text("""
-    SELECT id, account_id, kinds FROM alert_channels
+    SELECT id, account_id, kinds, service FROM alert_channels
     WHERE (account_id = ANY(CAST(:accounts AS uuid[])) OR account_id IS NULL)
       AND status = :enabled AND kinds && CAST(:kinds AS text[])
     ORDER BY id FOR NO KEY UPDATE
 """)
+
+# Each kind has windows of its own, so what ended may be told later than what began after it: only what happened last
+# says whether all is well.
+LAST_OF_SUBJECT: Final = """LATERAL (
+        SELECT kind = ANY(CAST(:endings AS text[])) AS is_over FROM alert_digests AS known
+        WHERE known.channel_id = {of}.channel_id AND known.subject = {of}.subject
+        ORDER BY last_at DESC, is_over LIMIT 1
+    ) AS last"""
+"""What to join to a relation that has a channel and a subject: whether the last that happened is that all is well."""
+
+_OPEN = text(f"""
+    SELECT given.channel_id, given.subject
+    FROM unnest(CAST(:channels AS uuid[]), CAST(:subjects AS text[])) AS given (channel_id, subject)
+    JOIN {LAST_OF_SUBJECT.format(of="given")} ON NOT last.is_over
+""")  # noqa: S608 - ours
 
 _COUNT_UP = text("""
     WITH given AS (
@@ -83,6 +98,8 @@ async def note_occurrences(connection: AsyncConnection, occurrences: Sequence[Oc
         for each in occurrences
         if each.kind in channel.kinds and channel.account_id in {None, _owner(each)}
     ]
+    if any(each.closes_only for each in occurrences):
+        pairs = await _without_what_is_closed(connection, channels, pairs)
     if pairs:
         await connection.execute(_COUNT_UP, _digests(pairs) | {"gather": pace.gather, "windows": list(pace.windows)})
 
@@ -112,6 +129,21 @@ async def publish_own_events(connection: AsyncConnection, events: Sequence[OwnEv
                 "data": [json.dumps(dict(each.data)) for each in asked],
             },
         )
+
+
+async def _without_what_is_closed(
+    connection: AsyncConnection, channels: Sequence[Row[Any]], pairs: Sequence[tuple[UUID, Occurrence]]
+) -> list[tuple[UUID, Occurrence]]:
+    """Return these, and of what only closes incidents those where one is open."""
+    have_incidents = {channel.id for channel in channels if channel.service in HAVE_INCIDENTS}
+    closing = [(channel, each) for channel, each in pairs if each.closes_only and channel in have_incidents]
+    given = {
+        "channels": [channel for channel, _ in closing],
+        "subjects": [each.subject for _, each in closing],
+        "endings": [each.value for each in ENDINGS],
+    }
+    is_open = {(row.channel_id, row.subject) for row in await connection.execute(_OPEN, given)}
+    return [(channel, each) for channel, each in pairs if not each.closes_only or (channel, each.subject) in is_open]
 
 
 def _owner(occurrence: Occurrence) -> UUID | None:

@@ -1,4 +1,4 @@
-"""The piece of a roll-up that notes which webhooks are not well any more, and which are again."""
+"""What notes that webhooks are not well, or well again, where it happens: in a roll-up, and when one is deleted."""
 
 from typing import Final
 
@@ -18,16 +18,27 @@ NOTE_HEALTH: Final = f"""theirs AS (
           AND NOT EXISTS (SELECT FROM webhook_health AS known WHERE known.webhook_id = theirs.webhook_id)
         ORDER BY webhooks.id
         ON CONFLICT DO NOTHING
-    ), unwell AS (
-        SELECT webhook_id, health FROM webhook_health
-        WHERE webhook_id IN (SELECT webhook_id FROM theirs WHERE has_delivered)
-          AND health IN ('{Health.SUSPECT}', '{Health.FAILING}')
-        ORDER BY webhook_id FOR UPDATE
+    ), known AS (
+        SELECT webhook_id, health, has_delivered FROM theirs JOIN webhook_health USING (webhook_id)
+        WHERE health = '{Health.UNRESOLVED}'
+           OR has_delivered AND health IN ('{Health.SUSPECT}', '{Health.FAILING}', '{Health.SUSPECT_AGAIN}')
+        ORDER BY webhook_id FOR UPDATE OF webhook_health
     ), well AS (
-        DELETE FROM webhook_health USING unwell
-        WHERE webhook_health.webhook_id = unwell.webhook_id AND unwell.health = '{Health.SUSPECT}'
+        DELETE FROM webhook_health USING known
+        WHERE webhook_health.webhook_id = known.webhook_id AND known.health = '{Health.SUSPECT}'
     ), recovered AS (
-        UPDATE webhook_health SET health = '{Health.RECOVERED}', check_at = flux_now() FROM unwell
-        WHERE webhook_health.webhook_id = unwell.webhook_id AND unwell.health = '{Health.FAILING}'
+        UPDATE webhook_health SET health = '{Health.RECOVERED}', check_at = flux_now() FROM known
+        WHERE webhook_health.webhook_id = known.webhook_id AND has_delivered AND known.health <> '{Health.SUSPECT}'
+    ), fails_again AS (
+        UPDATE webhook_health
+        SET health = '{Health.SUSPECT_AGAIN}', since = flux_now(), check_at = flux_now() + :failing_after
+        FROM known WHERE webhook_health.webhook_id = known.webhook_id AND NOT has_delivered
     )"""  # noqa: S608 - only names of our own are written into it
 """Common table expressions that follow `ended`: webhook_id, ends, given_up and delivered, of each bucket."""
+
+NOTE_DELETED: Final = f"""
+    INSERT INTO webhook_health (webhook_id, account_id, health, since, check_at)
+    VALUES (:webhook, :account, '{Health.DELETED}', flux_now(), flux_now())
+    ON CONFLICT (webhook_id) DO UPDATE SET health = '{Health.DELETED}', check_at = flux_now()
+"""  # noqa: S608 - as above
+"""Has incidents closed of a webhook that is deleted: its row is locked, as always, before what is known of it."""

@@ -10,13 +10,21 @@ from uuid import uuid4
 from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from flux_dispatch.domain.alert_channel import ENDINGS, UNREACHABLE, AlertKind, ChannelStatus
+from flux_dispatch.domain.alert_channel import (
+    ENDINGS,
+    HAVE_INCIDENTS,
+    UNREACHABLE,
+    WORST_FIRST,
+    AlertKind,
+    ChannelStatus,
+)
 from flux_dispatch.domain.alert_pace import CHANNEL_PATIENCE, AlertPace, retry_delay
 from flux_dispatch.domain.audit_action import Action
 from flux_dispatch.domain.audit_entry import Change, Target, TargetKind
 from flux_dispatch.domain.errors import CannotUnseal
 from flux_dispatch.domain.ids import AccountId, AlertChannelId, NotificationId, Prefix, format_id, parse_id
-from flux_dispatch.domain.notification import MOST_DIGESTS, Digest, Notification
+from flux_dispatch.domain.notification import MOST_DIGESTS, Beyond, Digest, Notification
+from flux_dispatch.store.alert_digests import LAST_OF_SUBJECT
 from flux_dispatch.store.audit_log import note
 from flux_dispatch.store.connect import connect, transaction
 from flux_dispatch.store.operator_channels import OperatorChannels
@@ -31,17 +39,24 @@ KEPT: Final = timedelta(days=30)
 _WHICH: Final = "(NOT CAST(:operators_only AS boolean) OR {account} IS NULL)"
 
 _NEXT_CHANNEL = text(f"""
-    SELECT id, account_id FROM alert_channels
+    SELECT id, account_id, service FROM alert_channels
     WHERE compose_at <= flux_now() AND {_WHICH.format(account="account_id")}
     ORDER BY compose_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
 """)  # noqa: S608 - ours
 _HAS_OPEN = text("SELECT EXISTS (SELECT FROM notifications WHERE channel_id = :channel AND due_at IS NOT NULL)")
 _NOT_NOW = text("UPDATE alert_channels SET compose_at = NULL WHERE id = :channel")
-# Trouble stands first. Each kind has windows of its own, so what ended may be told later than what began after it: only
-# what happened last says whether all is well.
-_TAKE_DIGESTS = text("""
-    WITH due AS (
+# The worst stands first. What is beyond the most that a message lists is told as a number; but what closes incidents
+# waits for the next message, for each is to be closed. Of a webhook that is deleted all trouble is over.
+_TAKE_DIGESTS = text(f"""
+    WITH waiting AS (
         SELECT * FROM alert_digests WHERE channel_id = :channel AND due_at <= flux_now() + :gather FOR NO KEY UPDATE
+    ), placed AS (
+        SELECT *, row_number() OVER (
+            ORDER BY array_position(CAST(:worst_first AS text[]), kind), times DESC, subject
+        ) AS place FROM waiting
+    ), due AS (
+        SELECT * FROM placed
+        WHERE place <= :most OR NOT (CAST(:closes_each AS boolean) AND kind = ANY(CAST(:endings AS text[])))
     ), told AS (
         UPDATE alert_digests AS digest
         SET times = 0, due_at = NULL, told_at = flux_now(),
@@ -51,17 +66,17 @@ _TAKE_DIGESTS = text("""
                 ELSE least(digest.level + 1, cardinality(CAST(:windows AS interval[])))
             END
         FROM due WHERE digest.channel_id = due.channel_id AND digest.subject = due.subject AND digest.kind = due.kind
+    ), beyond AS (
+        SELECT kind, count(*) AS subjects, sum(times) AS times FROM due WHERE place > :most GROUP BY kind
     )
-    SELECT due.*, webhooks.url, webhooks.description, last.is_over
+    SELECT due.*, webhooks.url, webhooks.description, last.is_over OR webhooks.deleted_at IS NOT NULL AS is_over,
+           (SELECT jsonb_object_agg(kind, jsonb_build_array(subjects, times)) FROM beyond) AS beyond
     FROM due
-    CROSS JOIN LATERAL (
-        SELECT kind = ANY(CAST(:endings AS text[])) AS is_over FROM alert_digests AS known
-        WHERE known.channel_id = due.channel_id AND known.subject = due.subject
-        ORDER BY last_at DESC, is_over LIMIT 1
-    ) AS last
+    CROSS JOIN {LAST_OF_SUBJECT.format(of="due")}
     LEFT JOIN webhooks ON webhooks.id = CASE WHEN due.subject ^@ 'wh_' THEN CAST(substr(due.subject, 4) AS uuid) END
-    ORDER BY due.kind = ANY(CAST(:endings AS text[])), due.times DESC, due.subject, due.kind
-""")
+    WHERE due.place <= :most
+    ORDER BY due.place
+""")  # noqa: S608 - ours
 _ADD = text("""
     INSERT INTO notifications (channel_id, account_id, content)
     VALUES (:channel, :account, CAST(:content AS jsonb))
@@ -190,9 +205,7 @@ class NotificationStore:
             if (await connection.execute(_HAS_OPEN, here)).scalar():
                 await connection.execute(_NOT_NOW, here)  # its end sets the time anew
                 return True
-            pace = {"gather": self._pace.gather, "windows": list(self._pace.windows)}
-            asked = here | pace | {"endings": [each.value for each in ENDINGS]}
-            rows = (await connection.execute(_TAKE_DIGESTS, asked)).all()
+            rows = (await connection.execute(_TAKE_DIGESTS, here | self._what_is_taken(channel.service))).all()
             if not rows:
                 await connection.execute(_LATER, here)
                 return True
@@ -236,6 +249,16 @@ class NotificationStore:
             for statement in _PRUNE:
                 await connection.execute(statement, {"kept": KEPT, "limit": limit})
 
+    def _what_is_taken(self, service: str) -> dict[str, Any]:
+        return {
+            "gather": self._pace.gather,
+            "windows": list(self._pace.windows),
+            "endings": [each.value for each in ENDINGS],
+            "worst_first": [each.value for each in WORST_FIRST],
+            "most": MOST_DIGESTS,
+            "closes_each": service in HAVE_INCIDENTS,
+        }
+
     def _notification(self, row: Row[Any]) -> Notification:
         url, trouble = None, None
         try:
@@ -249,7 +272,11 @@ class NotificationStore:
             service=row.service,
             # of what only a later release tells nothing can be said
             digests=tuple(_digest_from(each) for each in row.content["digests"] if each["kind"] in set(AlertKind)),
-            others=row.content["others"],
+            beyond={
+                AlertKind(kind): Beyond(*counted)
+                for kind, counted in row.content.get("beyond", {}).items()
+                if kind in set(AlertKind)
+            },
             attempt=row.attempts,
             lease_token=row.lease_token.hex,
             created_at=row.created_at,
@@ -299,8 +326,8 @@ def _channel_of(notification: Notification) -> dict[str, Any]:
 
 
 def _content(rows: Sequence[Row[Any]]) -> str:
-    digests = [asdict(_digest_from_row(row)) for row in rows[:MOST_DIGESTS]]
-    return json.dumps({"digests": digests, "others": len(rows) - len(digests)}, default=datetime.isoformat)
+    digests = [asdict(_digest_from_row(row)) for row in rows]
+    return json.dumps({"digests": digests, "beyond": rows[0].beyond or {}}, default=datetime.isoformat)
 
 
 def _digest_from_row(row: Row[Any]) -> Digest:

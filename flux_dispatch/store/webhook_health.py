@@ -31,8 +31,10 @@ _DUE: Final = text(f"""
         SELECT webhook_id, account_id, health, since FROM webhook_health
         WHERE check_at <= flux_now() ORDER BY check_at LIMIT :limit FOR UPDATE SKIP LOCKED
     ), looked_at AS (
-        SELECT due.webhook_id AS id, due.*, webhooks.url, webhooks.description, webhooks.disabled_reason,
-               coalesce(webhooks.status = 'enabled' AND webhooks.deleted_at IS NULL, false) AS is_wanted,
+        SELECT due.webhook_id AS id, due.webhook_id, due.account_id, due.since, webhooks.url, webhooks.disabled_reason,
+               CASE WHEN webhooks.id IS NULL OR webhooks.deleted_at IS NOT NULL THEN '{Health.DELETED}'
+                    ELSE due.health END AS health,
+               coalesce(webhooks.status = 'enabled', false) AS is_enabled,
                counted.attempts, counted.has_delivered, counted.last_bucket
         FROM due LEFT JOIN webhooks ON webhooks.id = due.webhook_id
         CROSS JOIN LATERAL (
@@ -57,9 +59,14 @@ _LATER = text("""
         AS given (webhook_id, health, check_at)
     WHERE webhook_health.webhook_id = given.webhook_id
 """)
+# Others lock a webhook first, and then what is known of its health: so none that they have is waited for.
 _DISABLE = text("""
     UPDATE webhooks SET status = 'disabled', disabled_reason = :reason, updated_at = flux_now()
-    WHERE id = ANY(CAST(:webhooks AS uuid[])) AND status = 'enabled'
+    WHERE id = ANY(ARRAY(
+        SELECT id FROM webhooks
+        WHERE id = ANY(CAST(:webhooks AS uuid[])) AND status = 'enabled' AND deleted_at IS NULL
+        FOR NO KEY UPDATE SKIP LOCKED
+    ))
     RETURNING id, account_id, coalesce(nullif(description, ''), url) AS endpoint
 """)
 
@@ -92,13 +99,19 @@ class DueWebhooks:
         }
         await self._connection.execute(_LATER, parameters)
 
-    async def disable(self, webhooks: Sequence[WebhookId]) -> None:
-        """Disable these, as far as nobody did."""
-        given = {"webhooks": _uuids(webhooks), "reason": FAILING}
-        for row in (await self._connection.execute(_DISABLE, given)).all():
+    async def disable(self, webhooks: Sequence[WebhookId]) -> set[WebhookId]:
+        """Disable these, but for those that somebody else has in hand or disabled; return which were."""
+        if not webhooks:
+            return set()
+        rows = (await self._connection.execute(_DISABLE, {"webhooks": _uuids(webhooks), "reason": FAILING})).all()
+        disabled = set()
+        for row in rows:
             account = cast(AccountId, format_id(Prefix.ACCOUNT, row.account_id.hex))
-            target = Target(TargetKind.WEBHOOK, format_id(Prefix.WEBHOOK, row.id.hex), row.endpoint)
+            webhook = cast(WebhookId, format_id(Prefix.WEBHOOK, row.id.hex))
+            target = Target(TargetKind.WEBHOOK, webhook, row.endpoint)
             await note(self._connection, Action.WEBHOOK_DISABLED, account, target, _DISABLED)
+            disabled.add(webhook)
+        return disabled
 
     async def note(self, occurrences: Sequence[Occurrence], events: Sequence[OwnEvent]) -> None:
         """Have channels told, and events published to the webhooks that ask for them."""
@@ -131,12 +144,12 @@ def _unwell_from_row(row: Row[Any]) -> UnwellWebhook:
         record=HealthRecord(
             health=Health(row.health),
             since=row.since,
-            is_wanted=row.is_wanted,
+            is_enabled=row.is_enabled,
             attempts=int(row.attempts),
             has_delivered=row.has_delivered,
             last_attempt_at=row.last_bucket,
         ),
-        now=row.now,
+        looked_at=row.now,
         last_status=row.last_status,
         last_error=row.last_error,
         advice=advice_on(row.last_error, row.last_status, phases),

@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Row, and_, func, insert, select, update
+from sqlalchemy import Row, and_, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from flux_dispatch.domain.attempt import LastFailure
@@ -27,6 +27,7 @@ from flux_dispatch.domain.webhook import (
 from flux_dispatch.store.audit_log import note
 from flux_dispatch.store.connect import transaction
 from flux_dispatch.store.last_failures import last_failure_from_row, last_failure_of
+from flux_dispatch.store.note_health import NOTE_DELETED
 from flux_dispatch.store.pages import Page, Queries, containing
 from flux_dispatch.store.sealed_webhooks import WebhookSeals, keeps_plain
 from flux_dispatch.store.tables import accounts, webhooks
@@ -146,7 +147,7 @@ class WebhookStore:
     async def delete(self, account: AccountId, webhook: WebhookId) -> bool:
         """Delete a webhook; False when the account has no such one. No event reaches it from this commit on.
 
-        Its secrets and headers are not needed any more, and go at once.
+        Its secrets and headers are not needed any more, and go at once; incidents that are open of it are to be closed.
         """
         theirs = update(webhooks).where(_may_be_changed(account, webhook))
         change = theirs.values(deleted_at=func.flux_now(), updated_at=func.flux_now(), **FORGOTTEN).returning(webhooks)
@@ -155,6 +156,7 @@ class WebhookStore:
             if row is None:
                 await _refuse_listen(connection, account, webhook)
                 return False
+            await connection.execute(text(NOTE_DELETED), {"webhook": row.id, "account": row.account_id})
             await note(connection, Action.WEBHOOK_DELETED, account, _target(row))
         return True
 

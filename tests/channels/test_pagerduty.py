@@ -13,7 +13,7 @@ from flux_dispatch.channels.apart import Rules
 from flux_dispatch.channels.sender import ChannelSender
 from flux_dispatch.domain.alert_channel import AlertKind
 from flux_dispatch.domain.condition import Condition
-from flux_dispatch.domain.notification import Digest
+from flux_dispatch.domain.notification import Beyond, Digest
 from tests.channels.conftest import ACCOUNT, AT, LOOPBACK, failed, notification, sender_with
 from tests.support.alerting import LINKS
 from tests.support.receiver import Receiver
@@ -98,9 +98,16 @@ async def test_an_incident_of_a_condition_is_of_this_installation(sender: Channe
 async def test_what_is_not_listed_shares_an_incident_and_a_test_has_its_own(
     sender: ChannelSender, pagerduty: Receiver
 ) -> None:
-    many = replace(notification(URL, failed(), of(AlertKind.WEBHOOK_FAILING, OTHER)), others=30)
+    listed = notification(URL, failed(), of(AlertKind.WEBHOOK_FAILING, OTHER))
+    many = replace(
+        listed, beyond={AlertKind.WEBHOOK_FAILING: Beyond(30, 30), AlertKind.WEBHOOK_RECOVERED: Beyond(2, 2)}
+    )
     assert await sender.send(many) is None
-    assert told(pagerduty)[2] == ("trigger", many.id, "1 delivery failed, 1 webhook is failing at 32 webhooks.")
+    assert told(pagerduty)[2] == (
+        "trigger",
+        many.id,
+        "1 delivery failed, 31 webhooks are failing, 2 webhooks deliver again.",
+    )
     assert await sender.send_test(many.id, ACCOUNT, URL, AT) is None
     assert told(pagerduty) == [("trigger", many.id, "This channel works.")]
     assert await sender.send(replace(many, url=f"{URL}?dedup=mine")) is None

@@ -172,8 +172,9 @@ HEALTH_RECORD = """
     END
     $$;
     CREATE TRIGGER health_begins AFTER INSERT ON webhook_health FOR EACH ROW
-    WHEN (NEW.health <> 'suspect') EXECUTE FUNCTION note_health_change();
+    WHEN (NEW.health IN ('failing', 'recovered', 'disabled')) EXECUTE FUNCTION note_health_change();
     CREATE TRIGGER health_changes AFTER UPDATE ON webhook_health FOR EACH ROW
-    WHEN (NEW.health <> OLD.health) EXECUTE FUNCTION note_health_change();
+    WHEN (NEW.health <> OLD.health AND NEW.health IN ('failing', 'recovered', 'disabled'))
+    EXECUTE FUNCTION note_health_change();
 """
 """Notes each change of a webhook that people are to be told of: that it fails, recovers or was disabled."""

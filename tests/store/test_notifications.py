@@ -10,13 +10,12 @@ from sqlalchemy import event as listen
 from flux_dispatch.domain.alert_channel import UNREACHABLE, AlertChannelChange, AlertKind, ChannelStatus, CheckedUrl
 from flux_dispatch.domain.alert_pace import CHANNEL_PATIENCE
 from flux_dispatch.domain.ids import AccountId
-from flux_dispatch.domain.notification import MOST_DIGESTS
+from flux_dispatch.domain.notification import MOST_DIGESTS, Beyond
 from flux_dispatch.store.notifications import KEPT, LEASE
 from tests.support.alerting import OPERATORS, URL, Alerting, counts, exhaust
 from tests.support.store_harness import StoreHarness
 
 FAILED = AlertKind.DELIVERY_FAILED
-STATES = (AlertKind.WEBHOOK_FAILING, AlertKind.WEBHOOK_RECOVERED)
 
 
 @pytest.fixture
@@ -95,26 +94,9 @@ async def test_webhooks_that_fail_together_share_a_message(alerting: Alerting, a
     await alerting.fail(account)
     (told,) = await alerting.after(10)
     assert len(told.digests) == MOST_DIGESTS
-    assert told.others == len(webhooks) - MOST_DIGESTS
+    assert told.beyond == {FAILED: Beyond(subjects=5, times=5)}
+    assert len(webhooks) == MOST_DIGESTS + 5
     assert await alerting.after(3600) == []
-
-
-async def test_what_happened_last_says_whether_all_is_well(alerting: Alerting, account: AccountId) -> None:
-    """Failing and recovering have windows of their own, so what ended may be told after what began later."""
-    webhook, failing, recovered = await alerting.world.webhook(account, "*"), *STATES
-    await alerting.channel(account)
-    for happened, well in (
-        ([failing], False),
-        ([recovered], True),
-        ([failing, recovered], True),
-        ([recovered, failing], False),
-        ([recovered, failing, recovered, FAILED], False),
-    ):
-        await alerting.note(account, webhook, *happened)
-        (told,) = await alerting.after(7 * 3600)
-        assert {each.kind for each in told.digests} == set(happened)
-        assert {each.is_over for each in told.digests} == {well}, happened
-        assert (told.digests[0].kind is recovered) == (happened == [recovered]), "trouble stands first"
 
 
 async def test_a_webhook_that_fails_later_waits_for_the_spacing_alone(alerting: Alerting, account: AccountId) -> None:

@@ -6,17 +6,20 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
 from flux_dispatch.domain.alert_channel import AlertKind
 from flux_dispatch.domain.event import rfc3339_seconds
 from flux_dispatch.domain.ids import AccountId, Prefix, WebhookId, parse_id
 from flux_dispatch.domain.webhook_health import HealthPolicy
 from flux_dispatch.engine.check_health import CheckHealth
+from flux_dispatch.store.connect import transaction
 from flux_dispatch.store.statistics import StatisticsStore
 from flux_dispatch.store.webhook_health import HealthStore
+from flux_dispatch.store.webhooks import WebhookStore
 from tests.support.alerting import LINKS, PACE, Alerting, counts
 from tests.support.described import check_own_event
-from tests.support.store_harness import StoreHarness
+from tests.support.store_harness import SEALS, StoreHarness
 
 POLICY = HealthPolicy()
 FAILING, DISABLED, RECOVERED = AlertKind.WEBHOOK_FAILING, AlertKind.WEBHOOK_DISABLED, AlertKind.WEBHOOK_RECOVERED
@@ -57,6 +60,10 @@ class Health:
             created = rfc3339_seconds(row.written_at)
             check_own_event({"id": f"evt_{row.id.hex}", "type": row.type, "created": created, "data": row.data})
         return [(row.type, row.data) for row in rows]
+
+    async def set(self, status: str) -> None:
+        """Have somebody enable or disable all webhooks."""
+        await self.world.do("UPDATE webhooks SET status = :status, disabled_reason = NULL", status=status)
 
     async def stored(self) -> list[Any]:
         return [tuple(row) for row in await self.world.rows("SELECT health FROM webhook_health")]
@@ -142,6 +149,9 @@ async def test_after_five_days_it_is_disabled_and_told_with_the_reason(health: H
     ((event_type, data),) = await health.published()
     assert (event_type, data["webhook"], data["reason"]) == ("flux.webhook.disabled", webhook, "failing")
     assert await health.after(86_400) == []
+    await health.set("enabled")
+    await health.attempts(webhook, "-+")
+    assert await health.after(5) == [(webhook, RECOVERED)]
 
 
 async def test_what_is_not_tried_any_more_is_not_disabled(health: Health, account: AccountId) -> None:
@@ -168,7 +178,83 @@ async def test_one_that_is_gone_is_told_and_forgotten(health: Health, account: A
     await health.alerting.failed(account, 3, status=410)
     assert await health.after(0) == [(webhook, DISABLED)]
     assert health.alerting.sender.sent[-1].digests[0].detail["reason"] == "gone"
+    assert await health.after(86_400) == []
+
+
+async def test_whoever_was_told_that_it_was_disabled_is_told_once_that_it_delivers_again(
+    health: Health, account: AccountId
+) -> None:
+    webhook = await health.world.webhook(account, "order.*")
+    await health.world.webhook(account, "flux.*")
+    await health.alerting.failed(account, status=410)
+    assert await health.after(0) == [(webhook, DISABLED)]
+    await health.attempts(webhook, "+")  # it was on its way before
+    assert await health.after(5) == []
+    await health.set("enabled")
+    assert await health.after(86_400) == []
+    await health.attempts(webhook, "+")
+    assert await health.after(5) == [(webhook, RECOVERED)]
     assert await health.stored() == []
+    assert [each for each, _ in await health.published()] == ["flux.webhook.disabled", "flux.webhook.recovered"]
+    await health.attempts(webhook, "+")
+    assert await health.after(5) == []
+
+
+async def test_one_that_fails_again_once_it_is_enabled_is_told_again(health: Health, account: AccountId) -> None:
+    webhook = await health.world.webhook(account, "*")
+    await health.attempts(webhook, "------")
+    assert await health.after(600) == [(webhook, FAILING)]
+    await health.set("disabled")
+    assert await health.after(86_400) == []
+    await health.set("enabled")
+    await health.attempts(webhook, "---")
+    assert await health.stored() == [("suspect_again",)]
+    await health.world.advance_clock(300)
+    await health.attempts(webhook, "---")
+    assert await health.after(300) == [(webhook, FAILING)]
+    assert await health.after(86_400 * 4) == [], "the five days begin anew"
+    await health.attempts(webhook, "+")
+    assert await health.after(5) == [(webhook, RECOVERED)]
+
+
+async def test_where_one_is_deleted_its_incidents_are_closed_and_nobody_else_is_told(
+    health: Health, account: AccountId
+) -> None:
+    world = health.world
+    pager = await health.alerting.channel(account, service="pagerduty")
+    unwell, well = [await world.webhook(account, "order.*") for _ in range(2)]
+    await world.webhook(account, "flux.webhook.recovered")
+    await health.attempts(unwell, "------")
+    assert await health.after(600) == [(unwell, FAILING)] * 2
+    late = await health.alerting.failed(account)
+    for each in (unwell, well):
+        assert await WebhookStore(world.database, SEALS).delete(account, each)
+    assert await health.after(5) == [(unwell, RECOVERED)]
+    (closed,) = health.alerting.sender.sent[-1].digests
+    assert (health.alerting.sender.sent[-1].channel, closed.is_over) == (pager.id, True)
+    assert closed.detail == {"reason": "deleted"}
+    assert await health.published() == []
+    assert await health.stored() == []
+    await health.alerting.gather(late)
+    assert {each.is_over for message in await health.alerting.after(1000) for each in message.digests} == {True}
+
+
+async def test_one_that_somebody_has_in_hand_is_disabled_at_a_later_look(
+    world: StoreHarness, account: AccountId
+) -> None:
+    """Whoever has it may wait for what is known of its health: were it waited for, nobody would go on."""
+    health = Health(world, HealthPolicy(disable_after=timedelta(minutes=20)))
+    await health.alerting.channel(account)
+    webhook = await world.webhook(account, "*")
+    await health.attempts(webhook, "------")
+    assert await health.after(600) == [(webhook, FAILING)]
+    await health.attempts(webhook, "-")
+    async with transaction(world.database) as somebody, asyncio.timeout(10):
+        await somebody.execute(text("SELECT FROM webhooks FOR NO KEY UPDATE"))
+        await health.check.run_once()
+    assert await health.after(0) == []
+    await health.attempts(webhook, "-")
+    assert await health.after(3600) == [(webhook, DISABLED)]
 
 
 @pytest.mark.parametrize("change", ["deleted_at = flux_now()", "status = 'disabled', disabled_reason = 'by_hand'"])

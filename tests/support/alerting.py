@@ -1,6 +1,7 @@
 """A small world of alerts: channels, failed deliveries, and a sender that only writes down what it is to send."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final, cast
 from uuid import UUID
@@ -74,8 +75,9 @@ class Alerting:
         self.failures = FailureStore(world.database)
         self.notify = Notify(self.notifications, self.sender)
 
-    async def channel(self, account: AccountId, *kinds: AlertKind) -> AlertChannel:
-        made = await self.channels.create(account, NewAlertChannel(URL, "ops", kinds or OF_WEBHOOKS), most=99)
+    async def channel(self, account: AccountId, *kinds: AlertKind, service: str = URL.service) -> AlertChannel:
+        url = replace(URL, service=service)
+        made = await self.channels.create(account, NewAlertChannel(url, "ops", kinds or OF_WEBHOOKS), most=99)
         assert made
         return made
 
@@ -94,9 +96,14 @@ class Alerting:
         """Have these happen to a webhook now, one a second after the other."""
         for kind in kinds:
             await self.world.advance_clock(1)
-            now = await self.world.scalar("SELECT flux_now()")
-            async with transaction(self.world.database) as connection:
-                await note_occurrences(connection, [Occurrence(account, webhook, kind, 1, now, now, {})], PACE)
+            await self.note_of_each(account, [webhook], kind)
+
+    async def note_of_each(self, account: AccountId, webhooks: Sequence[WebhookId], kind: AlertKind) -> None:
+        """Have this happen to each of these now."""
+        now = await self.world.scalar("SELECT flux_now()")
+        occurrences = [Occurrence(account, each, kind, 1, now, now, {}) for each in webhooks]
+        async with transaction(self.world.database) as connection:
+            await note_occurrences(connection, occurrences, PACE)
 
     async def run(self) -> list[Notification]:
         """Send what is due, and return it."""

@@ -1,5 +1,6 @@
 """What alerts say, of one and of many, and what they leave out."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,10 +9,10 @@ import pytest
 from flux_dispatch.channels.message import compose
 from flux_dispatch.channels.trouble import secrets_in, without_secrets
 from flux_dispatch.channels.wording import headline, many_in_words, paragraphs, shortened
-from flux_dispatch.domain.alert_channel import AlertKind
+from flux_dispatch.domain.alert_channel import ENDINGS, WORST_FIRST, AlertKind
 from flux_dispatch.domain.condition import Condition
 from flux_dispatch.domain.ids import AccountId
-from flux_dispatch.domain.notification import Digest
+from flux_dispatch.domain.notification import Beyond, Digest
 from flux_dispatch.domain.own_event import Links
 from tests.channels.conftest import notification
 
@@ -50,6 +51,7 @@ def digest(kind: AlertKind, count: int = 1, subject: str = f"wh_{2:032x}", **det
             f"{URL} was disabled: every attempt has failed for days",
         ),
         (digest(AlertKind.WEBHOOK_RECOVERED), f"{URL} delivers again"),
+        (digest(AlertKind.WEBHOOK_RECOVERED, reason="deleted"), f"{URL} was deleted"),
     ],
 )
 def test_a_line_says_what_happened(told: Digest, line: str) -> None:
@@ -71,9 +73,13 @@ def test_several_are_counted_the_worst_first() -> None:
         digest(AlertKind.DELIVERY_FAILED, 3000, subject="wh_2"),
         digest(AlertKind.WEBHOOK_DISABLED, subject="wh_2"),
     ]
-    assert many_in_words(told, others=5) == (
-        "1 webhook was disabled, 3,000 deliveries failed, 1 webhook delivers again at 7 webhooks"
+    assert many_in_words(told, {}) == "1 webhook was disabled, 3,000 deliveries failed, 1 webhook delivers again"
+    beyond = {AlertKind.DELIVERY_FAILED: Beyond(4, 60), AlertKind.WEBHOOK_FAILING: Beyond(1, 1)}
+    assert many_in_words(told, beyond) == (
+        "1 webhook was disabled, 3,060 deliveries to 5 webhooks failed, 1 webhook is failing, 1 webhook delivers again"
     )
+    assert set(WORST_FIRST) == set(AlertKind)
+    assert set(WORST_FIRST[-len(ENDINGS) :]) == ENDINGS
 
 
 def test_what_is_said_below_has_the_span_and_the_advice() -> None:
@@ -81,6 +87,17 @@ def test_what_is_said_below_has_the_span_and_the_advice() -> None:
     assert said == ["7 deliveries failed from 15 Jan 2026 10:30 to 11:30 UTC.", "Mend it."]
     said = paragraphs(digest(AlertKind.WEBHOOK_FAILING, since="2026-01-15T10:00:00Z", advice="Mend it."))
     assert said[0] == "Every attempt since 15 Jan 2026 10:00 UTC has failed; they go on."
+
+
+def test_of_one_that_was_disabled_it_says_what_is_to_be_done_now() -> None:
+    since = "2026-01-15T10:00:00Z"
+    said = {
+        reason: paragraphs(digest(AlertKind.WEBHOOK_DISABLED, reason=reason, since=since))
+        for reason in ("failing", "gone", None)
+    }
+    assert said["failing"][0] == "Every attempt since 15 Jan 2026 10:00 UTC had failed."
+    assert said["failing"][1:] == said["gone"] != said[None], "one answer is no time in which all failed"
+    assert said[None] == ["Somebody has enabled it since."]
 
 
 def test_a_message_is_the_same_each_time_and_leads_to_what_it_tells() -> None:
@@ -91,6 +108,13 @@ def test_a_message_is_the_same_each_time_and_leads_to_what_it_tells() -> None:
     assert f"https://flux.example/dashboard/{ACCOUNT}/webhooks/wh_" in one.text
     assert one.tone == "failure"
     assert compose(notification("x", digest(AlertKind.WEBHOOK_RECOVERED)), links, "").tone == "success"
+
+
+def test_customers_read_what_they_call_a_webhook_and_operators_do_not() -> None:
+    named = replace(digest(AlertKind.WEBHOOK_FAILING, attempts=5), name="@everyone in shop 7")
+    for account, is_named in ((ACCOUNT, True), (None, False)):
+        told = compose(notification("x", named, account=account), Links("https://flux.example"), "")
+        assert ("Webhook: @everyone in shop 7" in told.text) is is_named
 
 
 def test_long_endpoints_are_cut_in_the_middle() -> None:
