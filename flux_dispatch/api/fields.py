@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import Field
 
 from flux_dispatch.domain.event import MAX_TYPE_LENGTH
-from flux_dispatch.domain.ids import Prefix
+from flux_dispatch.domain.ids import Prefix, example_id
 
 
 def field(description: str, example: object = None, **schema: object) -> Any:  # noqa: ANN401 - as Field itself
@@ -33,11 +33,6 @@ def type_field(description: str, **schema: object) -> Any:  # noqa: ANN401 - as 
 def id_pattern(prefix: Prefix) -> str:
     """Return the regular expression of an id."""
     return f"^{prefix}_[0-9a-f]{{32}}$"
-
-
-def example_id(prefix: Prefix) -> str:
-    """Return an id to show; each noun's is another."""
-    return f"{prefix}_019bc0d6f4c57b3e9f21c4d8e6a7{list(Prefix).index(prefix):04x}"
 
 
 NULL = object()

@@ -9,9 +9,9 @@ from typing import Any, TypeAlias
 
 from aiohttp import web
 
-from flux_dispatch.api.fields import EXAMPLE_TIME, example_id, id_pattern
+from flux_dispatch.api.fields import EXAMPLE_TIME, id_pattern
 from flux_dispatch.domain.errors import InvalidRequest
-from flux_dispatch.domain.ids import Prefix, parse_id
+from flux_dispatch.domain.ids import Prefix, example_id, parse_id
 
 
 @dataclass(frozen=True, slots=True)

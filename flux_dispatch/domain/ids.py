@@ -71,6 +71,11 @@ def parse_id(prefix: Prefix, text: str) -> str:
     return digits
 
 
+def example_id(prefix: Prefix) -> str:
+    """Return an id to show; each noun's is another."""
+    return f"{prefix}_019bc0d6f4c57b3e9f21c4d8e6a7{list(Prefix).index(prefix):04x}"
+
+
 def made_at(uuid7: UUID) -> datetime:
     """Return the time that a version 7 UUID was made at, to the millisecond."""
     return datetime.fromtimestamp((uuid7.int >> 80) / 1000, UTC)

@@ -3,16 +3,17 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from flux_dispatch.domain.errors import InvalidRequest, NotFound
 from flux_dispatch.domain.event import Event, new_event, serialised, validate_event_type
 from flux_dispatch.domain.event_type import EventType, object_in
 from flux_dispatch.domain.example import default_type, example_of
 from flux_dispatch.domain.ids import AccountId, DeliveryId, WebhookId
+from flux_dispatch.domain.own_event_example import EXAMPLES
 from flux_dispatch.domain.webhook import Webhook
 
 MAX_WAITING: Final = 50
@@ -118,8 +119,7 @@ class SendTest:
         if found is None:
             raise NotFound(f"There is no {webhook}.")
         event_type = default_type(found.events) if event_type is None else validate_event_type(event_type)
-        listed = await self._event_types.get(account, event_type)
-        data = example_of(event_type, webhook, object_in(listed.example) if listed else None)
+        data = example_of(event_type, webhook, await self._example(account, event_type))
         event = new_event(await self._clock.now(), account, event_type, serialised(data))
         delivery = await self._tests.add(event, webhook)
         if delivery is None:
@@ -128,6 +128,12 @@ class SendTest:
         self.stored_events += 1
         self._queue.enqueue_deliveries([(account, delivery)], attempt=1, countdown_seconds=0)
         return delivery
+
+    async def _example(self, account: AccountId, event_type: str) -> Mapping[str, Any] | None:
+        if event_type in EXAMPLES:
+            return EXAMPLES[event_type]
+        listed = await self._event_types.get(account, event_type)
+        return object_in(listed.example) if listed else None
 
     async def wait(self, account: AccountId, delivery: DeliveryId) -> None:
         """Return when a test of this account has ended, or when that takes longer than an attempt may.

@@ -1,16 +1,19 @@
 """Whoever sends a test waits for its end, in bounded time, with others, and not in a transaction."""
 
 import asyncio
+import json
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
 from flux_dispatch.domain.ids import DeliveryId, Prefix, parse_id
+from flux_dispatch.domain.own_event import TYPES
 from flux_dispatch.engine.send_test import MAX_WAITING, MAX_WAITING_OF_ACCOUNT, SendTest
 from flux_dispatch.store.event_types import EventTypeQueries
 from flux_dispatch.store.send_test import SendTestStore
 from flux_dispatch.store.webhooks import WebhookQueries
+from tests.support.described import check_own_event
 from tests.support.queues import NotingQueue
 from tests.support.store_harness import SEALS, TIMING, StoreHarness, database_clock, event
 
@@ -91,6 +94,18 @@ async def test_a_webhook_that_is_not_enabled_gets_none(world: StoreHarness) -> N
         await world.do(change)
         assert await store.add(event(account), webhook) is None
     assert await world.scalar("SELECT count(*) FROM events") == 0
+
+
+@pytest.mark.parametrize("event_type", TYPES.values())
+async def test_the_test_of_a_type_of_our_own_has_what_the_reference_says(
+    world: StoreHarness, queue: NotingQueue, event_type: str
+) -> None:
+    account = await world.account()
+    await sender(world, queue)(account, await world.webhook(account, event_type))
+    body = json.loads(await world.scalar("SELECT body FROM events"))
+    assert (body["type"], body["data"].pop("test")) == (event_type, True)
+    assert "No flux." in body["data"].pop("message")
+    check_own_event(body)
 
 
 def _uuid(delivery: DeliveryId) -> UUID:

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 from aiohttp import web
 from pydantic import BaseModel
 
-from flux_dispatch.api.fields import example_id, id_pattern
+from flux_dispatch.api.fields import id_pattern
 from flux_dispatch.api.filters import FilterParsers, Parameter
-from flux_dispatch.domain.ids import Prefix
+from flux_dispatch.domain.ids import Prefix, example_id
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 

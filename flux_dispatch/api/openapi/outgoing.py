@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from flux_dispatch import __version__
-from flux_dispatch.api.fields import EVENT_TYPE, EXAMPLE_TIME, example_id, id_pattern
+from flux_dispatch.api.fields import EVENT_TYPE, EXAMPLE_TIME, id_pattern
 from flux_dispatch.api.openapi.examples import example_of
 from flux_dispatch.api.openapi.own_events import OWN, WHO_GETS_THEM, DescribedOwnEvent
-from flux_dispatch.domain.ids import Prefix
+from flux_dispatch.domain.ids import Prefix, example_id
 
 _SECONDS: Final = 1768473000
 """EXAMPLE_TIME in Unix seconds."""

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from flux_dispatch.api.fields import example_id
-from flux_dispatch.domain.ids import Prefix
+from flux_dispatch.domain.ids import Prefix, example_id
 
 INTRODUCTION: Final = """\
 Publish events; each one is delivered to the webhooks that want it, signed, and retried by a published table. JSON over

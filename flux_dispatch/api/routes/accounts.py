@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from flux_dispatch.api.auth import AUTHENTICATOR, PLATFORM, ActsFor, requires_scope
 from flux_dispatch.api.dependencies import DEPENDENCIES
-from flux_dispatch.api.fields import example_id, field, id_field, id_pattern, time_field
+from flux_dispatch.api.fields import field, id_field, id_pattern, time_field
 from flux_dispatch.api.filters import Parameter, parse_filters
 from flux_dispatch.api.openapi.operation import PageOf, operation
 from flux_dispatch.api.pagination import list_response
@@ -26,7 +26,7 @@ from flux_dispatch.domain.account import (
 from flux_dispatch.domain.api_key import Scope
 from flux_dispatch.domain.errors import InvalidRequest
 from flux_dispatch.domain.event import rfc3339_seconds
-from flux_dispatch.domain.ids import Prefix
+from flux_dispatch.domain.ids import Prefix, example_id
 from flux_dispatch.store.accounts import ExternalIdTakenError
 
 routes = web.RouteTableDef()

@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 from flux_dispatch.api.auth import ACCOUNT, API_KEY, PLATFORM, ActsFor, reads_much, requires_scope
 from flux_dispatch.api.dependencies import DEPENDENCIES
-from flux_dispatch.api.fields import NULL, example_id, field, id_field, id_pattern, time_field
+from flux_dispatch.api.fields import NULL, field, id_field, id_pattern, time_field
 from flux_dispatch.api.filters import FilterParsers, Parameter, one_of, parse_filters, parse_parameters, time_filter
 from flux_dispatch.api.openapi.operation import FileOf, PageOf, operation
 from flux_dispatch.api.pagination import list_response
@@ -19,7 +19,7 @@ from flux_dispatch.domain.audit_entry import ActorKind, AuditEntry, Reader
 from flux_dispatch.domain.audit_export import ExportFormat, as_object
 from flux_dispatch.domain.audit_filter import ACTOR_IDS, TARGET, validate_actions, validate_actor, validate_target
 from flux_dispatch.domain.event import MAX_TYPE_LENGTH
-from flux_dispatch.domain.ids import Prefix
+from flux_dispatch.domain.ids import Prefix, example_id
 from flux_dispatch.web.download import send_pieces
 from flux_dispatch.web.request_id import REQUEST_ID
 

@@ -9,13 +9,13 @@ from typing_extensions import TypedDict
 
 from flux_dispatch.api.auth import ACCOUNT, API_KEY, AUTHENTICATOR, ActsFor, requires_scope
 from flux_dispatch.api.dependencies import DEPENDENCIES
-from flux_dispatch.api.fields import example_id, field, id_field, time_field
+from flux_dispatch.api.fields import field, id_field, time_field
 from flux_dispatch.api.openapi.operation import operation
 from flux_dispatch.api.request_body import Integer, read_body
 from flux_dispatch.domain.api_key import Scope
 from flux_dispatch.domain.errors import InvalidRequest
 from flux_dispatch.domain.event import rfc3339_seconds
-from flux_dispatch.domain.ids import AccountId, Prefix
+from flux_dispatch.domain.ids import AccountId, Prefix, example_id
 from flux_dispatch.domain.portal_link import (
     DEFAULT_SECONDS,
     MAX_SECONDS,
