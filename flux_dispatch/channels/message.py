@@ -103,9 +103,8 @@ class _Part:
 
 def _part(digest: Digest, notification: Notification, links: Links) -> _Part:
     said = paragraphs(digest)
-    if (
-        notification.account and digest.name
-    ):  # to operators goes nothing that customers write, which might call them all
+    # operators get nothing that customers write freely: it might call them all
+    if notification.account and digest.name:
         said = [f"Webhook: {shortened(digest.name)}", *said]
     return _Part(headline(digest), said, _link(digest, links), is_well=digest.kind in ENDINGS)
 
