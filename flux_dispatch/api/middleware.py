@@ -7,7 +7,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from flux_dispatch.api.auth import ACCOUNT, PLATFORM, Authenticator, Handler
+from flux_dispatch.api.auth import ACCOUNT, API_KEY, PLATFORM, Authenticator, Handler
 from flux_dispatch.api.caller import caller_of
 from flux_dispatch.api.errors import error_response, from_http
 from flux_dispatch.api.rate_limit import HEADERS, RateLimit
@@ -96,8 +96,14 @@ def make_middleware(authenticator: Authenticator, rate_limit: RateLimit, read_li
             response = error_response(
                 InternalError(f"Something broke on our side; it is logged as {request_id}."), request_id
             )
-        response.headers["X-Request-Id"] = request_id
-        response.headers.update(request.get(HEADERS, {}))
-        return response
+        return _with_headers(request, response)
 
     return handle_request
+
+
+def _with_headers(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+    response.headers["X-Request-Id"] = request[REQUEST_ID]
+    response.headers.update(request.get(HEADERS, {}))
+    if API_KEY in request:  # what is answered to a key is for nobody else, and of this moment
+        response.headers["Cache-Control"] = "no-store"
+    return response

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.api_key import Scope
 from flux_dispatch.store.api_keys import ApiKeyStore
-from tests.support.api import EVENT, Caller, check_error, client
+from tests.support.api import EVENT, Caller, check_error, client, running_api
 from tests.support.store_harness import StoreHarness
 
 PATH = "/v1/accounts"
@@ -94,6 +94,19 @@ async def test_what_a_change_does_not_name_stays_as_it_is(platform: httpx.AsyncC
         assert answer.json() | {"updated": ""} == account | {"updated": ""}
         assert answer.json()["updated"] >= account["updated"]
     check_error(await platform.get(f"{PATH}/ext:a"), 404, "not_found")
+
+
+async def test_an_external_id_that_went_to_another_account_names_that_one(
+    platform: httpx.AsyncClient, database_url: str, redis_url: str
+) -> None:
+    names = {"Flux-Account": "ext:cus_42"}
+    former = (await platform.post(PATH, json={"name": "former", "external_id": "cus_42"})).json()
+    async with running_api(database_url, redis_url) as other_process:
+        assert (await platform.post(f"{other_process}/v1/events", json=EVENT, headers=names)).status_code == 202
+        await platform.patch(f"{PATH}/{former['id']}", json={"external_id": None})
+        account = (await platform.post(PATH, json={"name": "new", "external_id": "cus_42"})).json()
+        key = await platform.post(f"{other_process}/v1/api-keys", json={"scopes": ["read"]}, headers=names)
+        assert key.json()["account"] == account["id"] != former["id"]
 
 
 async def test_an_external_id_belongs_to_one(platform: httpx.AsyncClient) -> None:

@@ -151,6 +151,18 @@ async def test_a_platform_key_acts_for_the_account_that_is_named(
             check_error(await platform.get("/v1/events", headers={"Flux-Account": unknown}), 404, "not_found")
 
 
+async def test_two_accounts_named_at_once_are_none(tenant: Caller, other_tenant: Caller, database: AsyncEngine) -> None:
+    _, platform_key = await ApiKeyStore(database).create(None, [Scope.ADMIN])
+    for key, one, other in [
+        (platform_key, tenant.account, other_tenant.account),
+        (platform_key, tenant.account, tenant.account),
+        (tenant.key, tenant.account, other_tenant.account),
+    ]:
+        both = [("Authorization", f"Bearer {key}"), ("Flux-Account", one), ("Flux-Account", other)]
+        check_error(await tenant.http.get("/v1/events", headers=both), 404, "not_found")
+        check_error(await tenant.http.post("/v1/api-keys", headers=both, json={"scopes": ["read"]}), 404, "not_found")
+
+
 async def test_the_key_of_an_account_acts_for_no_other(tenant: Caller, other_tenant: Caller) -> None:
     own, foreign = {"Flux-Account": tenant.account}, {"Flux-Account": other_tenant.account}
     assert (await tenant.http.post("/v1/events", json=EVENT, headers=own)).status_code == 202
@@ -168,6 +180,12 @@ async def test_a_method_that_is_none_is_told_which_there_are(tenant: Caller) -> 
         answer = await tenant.http.request(method, path)
         check_error(answer, 405, "method_not_allowed")
         assert "GET" in answer.headers["Allow"].split(",")
+
+
+async def test_what_is_answered_to_a_key_is_kept_by_nobody(tenant: Caller) -> None:
+    for path in ("/v1/events", "/v1/webhooks/x", "/v1/audit-log/export", "/v1/events?limit=0"):
+        assert (await tenant.http.get(path)).headers["Cache-Control"] == "no-store", path
+    assert "no-store" not in (await tenant.http.get("/openapi.json")).headers["Cache-Control"]
 
 
 async def test_every_answer_has_an_id_of_its_own(tenant: Caller) -> None:

@@ -16,7 +16,9 @@ DOCUMENT: Final = document(ROUTES, "http://described")
 PRODUCED: Final[set[str]] = set()
 """What answers had of what the document says, as `described` names it."""
 
-_ALWAYS: Final = {"date", "server", "content-type", "content-length", "connection", "transfer-encoding", "allow"}
+_ALWAYS: Final = {
+    *("date", "server", "content-type", "content-length", "connection", "transfer-encoding", "allow", "cache-control"),
+}
 """Headers of HTTP itself, which need no description."""
 
 

@@ -160,6 +160,7 @@ async def export_audit_log(request: web.Request) -> web.StreamResponse:
     headers = {
         "Content-Type": f"{form.media_type}; charset=utf-8",
         "Content-Disposition": f'attachment; filename="audit-log.{form}"',
+        "Cache-Control": "no-store",
         "X-Request-Id": request[REQUEST_ID],
         **request.get(HEADERS, {}),
     }
