@@ -1,5 +1,6 @@
 """Filters: what the query of a list narrows it to, and how each is described."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,7 +36,7 @@ def parse_filters(request: web.Request, parsers: FilterParsers) -> dict[str, Any
 
     Raises:
         InvalidRequest: 400, naming the parameter, for a value that is none, and for a name that means nothing here: a
-            misspelt filter must not pass for one that matches all.
+            misspelt filter must not pass for one that matches all. So too for a name that stands there twice.
     """
     return _parse_known(request, parsers, {"limit", "cursor", *parsers}, "list")
 
@@ -55,7 +56,8 @@ def timestamp(text: str) -> datetime:
         value = datetime.fromisoformat(text)
         return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise InvalidRequest("Give a time like 2026-01-15T10:30:00Z.") from None
+        hint = " In a URL, + is written %2B." if _PLUS_AS_SPACE.search(text) else ""
+        raise InvalidRequest(f"Give a time like 2026-01-15T10:30:00Z.{hint}") from None
 
 
 def truth(text: str) -> bool:
@@ -98,6 +100,8 @@ def _parse_known(request: web.Request, parsers: FilterParsers, known: set[str], 
         if name not in known:
             listed = ", ".join(sorted(known))
             raise invalid_parameter(f"{name[:60]} is not a parameter of this {kind}. There are: {listed}.", name[:60])
+        if len(request.query.getall(name)) > 1:
+            raise invalid_parameter(f"{name} is given twice, and takes one value.", name)
     return {
         name: _parse(name, each.parse, request.query[name]) for name, each in parsers.items() if name in request.query
     }
@@ -113,3 +117,6 @@ def _parse(name: str, parse: Callable[[str], Any], text: str) -> Any:  # noqa: A
 def invalid_parameter(message: str, param: str) -> InvalidRequest:
     """Return the error for a parameter of the query that is not what it must be."""
     return InvalidRequest(message, param=param, code="invalid_parameter", status=HTTPStatus.BAD_REQUEST)
+
+
+_PLUS_AS_SPACE = re.compile(r":\d\d(\.\d+)? \d\d:?\d\d$", re.ASCII)

@@ -45,7 +45,9 @@ async def read_optional_body(request: web.Request, model: type[Model]) -> Model:
     Raises:
         InvalidRequest: as for read_body.
     """
-    return await read_body(request, model) if request.body_exists else model()
+    # whether one that comes in chunks is there at all, only its end tells
+    is_there = request.body_exists and await _arrived(request)
+    return await read_body(request, model) if is_there else model()
 
 
 async def read_bytes(request: web.Request) -> bytes:
@@ -57,21 +59,25 @@ async def read_bytes(request: web.Request) -> bytes:
     if request.content_type != "application/json":
         message = "Send the body as JSON, with the header Content-Type: application/json."
         raise InvalidRequest(message, code="not_json", status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+    body = await _arrived(request)
+    coding = request.headers.get("Content-Encoding")
+    try:
+        return body if coding is None else decompressed(body, coding, request.client_max_size)
+    except NotDecompressed:
+        raise not_json(_CUT) from None
+
+
+async def _arrived(request: web.Request) -> bytes:
     try:
         if request.content.is_eof():  # it came with its head, as nearly every body does
-            return _plain(request, await request.read())
+            return await request.read()
         async with asyncio.timeout(BODY_SECONDS):
-            return _plain(request, await request.read())
+            return await request.read()
     except TimeoutError:
         message = f"The body did not arrive within {BODY_SECONDS} seconds."
         raise InvalidRequest(message, code="body_too_slow", status=HTTPStatus.REQUEST_TIMEOUT) from None
-    except (web.RequestPayloadError, ConnectionError, NotDecompressed):
-        raise not_json("The body ended before it was complete, or cannot be decompressed.") from None
-
-
-def _plain(request: web.Request, body: bytes) -> bytes:
-    coding = request.headers.get("Content-Encoding")
-    return body if coding is None else decompressed(body, coding, request.client_max_size)
+    except (web.RequestPayloadError, ConnectionError):
+        raise not_json(_CUT) from None
 
 
 def _wrong_field(error: ValidationError) -> InvalidRequest:
@@ -105,3 +111,6 @@ def _path(location: tuple[int | str, ...]) -> str:
     """Return where in the body something is, like `events[1]` or `headers.X-Team`."""
     steps = (f"[{each}]" if isinstance(each, int) else f".{each[:60]}" for each in location)
     return "".join(steps).removeprefix(".")
+
+
+_CUT: Final = "The body ended before it was complete, or cannot be decompressed."

@@ -181,6 +181,22 @@ async def test_a_filter_that_means_nothing_is_refused(tenant: Caller) -> None:
             check_error(answer, 400, "invalid_parameter", name)
 
 
+async def test_a_parameter_that_comes_twice_is_refused(tenant: Caller) -> None:
+    webhook = await tenant.webhook("*")
+    for path, name, values in [
+        ("/v1/events", "status", ["failed", "pending"]),
+        ("/v1/webhooks", "limit", ["1", "1"]),
+        (f"/v1/webhooks/{webhook['id']}/stats", "period", ["24h", "7d"]),
+    ]:
+        check_error(await tenant.http.get(path, params={name: values}), 400, "invalid_parameter", name)
+
+
+async def test_a_plus_that_became_a_space_is_told_how_to_write_it(tenant: Caller) -> None:
+    for time in ("2026-01-15T10:30:00+01:00", "2026-01-15T10:30:00.250+0100"):
+        answer = await tenant.http.get(f"/v1/events?created_after={time}")
+        assert "%2B" in check_error(answer, 400, "invalid_parameter", "created_after")["message"]
+
+
 async def _fill(caller: Caller, world: StoreHarness) -> None:
     """Give the account seven of everything."""
     for _ in range(6):

@@ -193,6 +193,17 @@ async def test_a_truncated_body_stores_nothing_and_breaks_nothing(
     assert "request.failed" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("path", ["/v1/portal-links", "/v1/listen", "/v1/webhooks/{id}/secret/rotate"])
+async def test_a_body_that_may_be_left_out_may_come_as_no_chunks(tenant: Caller, path: str) -> None:
+    path = path.format_map(await tenant.webhook("*"))
+    for content in (b"", _chunks(b"")):
+        answer = await tenant.http.post(path, content=content)
+        assert answer.is_success, answer.text
+    for content_type, status, code in [("text/plain", 415, "not_json"), ("application/json", 400, "wrong_type")]:
+        answer = await tenant.http.post(path, content=_chunks(b"[]"), headers={"Content-Type": content_type})
+        check_error(answer, status, code)
+
+
 def _nested(depth: int) -> dict[str, Any]:
     nested: dict[str, Any] = {}
     for _ in range(depth - 1):

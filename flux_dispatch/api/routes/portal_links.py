@@ -10,8 +10,8 @@ from typing_extensions import TypedDict
 from flux_dispatch.api.auth import ACCOUNT, API_KEY, AUTHENTICATOR, ActsFor, requires_scope
 from flux_dispatch.api.dependencies import DEPENDENCIES
 from flux_dispatch.api.fields import field, id_field, time_field
-from flux_dispatch.api.openapi.operation import operation
-from flux_dispatch.api.request_body import Integer, read_body
+from flux_dispatch.api.openapi.operation import BodyKind, operation
+from flux_dispatch.api.request_body import Integer, read_optional_body
 from flux_dispatch.domain.api_key import Scope
 from flux_dispatch.domain.errors import InvalidRequest
 from flux_dispatch.domain.event import rfc3339_seconds
@@ -57,11 +57,12 @@ class PortalLinkResource(TypedDict):
     "Create a portal link",
     {HTTPStatus.CREATED: PortalLinkResource},
     body=PortalLinkBody,
+    body_kind=BodyKind.MAY_BE_LEFT_OUT,
     errors=("account_missing",),
 )
 async def create_portal_link(request: web.Request) -> web.Response:
     """Create a link that signs a customer in to their own settings, once; the answer is the only one that holds it."""
-    body = await read_body(request, PortalLinkBody)
+    body = await read_optional_body(request, PortalLinkBody)
     lifetime = validate_lifetime(body.expires_in)
     account = await _account(request, body.account)
     made = await request.app[DEPENDENCIES].portal_links.create(account, lifetime)

@@ -14,7 +14,7 @@ from flux_dispatch.api.filters import parse_filters
 from flux_dispatch.api.openapi.operation import BodyKind, PageOf, id_in_path, operation
 from flux_dispatch.api.pagination import list_response
 from flux_dispatch.api.path import or_404, path_id
-from flux_dispatch.api.request_body import Integer, read_body
+from flux_dispatch.api.request_body import Integer, read_body, read_optional_body
 from flux_dispatch.api.webhook_fields import (
     DESCRIPTION,
     DISABLED_REASON,
@@ -250,7 +250,7 @@ async def rotate_secret(request: web.Request) -> web.Response:
     expires.
     """
     webhook = WebhookId(path_id(request, Prefix.WEBHOOK))
-    body = await read_body(request, RotationBody) if request.can_read_body else RotationBody()
+    body = await read_optional_body(request, RotationBody)
     webhooks = request.app[DEPENDENCIES].webhooks
     return web.json_response(
         serialize_secrets(webhook, await webhooks.rotate_secret(request[ACCOUNT], webhook, body.expires_in))
