@@ -8,10 +8,14 @@ from tests.support.tree import ROOT, SDK
 
 PROGRAM = """
 from datetime import datetime
-from typing import assert_type
+from typing import TypedDict, assert_type
 
 from flux_webhooks import AsyncFlux, AsyncPage, Flux, Page
 from flux_webhooks.models import Delivery, PublishedEvent, Recovery, RecoveryCount, Webhook
+
+
+class Order(TypedDict):
+    order: int
 
 
 def blocking(flux: Flux, now: datetime) -> None:
@@ -21,6 +25,7 @@ def blocking(flux: Flux, now: datetime) -> None:
     assert_type(flux.webhooks.recover(webhook.id, now), Recovery)
     assert_type(flux.webhooks.recover(webhook.id, now, dry_run=True), RecoveryCount)
     assert_type(flux.events.publish("a.b", {}), PublishedEvent)
+    flux.events.publish("order.completed", Order(order=7))
     assert_type(flux.events.publish_batch([{"type": "a.b", "data": {}}]), list[PublishedEvent])
     page = flux.deliveries.list(limit=7)
     assert_type(page, Page[Delivery])

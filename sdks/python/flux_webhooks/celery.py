@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
+from collections.abc import Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -46,7 +47,7 @@ def publish(  # noqa: PLR0913 - what an event is
     app: Celery,
     account: str,
     type: str,  # noqa: A002 - its name in the API
-    data: dict[str, Any],
+    data: Mapping[str, Any],
     idempotency_key: str | None = None,
     *,
     max_bytes: int = MAX_BYTES,

@@ -146,8 +146,10 @@ class APITimeoutError(APIConnectionError):
 class APIResponseError(FluxError):
     """An answer came that is not the API's: a proxy's page, a body that was cut, a redirect, a field that is missing.
 
-    `status` is its HTTP status, `request_id` its X-Request-Id, if it has one.
+    `status` is its HTTP status, `request_id` its X-Request-Id, if it has one; `retry_after` as for RateLimitError.
     """
+
+    retry_after: float | None = None
 
     def __init__(self, message: str, *, status: int | None = None, request_id: str | None = None) -> None:
         super().__init__(message)

@@ -54,11 +54,12 @@ def check_event(
     """
     if not isinstance(event_type, str):
         raise _wrong("type", "text")
-    if not isinstance(data, dict):
+    if not isinstance(data, Mapping):
         raise _wrong("data", "an object")
     checked_type = publishable_type(event_type)
     checked_key = None if key is None else _idempotency_key(key, key_param)
-    return CheckedEvent(checked_type, json_text(data, most_nested=most_nested), checked_key)
+    written = json_text(data if isinstance(data, dict) else dict(data), most_nested=most_nested)
+    return CheckedEvent(checked_type, written, checked_key)
 
 
 def check_batch(events: object, keys: Iterable[str]) -> str:

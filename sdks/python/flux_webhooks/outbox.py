@@ -7,7 +7,7 @@ Needs SQLAlchemy, and a PostgreSQL that is the one of Flux Dispatch. Whoever has
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any, Protocol
@@ -46,7 +46,7 @@ def publish(
     session: Transaction,
     account: str,
     type: str,  # noqa: A002 - its name in the API
-    data: dict[str, Any],
+    data: Mapping[str, Any],
     idempotency_key: str | None = None,
 ) -> str:
     """Write an event in this session's transaction, and return the event's id.
@@ -82,7 +82,7 @@ async def publish_async(
     session: AsyncTransaction,
     account: str,
     type: str,  # noqa: A002 - its name in the API
-    data: dict[str, Any],
+    data: Mapping[str, Any],
     idempotency_key: str | None = None,
 ) -> str:
     """Write an event in the transaction of an AsyncSession or AsyncConnection; all else is as for publish."""

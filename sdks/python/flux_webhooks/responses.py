@@ -62,7 +62,7 @@ def read_response(response: httpx.Response, body: bytes) -> Answer:
 
 def retry_after_of(error: FluxError) -> float | None:
     """Return for how many seconds the server asks to wait."""
-    return error.retry_after if isinstance(error, (RateLimitError, ServerError)) else None
+    return error.retry_after if isinstance(error, (RateLimitError, ServerError, APIResponseError)) else None
 
 
 def connection_error(error: httpx.RequestError, timeout: float) -> FluxError:
@@ -114,7 +114,10 @@ def _refusal(response: httpx.Response, body: bytes) -> FluxError:
 def _strange(response: httpx.Response, what: str) -> APIResponseError:
     kind = response.headers.get("Content-Type", "no content type")[:60]
     message = f"The answer {what} (status {response.status_code}, {kind}). Check api_url, and the proxies before it."
-    return APIResponseError(message, status=response.status_code, request_id=response.headers.get("X-Request-Id"))
+    error = APIResponseError(message, status=response.status_code, request_id=response.headers.get("X-Request-Id"))
+    # a proxy that limits or is overloaded asks for patience as the API does
+    error.retry_after = retry_after_seconds(response.headers.get("Retry-After"))
+    return error
 
 
 def _parsed(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds; None for what is no JSON

@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from flux_webhooks.errors import ConfigurationError
+from flux_webhooks.lazy_httpx import httpx
 from flux_webhooks.numbers import in_words
 from flux_webhooks.retries import DEFAULT_RETRIES
 
@@ -39,19 +40,18 @@ def read_settings(
     """
     key = os.environ.get("FLUX_API_KEY") if api_key is None else api_key
     url = os.environ.get("FLUX_API_URL") if api_url is None else api_url
-    return Settings(_key(key), _url(url), checked_account(account), _timeout(timeout), _retries(max_retries))
+    acts_for = None if account is None else checked_account(account)
+    return Settings(_key(key), _url(url), acts_for, _timeout(timeout), _retries(max_retries))
 
 
-def checked_account(account: str | None) -> str | None:
+def checked_account(account: object) -> str:
     """Return the account that a platform key acts for.
 
     Raises:
         ConfigurationError: no account can have this name.
     """
-    if account is None:
-        return None
     names = isinstance(account, str) and account.startswith(("acct_", "ext:")) and account.isprintable()
-    if not names or account != account.strip():
+    if not isinstance(account, str) or not names or account != account.strip():
         named = in_words(account)[:60]
         raise ConfigurationError(f"account is acct_… or ext:… with your own id of the customer, not {named!r}.")
     return account
@@ -85,7 +85,9 @@ def _url(url: object) -> str:
     try:
         parts = urlsplit(url)
         is_whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
+        # the names of hosts that nobody can be asked for: httpx and the resolver would fail on them in their own way
+        httpx.URL(url).raw_host.decode().encode("idna")
+    except (ValueError, httpx.InvalidURL):
         is_whole = False
     if not is_whole:
         raise ConfigurationError(f"api_url does not begin with https:// or http:// and a host: {mend}")

@@ -55,7 +55,8 @@ def test_a_key_that_cannot_be_right_is_said_without_showing_it(make: Any, key: A
         *(None, "", " ", "flux.example.com", "localhost:8000", "ftp://flux.example.com", "https://", "https:///v1", 7),
         *("https://flux.example.com\n", " https://flux.example.com", "https://flux.example.com:x", "https://[::1"),
         *("https://key@flux.example.com", "https://a:b@flux.example.com", "https://flux.example.com/?a=b", f"{URL}#a"),
-        *("https://flux.example.com:99999", "https://flux .example.com"),
+        *("https://flux.example.com:99999", "https://flux .example.com", "https://flux..example.com"),
+        *(f"https://{'a' * 64}.example.com", "https://.example.com", "https://\u2026.example.com"),
     ],
 )
 def test_a_url_that_cannot_be_right_is_said(make: Any, url: Any) -> None:
@@ -127,8 +128,9 @@ def test_an_account_is_named_by_the_client_or_by_the_call(ask: Callable[..., Any
     ask("alerts.list", client={"account": "ext:cus_1"}, account="ext:cüs 2")
     ask("accounts.list", client={"account": "ext:cus_1"})
     assert [each.headers.get("flux-account") for each in wire.asked] == ["ext:cus_1", "ext:cüs 2", None]
-    with pytest.raises(NotFoundError, match="There is no account cus_1"):
-        ask("alerts.list", account="cus_1")
+    for none in ("cus_1", ""):
+        with pytest.raises(NotFoundError, match=f"There is no account {none}"):
+            ask("alerts.list", account=none)
 
 
 def test_a_client_for_another_account_shares_the_connections(wire: Any) -> None:
@@ -139,8 +141,9 @@ def test_a_client_for_another_account_shares_the_connections(wire: Any) -> None:
         flux.alerts.list()
         assert [each.headers.get("flux-account") for each in wire.asked] == ["ext:cus_42", None]
         assert other._connection._http is flux._connection._http
-        with pytest.raises(ConfigurationError):
-            flux.with_account("cus_42")
+        for none in ("cus_42", "", None):
+            with pytest.raises(ConfigurationError, match="account is acct_… or ext:…"):
+                flux.with_account(none)  # type: ignore[arg-type]
 
 
 def test_a_client_that_was_given_is_used_and_left_open(wire: Any) -> None:
@@ -153,6 +156,13 @@ def test_a_client_that_was_given_is_used_and_left_open(wire: Any) -> None:
     own.close()
     assert own._connection._http.is_closed
     assert wire.asked[0].headers["x-proxy"] == "a"
+
+
+def test_a_client_of_the_other_colour_is_said() -> None:
+    for make, other in [(Flux, httpx.AsyncClient), (AsyncFlux, httpx.Client)]:
+        http = other.__new__(other)  # to make one takes longer than all else here
+        with pytest.raises(ConfigurationError, match=rf"http_client is an httpx\.\w+, not a {other.__name__}"):
+            make(KEY, api_url=URL, http_client=http)
 
 
 def test_a_list_is_iterated_through_all_its_pages_and_no_further_than_asked(wire: Any) -> None:

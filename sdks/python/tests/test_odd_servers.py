@@ -97,7 +97,9 @@ def test_json_that_is_none_of_the_apis_is_no_answer(ask: Callable[..., Any], wir
     assert type(failure(ask, wire)) is APIResponseError
 
 
-@pytest.mark.parametrize("more", [{"has_more": None}, {"has_more": True}, {"has_more": True, "next_cursor": 7}])
+@pytest.mark.parametrize(
+    "more", [{"has_more": None}, {"has_more": []}, {"has_more": True}, {"has_more": True, "next_cursor": 7}]
+)
 def test_a_list_that_does_not_say_how_it_goes_on_is_no_answer(
     ask: Callable[..., Any], wire: Any, more: dict[str, Any]
 ) -> None:

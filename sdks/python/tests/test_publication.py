@@ -8,6 +8,7 @@ import subprocess
 import sys
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, Callable
 from uuid import UUID
 
@@ -42,6 +43,10 @@ WRITTEN = pytest.mark.parametrize(
         ("Zoë", '"Zo\\u00eb"'),
     ],
 )
+
+
+def test_data_may_be_any_mapping() -> None:
+    assert checked(MappingProxyType({"a": 7})).data == '{"a":7}'
 
 
 @WRITTEN

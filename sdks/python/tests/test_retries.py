@@ -89,6 +89,17 @@ def test_retry_after_is_waited_for_up_to_a_minute(ask: Callable[..., Any], wire:
     assert waits == [7.5]
 
 
+def test_a_proxy_that_asks_to_wait_is_waited_for(ask: Callable[..., Any], wire: Any, waits: list[float]) -> None:
+    wire.replies = [wire.answer("<html>", 429, Retry_After="7"), wire.answer(LIST)]
+    assert ask("alerts.list") == []
+    assert waits == [7.5]
+    wire.replies = [wire.answer("<html>", 503, Retry_After="61")]
+    with pytest.raises(APIResponseError) as refused:
+        ask("alerts.list")
+    assert refused.value.retry_after == 61
+    assert waits == [7.5]
+
+
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 @pytest.mark.parametrize("call", [("portal_links.create",), ("webhooks.test", WH), ("webhooks.rotate_secret", WH)])
 def test_what_is_two_things_twice_is_not_sent_again_when_it_may_have_been_done(

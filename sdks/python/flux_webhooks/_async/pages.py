@@ -54,6 +54,6 @@ def read_page(
     """
     data = [read_answer(model, each) for each in read_list(answer.json)]
     more, following = answer.json.get("has_more"), answer.json.get("next_cursor")
-    if more not in {True, False} or (more and (not isinstance(following, str) or following == cursor)):
+    if not isinstance(more, bool) or (more and (not isinstance(following, str) or following == cursor)):
         raise APIResponseError("The API's list does not say how it goes on: has_more and next_cursor do not fit.")
     return AsyncPage(data, following if more else None, fetch)

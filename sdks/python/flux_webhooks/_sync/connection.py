@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 from flux_webhooks import __version__
 from flux_webhooks.checks import path_account
-from flux_webhooks.errors import FluxError
+from flux_webhooks.errors import ConfigurationError, FluxError
 from flux_webhooks.lazy_httpx import httpx
 from flux_webhooks.operations import OPERATIONS
 from flux_webhooks.responses import Answer, connection_error, cut_off, read_response, retry_after_of, timed_out
@@ -41,7 +41,7 @@ class Connection:
     def __init__(self, settings: Settings, http_client: httpx.Client | None = None) -> None:
         self.settings = settings
         self._is_ours = http_client is None
-        self._http = _new_client(settings.api_url) if http_client is None else http_client
+        self._http = _new_client(settings.api_url) if http_client is None else _checked_client(http_client)
 
     def send(
         self,
@@ -107,7 +107,7 @@ class Connection:
 
     def _acts_for(self, name: str, account: str | None) -> dict[str, str | None]:
         acts_for = None if name.startswith(FOR_ANY_ACCOUNT) else self.settings.account if account is None else account
-        return {"Flux-Account": acts_for and path_account(acts_for)}
+        return {"Flux-Account": None if acts_for is None else path_account(acts_for)}
 
     def _try(self, request: httpx.Request, once: Callable[..., Whatever], *, repeatable: bool) -> Whatever:
         retries_made = 0
@@ -193,6 +193,12 @@ class Connection:
             content=None if body is None else body.encode("ascii"),
             timeout=self.settings.timeout,
         )
+
+
+def _checked_client(http_client: object) -> httpx.Client:
+    if not isinstance(http_client, httpx.Client):
+        raise ConfigurationError(f"http_client is an httpx.Client, not a {type(http_client).__name__}.")
+    return http_client
 
 
 def _new_client(api_url: str) -> httpx.Client:

@@ -32,7 +32,7 @@ class Events(Resource):
     """Events."""
 
     def publish(
-        self, type: str, data: dict[str, Any], *, idempotency_key: str | None = None, account: str | None = None
+        self, type: str, data: Mapping[str, Any], *, idempotency_key: str | None = None, account: str | None = None
     ) -> PublishedEvent:
         """Publish an event; it is stored when this returns.
 
