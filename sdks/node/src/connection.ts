@@ -123,7 +123,8 @@ export class Connection {
 
   #headers(apiKey: string, name: OperationName, request: Request): Record<string, string> {
     // these are about accounts themselves, and act for none
-    const account = name.startsWith('accounts.') ? undefined : (request.account ?? this.#settings.account)
+    const named = request.account === undefined ? this.#settings.account : request.account
+    const account = name.startsWith('accounts.') ? undefined : named
     return {
       Authorization: `Bearer ${apiKey}`,
       Accept: 'application/json',

@@ -125,11 +125,19 @@ export class APIResponseError extends FluxError {
   readonly status: number | null
   /** Its X-Request-Id, if it has one. */
   readonly requestId: string | null
+  /** In how many seconds to ask again; null if that was not said. */
+  readonly retryAfterSeconds: number | null
 
-  constructor(message: string, status: number | null = null, requestId: string | null = null) {
+  constructor(
+    message: string,
+    status: number | null = null,
+    requestId: string | null = null,
+    retryAfterSeconds: number | null = null,
+  ) {
     super(message)
     this.status = status
     this.requestId = requestId
+    this.retryAfterSeconds = retryAfterSeconds
   }
 }
 

@@ -71,7 +71,8 @@ export function isObject(value: unknown): value is JsonObject {
 
 /** Return for how many seconds the server asks to wait. */
 export function retryAfterOf(error: FluxError): number | null {
-  return error instanceof RateLimitError || error instanceof ServerError ? error.retryAfterSeconds : null
+  const mayAsk = error instanceof RateLimitError || error instanceof ServerError || error instanceof APIResponseError
+  return mayAsk ? error.retryAfterSeconds : null
 }
 
 /** Return our error for what came instead of an answer; it tells no header, since the key is in one. */
@@ -121,7 +122,9 @@ function refusalOf(response: FetchResponse, body: ArrayBuffer): FluxError {
 function strange(response: FetchResponse, what: string): APIResponseError {
   const kind = response.headers.get('Content-Type')?.slice(0, 60) ?? 'no content type'
   const message = `The answer ${what} (status ${response.status}, ${kind}). Check apiUrl, and the proxies before it.`
-  return new APIResponseError(message, response.status, response.headers.get('X-Request-Id'))
+  // a proxy that limits or is overloaded asks for patience as the API does
+  const retryAfter = retryAfterSeconds(response.headers.get('Retry-After'))
+  return new APIResponseError(message, response.status, response.headers.get('X-Request-Id'), retryAfter)
 }
 
 /** Return whatever JSON holds; undefined for what is no JSON. */

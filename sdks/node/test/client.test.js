@@ -157,7 +157,10 @@ describe('what a client sends', () => {
     )
     await flux.accounts.list()
     assert.equal(wire.asked[3].headers['flux-account'], undefined)
-    await assert.rejects(async () => flux.events.list({}, { account: 'cus_42' }), NotFoundError)
+    // null least of all may mean the account of the client
+    for (const account of ['cus_42', '', null]) {
+      await assert.rejects(async () => flux.events.list({}, { account }), NotFoundError)
+    }
   })
 
   test('what is undefined is left out, and times are written', async (t) => {

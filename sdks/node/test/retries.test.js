@@ -82,6 +82,15 @@ test('Retry-After is waited for up to a minute', async (t) => {
   assert.deepEqual(wire.waits, [7.5])
 })
 
+test('a proxy that asks to wait is waited for', async (t) => {
+  const wire = await wireOf(t, answer('<html>', 429, { 'Retry-After': '7' }), answer(LIST))
+  await wire.flux().alerts.list()
+  assert.deepEqual(wire.waits, [7.5])
+  wire.replies = [answer('<html>', 503, { 'Retry-After': '61' })]
+  await assert.rejects(wire.flux().alerts.list(), { name: 'APIResponseError', retryAfterSeconds: 61 })
+  assert.deepEqual(wire.waits, [7.5])
+})
+
 for (const call of [
   (flux) => flux.portalLinks.create(),
   (flux) => flux.webhooks.test(WH),
