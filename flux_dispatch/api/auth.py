@@ -142,6 +142,7 @@ class Authenticator:
 
     async def _key_of(self, request: web.Request) -> ApiKey:
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        text = text.lstrip(" ")  # there may be several (RFC 9110, 11.4)
         if scheme.lower() != "bearer":
             raise Unauthenticated(_NO_KEY)
         key = await self._keys.get(text) if is_well_formed(text) else None

@@ -24,12 +24,13 @@ def parse(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
     """Return what the text holds.
 
     Raises:
-        InvalidRequest: it is not JSON, not UTF-8, or nested too deeply.
+        InvalidRequest: it is not JSON, not UTF-8, or nested too deeply, or an object has a name twice: which of them
+            counts, nobody could say.
     """
     with _as_invalid_requests():
         text = body.decode("utf-8")
         try:
-            parsed = _DECODER.decode(text)
+            parsed = _STRICT_DECODER.decode(text)
         except ValueError as error:
             raise _named(error, text) from None
     _check_depth(body, [parsed], MAX_NESTED + 1)
@@ -121,7 +122,7 @@ def _take_apart(text: str, position: int, each_of: str | None = None) -> tuple[d
     while not is_over:
         name, position = _name(text, position)
         if name in found:
-            raise ValueError(f"{name[:60]!r} stands there twice")
+            raise _TwiceError(name)
         start = _after_space(text, position)
         if name == each_of and text.startswith("[", start):
             value, position = _each(text, start + 1, name)
@@ -225,11 +226,27 @@ class _NoNumberError(ValueError):
     """A word that JSON does not have."""
 
 
+class _TwiceError(ValueError):
+    """A name that stands in an object twice."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name[:60]!r} stands there twice")
+
+
 class _BeyondAllNumbersError(ValueError):
     """A number that no double can come near to: other parsers read Infinity, or fail."""
 
     def __init__(self, text: str) -> None:
         super().__init__(f"{text[:60]} is a larger number than JSON is commonly read with.")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise _TwiceError(name)
+        found[name] = value
+    return found
 
 
 def _finite(text: str) -> float:
@@ -241,6 +258,7 @@ def _finite(text: str) -> float:
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 _scan = _DECODER.scan_once  # type: ignore[attr-defined]
+_STRICT_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_once)
 _SPACE = re.compile(r"[ \t\n\r]*")
 _DIGITS = re.compile(r"[0-9]+")
 _TOO_DEEP = f"The body is nested more than {MAX_NESTED} levels deep."

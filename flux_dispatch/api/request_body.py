@@ -87,6 +87,8 @@ def _wrong_field(error: ValidationError) -> InvalidRequest:
         return missing(param)
     if first["type"] == "extra_forbidden":
         return unknown(param)
+    if first["type"] == "model_type":  # pydantic would tell the name of the class
+        return wrong_type(param, "an object")
     message = f"{param or 'The body'} has the wrong type: {first['msg']}."
     return InvalidRequest(message, param=param or None, code="wrong_type", status=HTTPStatus.BAD_REQUEST)
 

@@ -49,9 +49,11 @@ async def test_every_request_without_a_usable_key_gets_the_same_answer(tenant: C
     assert errors == errors[:1] * len(errors)
 
 
-async def test_the_scheme_may_be_written_in_any_case(tenant: Caller, api: str) -> None:
-    async with httpx.AsyncClient(base_url=api, headers={"Authorization": f"bearer {tenant.key}"}) as caller:
-        assert (await caller.get("/v1/events")).status_code == 200
+async def test_the_scheme_may_be_written_in_any_case_and_with_spaces(tenant: Caller, api: str) -> None:
+    async with httpx.AsyncClient(base_url=api) as caller:
+        for written in (f"bearer {tenant.key}", f"BEARER   {tenant.key}"):
+            answer = await caller.get("/v1/events", headers={"Authorization": written})
+            assert answer.status_code == 200, written
 
 
 async def test_a_revocation_is_felt_within_five_seconds(

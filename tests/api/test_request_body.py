@@ -204,6 +204,16 @@ async def test_a_body_that_may_be_left_out_may_come_as_no_chunks(tenant: Caller,
         check_error(answer, status, code)
 
 
+async def test_a_body_says_each_thing_once_and_is_an_object(tenant: Caller) -> None:
+    path = "/v1/webhooks/{id}".format_map(await tenant.webhook("*"))
+    for sent in (b'{"status":"disabled","status":"enabled"}', b'{"metadata":{"a":"1","a":"2"}}'):
+        error = check_error(await tenant.http.patch(path, content=sent, headers=JSON), 400, "invalid_json")
+        assert "stands there twice" in error["message"]
+    for sent in (b"null", b"[]", b"7"):
+        error = check_error(await tenant.http.patch(path, content=sent, headers=JSON), 400, "wrong_type")
+        assert error["message"] == "The body must be an object."
+
+
 def _nested(depth: int) -> dict[str, Any]:
     nested: dict[str, Any] = {}
     for _ in range(depth - 1):
