@@ -71,6 +71,15 @@ def test_our_services_get_settings_that_exist(name: str) -> None:
     assert given <= set(Settings.model_fields)
 
 
+def test_every_setting_of_a_server_can_be_given() -> None:
+    of_flower = {each for each in Settings.model_fields if each.startswith("flower_") and each != "flower_url"}
+    not_of_servers = {"home", "api_url", "api_key"}
+    # the image has them; and the Prometheus beside asks without a token
+    settled = {"api_host", "api_port", "log_format", "metrics_token"}
+    given = {each.removeprefix(PREFIX).lower() for each in SERVICES["api"]["environment"]}
+    assert given >= set(Settings.model_fields) - of_flower - not_of_servers - settled
+
+
 @pytest.mark.parametrize("name", OURS)
 def test_our_services_run_commands_that_exist(name: str) -> None:
     (command,) = SERVICES[name]["command"]
