@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import yaml
 from annotated_types import Ge, Gt, Le
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from benchmarks.results import adversary_as_markdown, as_markdown, costs_as_markdown, newest
@@ -80,12 +81,9 @@ def list_advice() -> str:
 
 
 def list_settings() -> str:
-    """Return one row for each setting: its variable, kind, default and meaning."""
-    rows = [
-        f"| `{PREFIX}{name.upper()}` | {_kind(name, field)} | {_default(field)} | {field.description} |"
-        for name, field in Settings.model_fields.items()
-    ]
-    return "\n".join(["| variable | kind | default | meaning |", "| --- | --- | --- | --- |", *rows])
+    """Return one row for each setting, group by group: its variable, kind, default and meaning."""
+    # as pydantic takes their fields: those of the last base first
+    return "\n\n".join(_group(each) for each in reversed(Settings.__bases__) if issubclass(each, BaseModel))
 
 
 def list_metrics() -> str:
@@ -177,13 +175,23 @@ def _metric(metric: Metric) -> str:
     return f"| `{metric.name}` | {metric.kind} | {labels} | {metric.meaning} |"
 
 
+def _group(settings: type[BaseModel]) -> str:
+    rows = [
+        f"| `{PREFIX}{name.upper()}` | {_kind(name, field)} | {_default(field)} | {field.description} |"
+        for name, field in settings.model_fields.items()
+    ]
+    title = f"**{str(settings.__doc__).rstrip('.')}**"
+    return "\n".join([title, "", "| variable | kind | default | meaning |", "| --- | --- | --- | --- |", *rows])
+
+
 def _kind(name: str, field: FieldInfo) -> str:
     if name in _KINDS:
         return _KINDS[name]
     choices: tuple[Any, ...] = getattr(field.annotation, "__args__", ())
     if choices and all(isinstance(choice, str) for choice in choices):
         return " or ".join(f"`{choice}`" for choice in choices)
-    kind = next((said for each, said in _KIND_OF_TYPE.items() if field.annotation is each), "text")
+    # of what may be left out, like `int | None`, what it is where it is given
+    kind = next((said for each, said in _KIND_OF_TYPE.items() if each in {field.annotation, *choices}), "text")
     bounds = [f"{word} {getattr(rule, attribute)}" for rule in field.metadata for attribute, word in _bound(rule)]
     return " ".join([kind, *bounds])
 

@@ -3,6 +3,7 @@
 import difflib
 import os
 from collections.abc import Mapping
+from typing import Final
 
 from pydantic import ConfigDict, ValidationError
 
@@ -22,6 +23,18 @@ from config.settings.servers import ServerSettings
 from config.settings.tracing import TracingSettings
 
 __all__ = ["PREFIX", "Settings", "SettingsError", "load_settings", "service_links"]
+
+
+_RIGHT: Final = {
+    "int_parsing": "it is a whole number",
+    "float_parsing": "it is a number",
+    "bool_parsing": "it is true or false",
+    "literal_error": "it is {expected}",
+    "greater_than": "it is more than {gt}",
+    "greater_than_equal": "it is {ge} at least",
+    "less_than_equal": "it is {le} at most",
+}
+"""What would be right, by the word that pydantic has for what is wrong."""
 
 
 # pydantic takes the fields of the last base first
@@ -79,4 +92,6 @@ def _wrong(error: Mapping[str, object]) -> str:
     field = Settings.model_fields.get(name)
     # one that holds a password is named and not shown
     value = "" if field is not None and not field.repr else f" = {error['input']!r}"
-    return f"{PREFIX}{name.upper()}{value} is wrong: {str(error['msg']).removeprefix('Value error, ')}."
+    context = error.get("ctx")
+    right = _RIGHT.get(str(error["type"]), "").format(**context if isinstance(context, dict) else {})
+    return f"{PREFIX}{name.upper()}{value} is wrong: {right or str(error['msg']).removeprefix('Value error, ')}."

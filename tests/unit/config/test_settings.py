@@ -37,6 +37,22 @@ def test_a_misspelt_setting_is_refused_with_the_right_one(misspelt: str, meant: 
         load_settings({misspelt: "x"})
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "right"),
+    [
+        ("FLUX_API_PORT", "80x", "it is a whole number"),
+        ("FLUX_API_PORT", "70000", "it is 65535 at most"),
+        ("FLUX_RETRY_DELAYS", "0,1m", "it is a number"),
+        ("FLUX_REQUIRE_HTTPS", "maybe", "it is true or false"),
+        ("FLUX_LOG_FORMAT", "xml", "it is 'console' or 'json'"),
+        ("FLUX_DELIVERY_TIMEOUT", "0", "it is more than 0"),
+    ],
+)
+def test_a_wrong_value_is_told_what_would_be_right(name: str, value: str, right: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^{name} = .* is wrong: {right}(\.0)?\.$"):
+        load_settings({name: value})
+
+
 def test_a_setting_like_no_other_is_refused_without_a_guess() -> None:
     with pytest.raises(SettingsError) as refused:
         load_settings({"FLUX_XYZZY": "1"})
