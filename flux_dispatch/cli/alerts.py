@@ -6,7 +6,7 @@ import typer
 
 from flux_dispatch.cli.client.completion import alert_ids, webhook_ids
 from flux_dispatch.cli.client.connection import connected
-from flux_dispatch.cli.client.ids import LOOKED_THROUGH, whole_id
+from flux_dispatch.cli.client.ids import LOOKED_THROUGH, whole_id, whole_ids
 from flux_dispatch.cli.client.listing import show_list
 from flux_dispatch.cli.client.one import show_one, tell
 from flux_dispatch.cli.commands.group import Group
@@ -31,11 +31,8 @@ def list_alerts(
     """List alerts, the newest first."""
     from flux_dispatch.cli.views.alerts import COLUMNS, EMPTY
 
-    show_list(
-        COLUMNS,
-        lambda flux, limit: flux.alerts.list(webhook=webhook, acknowledged=acknowledged, limit=limit),
-        empty=EMPTY,
-    )
+    filters = {"webhook": webhook, "acknowledged": acknowledged}
+    show_list(COLUMNS, lambda flux, limit: flux.alerts.list(**whole_ids(flux, filters), limit=limit), empty=EMPTY)
 
 
 @app.command(examples="flux alerts show alrt_019bc0d6f4c57b3e9f21c4d8e6a70006")

@@ -8,6 +8,7 @@ import typer
 from flux_webhooks.checks import SCOPES
 
 from flux_dispatch.cli.client.completion import account_ids
+from flux_dispatch.cli.client.ids import whole_among
 from flux_dispatch.cli.client.one import tell
 from flux_dispatch.cli.commands.group import Command, Group, KeysCommand
 from flux_dispatch.cli.commands.options import shared_options
@@ -84,7 +85,9 @@ def revoke(key_id: Annotated[str, typer.Argument(metavar="KEY", help="key_…, a
     """End a key; it stops working within five seconds."""
     from flux_dispatch.cli.keys_place import keys_place
 
-    keys_place().revoke(key_id)
+    place = keys_place()
+    key_id = whole_among(key_id, lambda: (str(each["id"]) for each in place.known()))
+    place.revoke(key_id)
     if shared_options().as_json:
         say_json({"id": key_id, "object": "api_key", "revoked": True})
     else:
@@ -99,9 +102,15 @@ def new_encryption_key() -> None:
 
 @app.command("rotate-encryption", cls=Command, examples="flux keys rotate-encryption")
 def rotate_encryption() -> None:
-    """Seal every webhook under the newest of FLUX_ENCRYPTION_KEYS, while all runs; may be ended and begun again."""
+    """Seal every webhook and alert channel under the newest of FLUX_ENCRYPTION_KEYS, while all runs.
+
+    It may be ended and begun again.
+    """
     from flux_dispatch.cli.given import given_settings
     from flux_dispatch.cli.reseal import reseal_all
 
-    sealed, key = reseal_all(given_settings())
-    typer.echo(f"{sealed} webhooks were sealed under the key {key}. None is in plain text or under an older one now.")
+    webhooks, channels, key = reseal_all(given_settings())
+    typer.echo(
+        f"{webhooks} webhooks and {channels} alert channels were sealed under the key {key}. "
+        "None is in plain text or under an older one now."
+    )

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from flux_dispatch.cli.client.connection import connected
+from flux_dispatch.cli.client.ids import whole_ids
 from flux_dispatch.cli.client.listing import show_list
 from flux_dispatch.cli.client.one import tell
 from flux_dispatch.cli.commands.group import ConnectionCommand, Group
@@ -48,7 +49,7 @@ def list_entries(
     from flux_dispatch.cli.views.audit_log import COLUMNS, EMPTY
 
     filters = _filters(action, actor, target, created_after, created_before)
-    show_list(COLUMNS, lambda flux, limit: flux.audit_log.list(**filters, limit=limit), empty=EMPTY)
+    show_list(COLUMNS, lambda flux, limit: flux.audit_log.list(**whole_ids(flux, filters), limit=limit), empty=EMPTY)
 
 
 @app.command(
@@ -78,7 +79,7 @@ def export(
 
     filters = _filters(action, actor, target, created_after, created_before)
     with connected() as flux:
-        pieces = flux.audit_log.export(format=file_format, **filters)
+        pieces = flux.audit_log.export(format=file_format, **whole_ids(flux, filters))
         if to is None:
             say_pieces(pieces)
         else:

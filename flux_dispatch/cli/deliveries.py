@@ -6,7 +6,7 @@ import typer
 
 from flux_dispatch.cli.client.completion import delivery_ids, event_ids, webhook_ids
 from flux_dispatch.cli.client.connection import connected
-from flux_dispatch.cli.client.ids import whole_id
+from flux_dispatch.cli.client.ids import whole_id, whole_ids
 from flux_dispatch.cli.client.listing import show_list
 from flux_dispatch.cli.client.one import show_one, tell
 from flux_dispatch.cli.commands.group import Group
@@ -71,7 +71,7 @@ def list_deliveries(
         "created_after": parse_optional(created_after, "--created-after"),
         "created_before": parse_optional(created_before, "--created-before"),
     }
-    show_list(COLUMNS, lambda flux, limit: flux.deliveries.list(**filters, limit=limit), empty=EMPTY)
+    show_list(COLUMNS, lambda flux, limit: flux.deliveries.list(**whole_ids(flux, filters), limit=limit), empty=EMPTY)
 
 
 @app.command(examples="flux deliveries show dlv_019bc0d6f4c57b3e9f21c4d8e6a70004")

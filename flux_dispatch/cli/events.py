@@ -6,7 +6,7 @@ import typer
 
 from flux_dispatch.cli.client.completion import event_ids, event_types, webhook_ids
 from flux_dispatch.cli.client.connection import connected
-from flux_dispatch.cli.client.ids import whole_id
+from flux_dispatch.cli.client.ids import whole_id, whole_ids
 from flux_dispatch.cli.client.listing import show_list
 from flux_dispatch.cli.client.one import show_one, tell
 from flux_dispatch.cli.client.published import tell_published
@@ -115,7 +115,7 @@ def list_events(
         "created_after": parse_optional(created_after, "--created-after"),
         "created_before": parse_optional(created_before, "--created-before"),
     }
-    show_list(COLUMNS, lambda flux, limit: flux.events.list(**filters, limit=limit), empty=EMPTY)
+    show_list(COLUMNS, lambda flux, limit: flux.events.list(**whole_ids(flux, filters), limit=limit), empty=EMPTY)
 
 
 @app.command(
@@ -140,7 +140,10 @@ def show(
         show_one(found, fields(found))
         if not shared_options().as_json:
             say_data(found)
-            show_rows(COLUMNS, flux.events.deliveries(found.id, limit=20).data)
+            newest = flux.events.deliveries(found.id, limit=20)
+            show_rows(COLUMNS, newest.data)
+            if newest.has_more:
+                tell(f"There are more: flux deliveries list --event {found.id} --all")
 
 
 @app.command(

@@ -50,7 +50,11 @@ def list_recoveries(
     """List recoveries, the newest first."""
     from flux_dispatch.cli.views.recoveries import COLUMNS, EMPTY
 
-    show_list(COLUMNS, lambda flux, limit: flux.recoveries.list(webhook=webhook, limit=limit), empty=EMPTY)
+    show_list(
+        COLUMNS,
+        lambda flux, limit: flux.recoveries.list(webhook=webhook and whole_id(flux, webhook), limit=limit),
+        empty=EMPTY,
+    )
 
 
 @app.command(examples="flux recoveries show rec_019bc0d6f4c57b3e9f21c4d8e6a70005")

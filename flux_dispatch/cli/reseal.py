@@ -22,11 +22,11 @@ from flux_dispatch.store.sealed_alert_channels import ChannelSeals
 from flux_dispatch.store.sealed_webhooks import WebhookSeals
 
 
-def reseal_all(settings: Settings) -> tuple[int, str]:
+def reseal_all(settings: Settings) -> tuple[int, int, str]:
     """Seal every webhook and alert channel under the newest key.
 
     Returns:
-        How many webhooks were not yet, and the name of that key.
+        How many webhooks and how many channels were not yet, and the name of that key.
 
     Raises:
         CliError: some do not open; all others are sealed.
@@ -34,7 +34,7 @@ def reseal_all(settings: Settings) -> tuple[int, str]:
     keyring = Keyring(settings.need_encryption_keys())
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
         bar = progress.add_task("Sealing webhooks")
-        sealed, shut = asyncio.run(
+        webhooks, channels, shut = asyncio.run(
             reseal(
                 settings.need_database_url(),
                 keyring,
@@ -44,25 +44,25 @@ def reseal_all(settings: Settings) -> tuple[int, str]:
     if shut:
         raise CliError(
             f"{_told(shut)} do not open, {shut[0]} for one: the key that sealed them is not in "
-            f"FLUX_ENCRYPTION_KEYS. {sealed} others are sealed under the key {keyring.newest_id}."
+            f"FLUX_ENCRYPTION_KEYS. {webhooks + channels} others are sealed under the key {keyring.newest_id}."
         )
-    return sealed, keyring.newest_id
+    return webhooks, channels, keyring.newest_id
 
 
-async def reseal(url: str, keyring: Keyring, on_progress: Callable[[int, int], None]) -> tuple[int, list[str]]:
+async def reseal(url: str, keyring: Keyring, on_progress: Callable[[int, int], None]) -> tuple[int, int, list[str]]:
     """Seal every webhook and alert channel of a database.
 
     Returns:
-        How many webhooks were not yet, and which of both do not open.
+        How many webhooks and how many channels were not yet, and which of both do not open.
     """
     await check_database(url)
     database = open_database(url, pool_size=1)
     try:
         await check_current(database)
         with acting_as(caller):
-            sealed, shut = await Reseal(ResealStore(database, WebhookSeals(keyring)))(on_progress)
-            _, shut_channels = await Reseal(ChannelResealStore(database, ChannelSeals(keyring)))(lambda *_: None)
-        return sealed, shut + shut_channels
+            webhooks, shut = await Reseal(ResealStore(database, WebhookSeals(keyring)))(on_progress)
+            channels, shut_channels = await Reseal(ChannelResealStore(database, ChannelSeals(keyring)))(lambda *_: None)
+        return webhooks, channels, shut + shut_channels
     finally:
         await database.dispose()
 

@@ -49,7 +49,8 @@ def test_keys_are_made_listed_and_revoked_over_the_api(fresh: Command) -> None:
     [row] = [row for row in fresh.done("keys", "list").rows if row[5] == "Reports"]
     assert row[3:5] == ["read", "works"]
     assert made.out.strip() not in fresh.done("keys", "list", "--json").out
-    assert fresh.done("keys", "revoke", row[0]).out == f"{row[0]} is revoked.\n"
+    # as a table on a narrow terminal shows it
+    assert fresh.done("keys", "revoke", f"{row[0][:8]}…{row[0][-8:]}").out == f"{row[0]} is revoked.\n"
     assert "`flux keys list`" in fresh.refused("keys", "revoke", row[0])
     as_json = json.loads(fresh.done("keys", "create", "--json").out)
     assert (as_json["object"], as_json["key"][:8]) == ("api_key", "sk_live_")

@@ -38,7 +38,7 @@ def test_one_that_waits_is_due_at_once(fresh: Command) -> None:
 
 def test_what_cannot_be_retried_says_why(flux: Command) -> None:
     [delivered] = [row[0] for row in flux.done("deliveries", "list", "--status", "delivered", "--limit", "1").rows]
-    assert "flux: " in flux.refused("deliveries", "retry", delivered)
+    assert "Send it once more with `flux events resend evt_" in flux.refused("deliveries", "retry", delivered)
     nothing = "dlv_" + "0" * 32
     assert flux.refused("deliveries", "show", nothing) == (
         f"flux: There is no {nothing}. `flux deliveries list` shows what there is."

@@ -48,6 +48,13 @@ def test_without_anything_it_says_where_an_api_could_be(tmp_path: Path) -> None:
     assert "FLUX_API_KYE is not a setting. Did you mean FLUX_API_KEY?" in misspelt.refused("events", "list")
 
 
+def test_the_redis_of_flux_up_is_asked_for_what_was_refused(tmp_path: Path, redis_url: str) -> None:
+    assert "FLUX_REDIS_URL" in Command(tmp_path).refused("refused", "list")
+    (tmp_path / "up.json").write_text(json.dumps({"redis_url": redis_url}))
+    listed = Command(tmp_path).done("refused", "list")
+    assert (listed.out, listed.err) == ("", "Nothing was refused.\n")
+
+
 @pytest.mark.parametrize("text", ["{", "[]", "7"])
 def test_an_up_json_that_is_none_is_said(tmp_path: Path, text: str) -> None:
     (tmp_path / "up.json").write_text(text)

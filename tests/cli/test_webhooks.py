@@ -3,6 +3,8 @@
 import json
 import re
 
+import pytest
+
 from tests.cli.conftest import Shop
 from tests.support.command import Command
 
@@ -116,3 +118,10 @@ def test_an_id_that_a_table_cut_is_found_again(flux: Command, shop: Shop) -> Non
     assert flux.done("webhooks", "show", f"{whole[:10]}...{whole[-6:]}").fields["id"] == whole
     assert "Several are like wh_…" in flux.refused("webhooks", "show", "wh_…")
     assert "None of the newest" in flux.refused("webhooks", "show", "wh_0…zz")
+
+
+@pytest.mark.parametrize("resource", ["events", "deliveries", "alerts", "recoveries"])
+def test_an_id_that_a_table_cut_narrows_lists_too(flux: Command, shop: Shop, resource: str) -> None:
+    whole = shop.found.fails
+    narrowed = flux.done(resource, "list", "--webhook", f"{whole[:10]}…{whole[-6:]}")
+    assert narrowed.out == flux.done(resource, "list", "--webhook", whole).out

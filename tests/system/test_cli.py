@@ -237,9 +237,9 @@ def test_what_is_plain_is_sealed_while_others_wait_for_nothing(flux: Run, databa
     asyncio.run(_execute(database_url, plain))
     rotated = flux("keys", "rotate-encryption", FLUX_DATABASE_URL=database_url, **KEY)
     assert rotated.returncode == 0, rotated.stderr
-    assert rotated.stdout.startswith("450 webhooks were sealed under the key ")
+    assert rotated.stdout.startswith("450 webhooks and 0 alert channels were sealed under the key ")
     again = flux("keys", "rotate-encryption", FLUX_DATABASE_URL=database_url, **KEY)
-    assert again.stdout.startswith("0 webhooks were sealed")
+    assert again.stdout.startswith("0 webhooks and 0 alert channels were sealed")
     other = flux("keys", "new-encryption-key").stdout.strip()
     lost = flux("keys", "rotate-encryption", FLUX_DATABASE_URL=database_url, FLUX_ENCRYPTION_KEYS=other)
     assert lost.returncode == 1

@@ -30,14 +30,31 @@ def whole_id(flux: "flux_webhooks.Flux", given: str) -> str:
     Raises:
         CliError: none is like that, or several are.
     """
-    cut = next((each for each in _CUTS if each in given), None)
     listed = _LISTS.get(given.partition("_")[0])
-    if cut is None or listed is None:
+    return given if listed is None else whole_among(given, lambda: (each.id for each in listed(flux)))
+
+
+def whole_ids(flux: "flux_webhooks.Flux", filters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the filters of a list, and those whole that are ids and were cut.
+
+    Raises:
+        CliError: as above.
+    """
+    return {name: whole_id(flux, each) if isinstance(each, str) else each for name, each in filters.items()}
+
+
+def whole_among(given: str, known: Callable[[], Iterable[str]]) -> str:
+    """Return the id that was given; one that was cut is found again among those that are known, the newest of them.
+
+    Raises:
+        CliError: none is like that, or several are.
+    """
+    cut = next((each for each in _CUTS if each in given), None)
+    if cut is None:
         return given
     begins, _, ends = given.partition(cut)
-    newest = (each.id for each in islice(listed(flux), LOOKED_THROUGH))
-    fitting = [each for each in newest if each.startswith(begins) and each.endswith(ends)]
+    fitting = [each for each in islice(known(), LOOKED_THROUGH) if each.startswith(begins) and each.endswith(ends)]
     if len(fitting) == 1:
-        return str(fitting[0])
+        return fitting[0]
     how_many = "Several are" if fitting else f"None of the newest {LOOKED_THROUGH:,} is"
     raise CliError(f"{how_many} like {given}. Give the whole id; --json shows it.")

@@ -32,12 +32,23 @@ LISTED_BY: Final = {
 }
 """Which command shows what there is."""
 
+COMMANDS: Final = (
+    (r"POST /v1/events/(\S+?)/resend", r"`flux events resend \1`"),
+    (r"POST /v1/webhooks/(\S+?)/test", r"`flux webhooks test \1`"),
+    (r"POST /v1/recoveries/(\S+?)/cancel", r"`flux recoveries cancel \1`"),
+    (r"PATCH /v1/event-types/(\S+?)(\.?)$", r"`flux event-types update \1`\2"),
+)
+"""Which command does what the API says is to be done."""
+
 _NOUN = re.compile(r"\b(wh|evt|dlv|alrt|chan|rec|key|acct)_|(event type)")
 
 
 def refusal(error: FluxError, target: Target) -> str:
     """Return what to tell of an error of the client; never the key."""
-    return harmless(_said(error, target)).replace("\n", " ")
+    said = harmless(_said(error, target)).replace("\n", " ")
+    for request, command in COMMANDS:
+        said = re.sub(request, command, said)
+    return said
 
 
 def _said(error: FluxError, target: Target) -> str:  # noqa: PLR0911 - one for each kind

@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from flux_dispatch.cli.commands.help import Help
+from flux_dispatch.cli.commands.mistakes import told_mistakes
 from flux_dispatch.cli.commands.options import (
     CONNECTION,
     LISTING,
@@ -31,6 +32,11 @@ class Command(Help, TyperCommand):
         super().__init__(*arguments, **more)
         own = {each.name for each in self.params}
         self.params.extend(options_named([name for name in self.shared if name not in own]))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - as the class that it refines has it
+        """Read what was given."""
+        with told_mistakes():
+            return list(super().parse_args(ctx, args))
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as the class that it refines has it
         """Run it; an option before it that it knows nothing of is a mistake."""

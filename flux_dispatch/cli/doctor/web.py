@@ -37,6 +37,9 @@ def _api(url: str) -> Finding:
         return warning(API, f"Nothing answers at {url}: {answer}.", mend)
     if answer.is_success:
         return ok(API, f"ready at {url}")
+    if answer.headers.get("content-type", "").partition(";")[0] != "application/json":
+        mend = "Another server has this port: stop it, or give `flux api` another by FLUX_API_PORT."
+        return wrong(API, f"What answers at {url} ({answer.status_code}) is no Flux Dispatch.", mend)
     return wrong(API, f"{url}/readyz answers {answer.status_code}: {answer.text[:200]}", "Its log says what it lacks.")
 
 

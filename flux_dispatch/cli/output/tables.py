@@ -19,13 +19,14 @@ class Kind(Enum):
     ID = auto()
     URL = auto()
     TEXT = auto()
+    SENTENCE = auto()
     STATUS = auto()
     NUMBER = auto()
     TIME = auto()
 
 
-_COMFORTABLE: Final = {Kind.TEXT: 16, Kind.URL: 20, Kind.ID: 17}
-_LEAST: Final = {Kind.TEXT: 6, Kind.URL: 12, Kind.ID: 11}
+_COMFORTABLE: Final = {Kind.TEXT: 16, Kind.SENTENCE: 48, Kind.URL: 20, Kind.ID: 17}
+_LEAST: Final = {Kind.TEXT: 6, Kind.SENTENCE: 6, Kind.URL: 12, Kind.ID: 11}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def fitted(columns: Sequence[Column], things: Sequence[object], room: int) -> Fi
     while True:
         natural = [max([cell_len(each.title), *(cell_len(_cell(each, thing)) for thing in things)]) for each in kept]
         widths, space = list(natural), room - len(_GAP) * (len(kept) - 1)
-        for kinds in ({Kind.TEXT, Kind.URL}, {Kind.ID}):
+        for kinds in ({Kind.TEXT, Kind.SENTENCE, Kind.URL}, {Kind.ID}):
             _squeeze(kept, widths, space, {kind: _COMFORTABLE[kind] for kind in kinds})
         last = next((each for each in reversed(kept) if each.may_go), None)
         if sum(widths) > space and last is not None:

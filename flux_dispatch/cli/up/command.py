@@ -304,6 +304,10 @@ class _Up:
         for line in first_steps.commands(self._home.directory):
             say(f"  {line}")
         say()
+        say("No server yet? This shows what comes, in a terminal of its own:")
+        say()
+        say(f"  {first_steps.listening(self._home.directory)}")
+        say()
         say("The same with curl:")
         say()
         for line in first_steps.requests(self._api_url, key):

@@ -21,9 +21,13 @@ EXAMPLE_COMMANDS: Final = (
 
 def commands(home: Path) -> Iterator[str]:
     """Yield command lines that work in another terminal, in the same directory."""
-    called = f"FLUX_HOME={shlex.quote(str(home))} " if os.environ.get("FLUX_HOME") else ""
     for each in EXAMPLE_COMMANDS:
-        yield f"{called}{_program()} {each}"
+        yield _called(home, each)
+
+
+def listening(home: Path) -> str:
+    """Return the command line that shows what comes, for whoever has no server yet."""
+    return _called(home, "listen")
 
 
 def requests(api_url: str, key: str) -> Iterator[str]:
@@ -33,6 +37,11 @@ def requests(api_url: str, key: str) -> Iterator[str]:
         yield f"  -H 'Authorization: Bearer {key}' \\"
         yield "  -H 'Content-Type: application/json' \\"
         yield f"  -d '{body}'"
+
+
+def _called(home: Path, command: str) -> str:
+    where = f"FLUX_HOME={shlex.quote(str(home))} " if os.environ.get("FLUX_HOME") else ""
+    return f"{where}{_program()} {command}"
 
 
 def _program() -> str:

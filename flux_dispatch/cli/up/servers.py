@@ -135,5 +135,5 @@ def _ping(url: str) -> str | None:
         with broker_client(url) as client:
             client.ping()
     except Exception as error:  # noqa: BLE001 - they have no common root
-        return str(error)
+        return str(error).removesuffix(".")
     return None

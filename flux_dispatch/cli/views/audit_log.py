@@ -16,7 +16,7 @@ def _actor(entry: AuditEntry) -> str:
 COLUMNS: Final = (
     Column("when", lambda each: each.created, Kind.TIME),
     Column("action", lambda each: each.action),
-    Column("summary", lambda each: each.summary),
+    Column("summary", lambda each: each.summary, Kind.SENTENCE),
     Column("actor", _actor, may_go=True),
     Column("target", lambda each: each.target and (each.target.id or each.target.kind), Kind.ID, may_go=True),
     Column("address", lambda each: each.address, may_go=True),

@@ -3,13 +3,15 @@
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from flux_dispatch.cli.doctor import broker, database, machine, workers
+from flux_dispatch.cli.doctor import broker, database, machine, web, workers
 from flux_dispatch.cli.doctor.finding import Finding, State
 
 NOW = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
@@ -52,6 +54,15 @@ def test_what_redis_says_of_itself(info: dict[str, Any], name: str, state: State
         yield from (broker._version(told), broker._persistence(told), broker._memory(told))
 
     assert next(each for each in all_of(INFO | info) if each.name == name).state is state
+
+
+def test_another_server_at_the_port_of_the_api() -> None:
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as other:
+        Thread(target=other.handle_request).start()
+        found = web._api(f"http://127.0.0.1:{other.server_port}")
+    assert found.state is State.WRONG
+    assert "(501) is no Flux Dispatch" in found.said
+    assert "FLUX_API_PORT" in found.mend
 
 
 def test_workers_of_several_releases() -> None:
