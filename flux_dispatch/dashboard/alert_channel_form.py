@@ -57,6 +57,16 @@ class AlertChannelForm:
         kinds = [str(each) for each in form.getall("kind", [])]
         return cls(known_way(str(form.get("way", "")), ways), kinds, texts)
 
+    def wanted_kinds(self) -> Sequence[str]:
+        """Return what it is to be told of.
+
+        Raises:
+            InvalidRequest: nothing was ticked.
+        """
+        if not self.kinds:
+            raise InvalidRequest("Tick at least one thing that it is told of.", param="kinds")
+        return self.kinds
+
     def wanted_url(self) -> str:
         """Return the URL that is asked for; not to be asked where it is kept.
 

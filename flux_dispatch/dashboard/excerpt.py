@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
-from flux_dispatch.web.json_layout import indented
+from flux_dispatch.web.json_layout import indented, readable
 
 MOST: Final = 16_384
 """How many characters of a payload a page has: what is larger is looked at by itself."""
@@ -20,9 +20,9 @@ class Excerpt:
 
 
 def payload_excerpt(body: bytes, most: int = MOST) -> Excerpt:
-    """Return the payload of an event, which is JSON."""
+    """Return the payload of an event, which is JSON, to be read."""
     text = indented(body.decode("ascii"), most)
-    return Excerpt(text[:most], "json", len(text) > most)
+    return Excerpt(readable(text[:most]), "json", len(text) > most)
 
 
 def answer_excerpt(text: str) -> Excerpt:
@@ -34,4 +34,4 @@ def answer_excerpt(text: str) -> Excerpt:
     if not is_json:
         return Excerpt(text[:MOST], "text", len(text) > MOST)
     laid_out = indented(text, MOST)
-    return Excerpt(laid_out[:MOST], "json", len(laid_out) > MOST)
+    return Excerpt(readable(laid_out[:MOST]), "json", len(laid_out) > MOST)

@@ -1,11 +1,13 @@
 """How values are written on pages: times, numbers, durations, ids and URLs that are cut in the middle."""
 
+import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from markupsafe import Markup
 
+from flux_dispatch.domain.errors import InvalidRequest
 from flux_dispatch.domain.ids import made_at
 
 NOTHING: Final = "\N{EN DASH}"
@@ -13,6 +15,10 @@ NOTHING: Final = "\N{EN DASH}"
 
 MIDDLE_END: Final = 8
 """How many of the last characters of an id or URL always stay in sight."""
+
+_JOINER: Final = "\N{ZERO WIDTH JOINER}"
+_OF_PICTURES: Final = frozenset(map(chr, (*range(0x1F1E6, 0x1F200), *range(0x1F3FB, 0x1F400))))
+"""The letters that flags are made of, and the tones of skin."""
 
 _KIB: Final = 1024
 _THOUSAND: Final = 1000
@@ -24,12 +30,12 @@ _UNITS: Final = ((24 * _HOUR, _HOUR, "day"), (_HOUR, _MINUTE, "hour"), (_MINUTE,
 
 
 def when(at: datetime | None, style: str = "full") -> Markup:
-    """Return a time, in UTC where no script runs; `style` is full, time (of the day), ago or left."""
+    """Return a time, in UTC where no script runs, and saying so; `style` is full, time (of the day), ago or left."""
     if at is None:
         return Markup('<span class="none">never</span>')
     utc = at.astimezone(UTC)
     written = f"{utc:%H:%M:%S}" if style == "time" else f"{utc.day} {utc:%b %Y, %H:%M:%S}"
-    return Markup('<time datetime="{}" title="{} UTC" data-when="{}">{}</time>').format(
+    return Markup('<time datetime="{}" title="{} UTC" data-when="{}">{} UTC</time>').format(
         f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // _THOUSAND:03}Z",
         f"{utc.day} {utc:%b %Y, %H:%M:%S}",
         style,
@@ -38,12 +44,34 @@ def when(at: datetime | None, style: str = "full") -> Markup:
 
 
 def middle(text: str, end: int = MIDDLE_END) -> Markup:
-    """Return a text that gives way in its middle where there is no room; it is whole in the page, and when copied."""
+    """Return a text that gives way in its middle where there is no room; it is whole in the page, and when copied.
+
+    It is read in its own direction, from the right where it begins with letters that are.
+    """
     if len(text) <= 2 * end:
-        return Markup('<span class="middle">{}</span>').format(text)
-    return Markup('<span class="middle" title="{}"><span>{}</span><span>{}</span></span>').format(
-        text, text[:-end], text[-end:]
+        return Markup('<bdi class="middle">{}</bdi>').format(text)
+    at = _parted(text, len(text) - end)
+    return Markup('<bdi class="middle" title="{}"><span>{}</span><span>{}</span></bdi>').format(
+        text, text[:at], text[at:]
     )
+
+
+def _parted(text: str, at: int) -> int:
+    """Return where a text is parted in two, at or before a place: in front of a word, or else of a character.
+
+    Letters of some scripts are written joined, and marks and joiners belong to the character before them.
+    """
+    space = text.rfind(" ", at - MIDDLE_END, at)
+    if space > 0:
+        return space
+    while at > 1 and (text[at - 1] == _JOINER or _goes_on(text[at])):
+        at -= 1
+    return at
+
+
+def _goes_on(character: str) -> bool:
+    """Say whether this is a part of what is seen as one character, and not its first."""
+    return unicodedata.category(character).startswith("M") or character == _JOINER or character in _OF_PICTURES
 
 
 def brief(text: str, most: int = 80) -> str:
@@ -86,6 +114,12 @@ def duration(span: timedelta) -> str:
     return f"{seconds} second{'' if seconds == 1 else 's'}"
 
 
+def told(error: InvalidRequest) -> str:
+    """Return what is wrong with a form; a field that the message begins with is called as people read it."""
+    name, message = error.param or "", error.message
+    return f"{name.replace('_', ' ').capitalize()}{message[len(name) :]}" if message.startswith(f"{name} ") else message
+
+
 def size(count: int) -> str:
     """Return how many bytes these are."""
     return f"{count} B" if count < _KIB else f"{count / _KIB:.1f} KiB"
@@ -100,6 +134,7 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "milliseconds": milliseconds,
     "duration": duration,
     "size": size,
+    "told": told,
     "made_at": made_at,
 }
 """What templates use, by these names."""

@@ -8,7 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from flux_dispatch.dashboard import cookies, forgery
-from flux_dispatch.dashboard.admission import ACCOUNT, SESSION
+from flux_dispatch.dashboard.admission import ACCOUNT, SAFE_METHODS, SESSION
 from flux_dispatch.dashboard.dependencies import DEPENDENCIES
 from flux_dispatch.domain.account import Account
 from flux_dispatch.domain.api_key import Scope
@@ -50,6 +50,9 @@ NOTICES: Final[Mapping[str, str]] = {
 }
 """What was just done, in words, by the name that a page's address carries for the page after a form."""
 
+_FAILED: Final = frozenset({"alert_channel_test_failed"})
+"""Of these, what did not go as it should."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -86,12 +89,21 @@ class Frame:
         self.session: DashboardSession | None = request.get(SESSION)
         self.account: Account | None = request.get(ACCOUNT)
         self.appearance = request.app[DEPENDENCIES].appearance
-        self.path = request.rel_url.raw_path_qs
         self.theme = cookies.theme(request)
         self.is_customer = self.session is not None and self.session.is_customer
         self.is_operator = self.session is not None and self.session.is_operator
-        self.name = self.appearance.name if self.is_customer else "Flux Dispatch"
+        # who is not signed in may be a customer whose session is over
+        self.is_for_customers = self.session is None or self.is_customer
+        self.name = self.appearance.name if self.is_for_customers else "Flux Dispatch"
         self.notice = NOTICES.get(request.query.get("done", ""))
+        self.notice_is_bad = request.query.get("done") in _FAILED
+
+    @property
+    def path(self) -> str:
+        """The address of this page; that of the page with the form, where this one answers a form."""
+        if self._request.method in SAFE_METHODS:
+            return self._request.rel_url.raw_path_qs
+        return "/" + self._request.headers.get("Referer", "").partition("://")[2].partition("/")[2]
 
     @property
     def base(self) -> str:

@@ -16,7 +16,7 @@ from flux_dispatch.store.pages import Page, Queries, behind, first_id
 _DELIVERIES = """
     SELECT deliveries.id, deliveries.event_id, deliveries.webhook_id, deliveries.state, deliveries.reason,
            deliveries.attempts, deliveries.due_at, deliveries.ended_at, deliveries.is_test,
-           events.type AS event_type, webhooks.url
+           events.type AS event_type, webhooks.url, webhooks.description
     FROM {source}
     JOIN events ON events.id = deliveries.event_id
     JOIN webhooks ON webhooks.id = deliveries.webhook_id

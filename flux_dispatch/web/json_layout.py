@@ -1,9 +1,15 @@
-"""JSON laid out for people: only white space is changed, so that numbers and strings stay as they were written."""
+"""JSON laid out for people: only white space is changed, so that numbers and strings stay as they were written.
 
+Where it is only looked at, letters that were escaped can be read, too.
+"""
+
+import json
 import re
 from typing import Final
 
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+_HEX: Final = "[0-9a-fA-F]"
+_ESCAPE: Final = re.compile(rf"\\(?:u[dD][89abAB]{_HEX}{{2}}\\u[dD][c-fC-F]{_HEX}{{2}}|u{_HEX}{{4}}|.)")
 _STEP: Final = "  "
 
 
@@ -24,6 +30,18 @@ def indented(text: str, most: int) -> str:
             depth += 1
         before = piece
     return "".join(written)[: most + 1]
+
+
+def readable(text: str) -> str:
+    """Return JSON with escaped letters as letters; what shows nothing, or changes how others show, stays escaped."""
+    return _ESCAPE.sub(_unescaped, text)
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    escape = found[0]
+    is_by_number = escape.startswith("\\u") and len(escape) > len("\\u")
+    letter = json.loads(f'"{escape}"') if is_by_number else ""
+    return letter if letter.isprintable() and not letter.isascii() else escape
 
 
 def _space(before: str, piece: str, depth: int) -> str:

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Page
+from playwright.async_api import Page, expect
 
 from tests.support.bookshop import Bookshop
 
@@ -28,6 +28,7 @@ async def test_nothing_sticks_out_and_all_of_it_can_be_read(shop: Bookshop) -> N
             assert answer
             wrong[f"{name}: answer"] = None if answer.status == 200 and page.url == shop.url + path else answer.status
             wrong[f"{name}: markup"] = await page.evaluate(REPAIRED)
+            wrong[f"{name}: scripts"] = await page.evaluate(UNBOUND)
             for scheme, size, options in (("light", WIDE, {}), ("dark", NARROW, LOOKS)):
                 await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
                 await page.set_viewport_size(size)
@@ -39,6 +40,22 @@ async def test_nothing_sticks_out_and_all_of_it_can_be_read(shop: Bookshop) -> N
             await page.evaluate(ENLARGE_TEXT)
             wrong[f"{name}: sticks out with text twice as large"] = await page.evaluate(STICKS_OUT)
     assert {name: found for name, found in wrong.items() if found} == {}
+
+
+async def test_whoever_sends_a_wrong_form_is_led_to_what_is_wrong(shop: Bookshop) -> None:
+    context = await shop.chromium.new_context(storage_state=shop.cookies, viewport=NARROW)
+    page = await context.new_page()
+    for name, given in WRONG_FORMS:
+        await page.goto(shop.url + shop.pages[name])
+        async with page.expect_navigation():
+            await page.evaluate(SEND_AS_IT_IS, given)
+        field = page.locator("[autofocus]:focus")
+        await expect(field, name).to_be_in_viewport()
+        problems = page.locator(".problem:not(.alone)")
+        await expect(problems, name).to_be_in_viewport()
+        described = str(await field.get_attribute("aria-describedby")).split()
+        assert await problems.get_attribute("id") in described, name
+    await context.close()
 
 
 async def test_other_colours_can_be_read_as_well(shop: Bookshop) -> None:
@@ -90,6 +107,39 @@ async def _violations(page: Page, **options: Any) -> list[str]:
     found: list[str] = await page.evaluate(VIOLATIONS, {"resultTypes": ["violations"], **options})
     return found
 
+
+WRONG_FORMS: Final[Any] = (
+    ("webhooks-new", {}),
+    ("webhooks-new", {"url": "https://shop.example/"}),
+    ("webhooks-one-edit", {"url": "https://shop.example/", "more": "or der"}),
+    ("webhooks-one-delete", {"host": "another.example"}),
+    ("webhooks-one-recover", {"since": "at"}),
+    ("webhooks-one-secret", {}),
+    ("alert-channels-new", {}),
+    ("alert-channels-one-edit", {}),
+    ("api-keys-new", {}),
+    ("event-types-new", {"name": "shop.opened", "example": "{"}),
+    ("events-new", {"type": "shop.opened", "data": "[]"}),
+    ("accounts-new", {}),
+)
+"""Pages with a form, and what is given in it; all else is left empty."""
+
+SEND_AS_IT_IS: Final = """(given) => {
+  const form = document.querySelector("form.form");
+  for (const each of form.elements) {
+    if (["checkbox", "radio"].includes(each.type)) each.checked = given[each.name] === each.value;
+    else if (each.type !== "hidden") each.value = given[each.name] ?? "";
+  }
+  form.submit();
+}"""
+
+UNBOUND: Final = """() => Object.entries({
+  "busy": "form[data-busy]", "chart": "[data-chart]", "find": "[data-find]", "live": "[data-live]",
+  "picker": "[data-picker]", "refresh": "[data-refresh]", "tabs": "[data-tab]", "url-check": "[data-check-url]",
+  "a place that is bound": "[data-busy]:not(form)",
+}).filter(([script, bound]) => document.querySelector(bound) && !document.querySelector(`script[src$="/${script}.js"]`))
+  .map(([script, bound]) => `${bound} without ${script}`)"""
+"""What waits for a script that the page does not load."""
 
 AXE: Final = Axe().axe_script
 VIOLATIONS: Final = """async (options) => (await axe.run(document, options)).violations

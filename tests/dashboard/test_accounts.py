@@ -89,8 +89,8 @@ async def test_an_account_is_made_once(api: str, database: AsyncEngine) -> None:
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
-        ({"name": ""}, "name is text of 1 to 200 characters."),
-        ({"name": "x" * 201}, "name is text of 1 to 200 characters."),
+        ({"name": ""}, "Name is text of 1 to 200 characters."),
+        ({"name": "x" * 201}, "Name is text of 1 to 200 characters."),
         ({"name": MARKUP, "external_id": "x" * 256}, "external_id is 1 to 255 printable characters"),
     ],
 )

@@ -50,7 +50,7 @@ async def test_a_channel_is_added_tried_out_and_deleted_by_forms(
             channel = re.findall(r"made=(chan_\w+)", made.headers["Location"])[0]
             failed = await customer.form(page, path(tenant.account, channel, "test"))
             shown = (await customer.get(failed.headers["Location"])).text
-            assert "The test failed" in shown
+            assert '<p class="notice bad" role="status">The test failed' in shown
             assert "refused the user name or password" in shown
             assert "On &lt;b&gt;call&lt;/b&gt;" in shown
             assert "wrong" not in shown
@@ -80,8 +80,8 @@ async def test_a_channel_is_added_tried_out_and_deleted_by_forms(
         ({"way": "webhook", "url": "ftp://example.com/"}, "The URL begins with https://"),
         ({"way": "pagerduty"}, "Give the integration key"),
         ({"way": "other", "url": "syslog://"}, "Alerts are not sent to syslog://"),
-        ({"way": "webhook", "url": "https://example.com/", "kind": []}, "Name at least one kind of alert"),
-        ({"way": "webhook", "url": "https://example.com/", "name": "n" * 101}, "name is text of 0 to 100"),
+        ({"way": "webhook", "url": "https://example.com/", "kind": []}, "Tick at least one thing"),
+        ({"way": "webhook", "url": "https://example.com/", "name": "n" * 101}, "Name is text of 0 to 100"),
     ],
 )
 async def test_what_is_wrong_is_said_beside_its_field(
@@ -113,7 +113,7 @@ async def test_a_channel_is_edited_and_what_is_not_touched_stays(api: str, tenan
         assert f'href="{edit}"' in (await customer.get(path(tenant.account))).text
         wrong = await customer.form(edit, way="keep", name="n" * 101, kind=kinds)
         assert wrong.status_code == 422
-        assert 'id="name-problem">name is text of 0 to 100' in wrong.text
+        assert 'id="name-problem">Name is text of 0 to 100' in wrong.text
         empty = await customer.form(edit, way="webhook", url="", name="New", kind=kinds)
         assert 'id="url-problem">Give the URL' in empty.text
         assert await stored() == ("Old", kinds, target, sealed)

@@ -38,6 +38,16 @@ async def test_a_theme_is_kept_until_it_is_given_up(
         assert "data-theme" not in (await browser.get(webhooks)).text
 
 
+async def test_a_theme_chosen_where_a_form_was_refused_leads_back_to_the_form(
+    api: str, database: AsyncEngine, tenant: Caller
+) -> None:
+    secret = f"/dashboard/{tenant.account}/webhooks/{(await tenant.webhook('*'))['id']}/secret"
+    async with signed_in(api, database, account=tenant.account) as browser:
+        browser.headers["Referer"] = f"{api}{secret}"
+        refused = await browser.form(secret, f"{secret}/rotate", overlap="x")
+        assert (refused.status_code, f'name="next" value="{secret}"' in refused.text) == (422, True)
+
+
 @pytest.mark.parametrize("theme", ["blue", "", '"><script>', "dark; Domain=example.com", "light\r\nX: y"])
 async def test_what_is_no_theme_is_neither_set_nor_shown(api: str, theme: str) -> None:
     async with httpx.AsyncClient(base_url=api, headers={"Origin": api}, trust_env=False) as browser:
@@ -80,6 +90,12 @@ async def test_customers_alone_see_the_look_of_the_company(
             assert (SHEET in page) is is_customer
             assert ("Acme &amp; &lt;Sons&gt;</a>" in page) is is_customer
             assert ("Flux Dispatch" in page) is not is_customer
+        async with httpx.AsyncClient(base_url=api, headers={"Origin": api}, trust_env=False) as nobody:
+            over = await nobody.get(f"/dashboard/{tenant.account}/webhooks", follow_redirects=True)
+            assert "open its page again" in over.text
+            for page in (over, await nobody.post(f"{SIGN_IN}/{'A' * 43}"), await nobody.get(f"{SIGN_IN}/{'A' * 43}")):
+                assert "Acme &amp; &lt;Sons&gt;" in page.text
+                assert "Flux Dispatch" not in page.text
         sheet = await customer.get(SHEET)
         assert (sheet.status_code, sheet.headers["Content-Type"]) == (200, "text/css; charset=utf-8")
         assert sheet.text == accent_css(ACCENT)

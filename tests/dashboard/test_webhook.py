@@ -107,7 +107,10 @@ async def test_its_deliveries_are_filtered_and_paged(
         assert older
         assert deliveries((await customer.get(html.unescape(older[1]))).text) == ids[50:]
         assert deliveries((await customer.get(f"{path}?status=pending")).text) == ids[:10]
-        assert deliveries((await customer.get(f"{path}?status=delivered&period=7d")).text) == ids[10:]
+        week = (await customer.get(f"{path}?status=delivered&period=7d")).text
+        assert deliveries(week) == ids[10:]
+        assert f'href="{path}?status=delivered&amp;period=30d"' in week
+        assert '<input type="hidden" name="period" value="7d">' in week
         none = (await customer.get(f"{path}?status=failed")).text
         assert "No delivery is failed" in none
         assert deliveries((await customer.get(f"{path}?status=nonsense")).text) == ids[:50]

@@ -53,7 +53,10 @@ async def test_it_is_counted_first_and_nothing_is_changed(
             assert page.status_code == 200
             assert told(page.text) == {"To be recovered": "6", "Failed": "3", "Canceled": "2", "Never sent": "1"}
             assert "Begin</button>" in page.text
-        assert "Since 2026-01-15T10:30 UTC" in (await customer.get(f"{path}?since=at&at=2026-01-15T10:30")).text
+        assert (
+            'Since <time datetime="2026-01-15T10:30:00.000Z"'
+            in (await customer.get(f"{path}?since=at&at=2026-01-15T10:30")).text
+        )
         assert await stored(world) == before
 
 

@@ -41,7 +41,7 @@ async def change_alert_channel(request: web.Request) -> web.Response:
     form = AlertChannelForm.read(await request.post(), WAYS_OF_EDIT)
     is_kept = form.way == KEEP
     try:
-        wish = ChannelWish(None if is_kept else form.wanted_url(), form.texts["name"], form.kinds)
+        wish = ChannelWish(None if is_kept else form.wanted_url(), form.texts["name"], form.wanted_kinds())
         await request.app[DEPENDENCIES].alert_channels.update(request[ACCOUNT].id, channel.id, wish)
     except InvalidRequest as error:
         return _form_page(request, channel, form, error)

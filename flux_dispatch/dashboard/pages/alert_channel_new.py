@@ -29,7 +29,7 @@ async def create_alert_channel(request: web.Request) -> web.Response:
     form = AlertChannelForm.read(await request.post())
     channels = request.app[DEPENDENCIES].alert_channels
     try:
-        made = await channels.create(request[ACCOUNT].id, form.wanted_url(), form.texts["name"], form.kinds)
+        made = await channels.create(request[ACCOUNT].id, form.wanted_url(), form.texts["name"], form.wanted_kinds())
     except InvalidRequest as error:
         return _form_page(request, form, error)
     return go_to(request, f"alert-channels?made={made.id}", done="alert_channel_created")

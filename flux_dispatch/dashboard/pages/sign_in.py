@@ -24,8 +24,8 @@ routes = web.RouteTableDef()
 _NO_KEY = "This is no API key that works: check that it is whole, and neither revoked nor expired."
 _NO_SCOPE = "This key lacks the scope read, which the dashboard needs. Sign in with another key."
 _USED = (
-    "This link was used already, or its time is over: each signs in once. Open the webhooks page of your product "
-    "again for a new one, or restart `flux up`."
+    "This link was used already, or its time is over: each signs in once. Open the page that led you here again for "
+    "a new one, or restart flux up."
 )
 
 

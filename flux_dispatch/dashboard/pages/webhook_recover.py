@@ -92,22 +92,27 @@ def _since(text: str) -> datetime:
     """Return the time that is meant by so many hours ago, or by a time in UTC as a browser's field writes it.
 
     Raises:
-        InvalidRequest: it is neither.
+        InvalidRequest: it is neither, or lies in the future.
     """
+    now = datetime.now(UTC)
     if text in SPANS:
-        return datetime.now(UTC) - timedelta(hours=int(text))
+        return now - timedelta(hours=int(text))
     try:
         given = datetime.fromisoformat(text)
-        return given.astimezone(UTC) if given.tzinfo else given.replace(tzinfo=UTC)
+        since = given.astimezone(UTC) if given.tzinfo else given.replace(tzinfo=UTC)
     except (ValueError, OverflowError):  # in UTC it may lie beyond the years that there are
         raise InvalidRequest("Choose since when, or give a time like 2026-01-15 10:30.", param="since") from None
+    if since >= now:
+        message = "This time lies in the future. Give that of the first event that was missed, in UTC."
+        raise InvalidRequest(message, param="since")
+    return since
 
 
 async def _recovery_page(
     request: web.Request,
     webhook: Webhook,
     *,
-    asked: str = "",
+    asked: str | None = None,
     missed: Missed | None = None,
     error: InvalidRequest | None = None,
 ) -> web.Response:
@@ -120,6 +125,7 @@ async def _recovery_page(
         webhook=webhook,
         spans=SPANS,
         asked=asked,
+        since=_since(asked) if asked and (error is None or error.param == "count") else None,
         missed=missed,
         error=error,
         running=next((each for each in found if each.status in _OPEN), None),

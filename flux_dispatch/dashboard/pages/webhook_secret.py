@@ -43,7 +43,7 @@ async def rotate_secret(request: web.Request) -> web.Response:
     try:
         await request.app[DEPENDENCIES].webhooks.rotate_secret(request[ACCOUNT].id, webhook.id, _overlap_seconds(asked))
     except InvalidRequest as error:
-        return await _secret_page(request, error=error)
+        return await _secret_page(request, error=_worded(error))
     return go_to(request, f"webhooks/{webhook.id}/secret", done="secret_rotated")
 
 
@@ -57,6 +57,14 @@ def _overlap_seconds(asked: str) -> int:
     if asked not in offered:
         raise InvalidRequest("Choose for how long the secret before goes on signing.", param="overlap")
     return int(asked)
+
+
+def _worded(error: InvalidRequest) -> InvalidRequest:
+    """Return why there is no new secret, at the field that can be chosen otherwise."""
+    if error.code != "too_many_secrets":
+        return error
+    message = f"{MAX_SECRETS} secrets sign already. Wait until one of them ends, or choose that they do so no longer."
+    return InvalidRequest(message, param="overlap", code=error.code, status=error.status)
 
 
 async def _secret_page(
@@ -80,6 +88,5 @@ async def _secret_page(
         older=older or (),
         overlaps=OVERLAPS,
         usual=DEFAULT_OVERLAP,
-        most=MAX_SECRETS,
         error=error,
     )

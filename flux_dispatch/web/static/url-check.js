@@ -3,16 +3,17 @@
 for (const input of document.querySelectorAll("[data-check-url]")) {
   const problem = document.createElement("p");
   problem.className = "problem";
+  problem.id = `${input.id}-problem`;
   problem.setAttribute("role", "alert");
 
   const tell = (text) => {
+    // the one before, or the one that came with the page
+    input.closest(".field").querySelector(".problem")?.remove();
     problem.textContent = text;
     if (text) {
-      input.closest(".field").querySelector(".problem")?.remove();
       input.closest(".field").append(problem);
       input.setAttribute("aria-invalid", "true");
     } else {
-      problem.remove();
       input.removeAttribute("aria-invalid");
     }
   };

@@ -12,8 +12,10 @@ from flux_dispatch.dashboard.formats import (
     number,
     percent,
     size,
+    told,
     when,
 )
+from flux_dispatch.domain.errors import InvalidRequest
 
 MARKUP = "<b>&\"'"
 
@@ -103,20 +105,48 @@ def test_a_time_is_utc_for_machines_and_people() -> None:
     at = datetime(2026, 5, 3, 1, 2, 3, 456_789, timezone(timedelta(hours=2)))
     assert when(at) == (
         '<time datetime="2026-05-02T23:02:03.456Z" title="2 May 2026, 23:02:03 UTC" data-when="full">'
-        "2 May 2026, 23:02:03</time>"
+        "2 May 2026, 23:02:03 UTC</time>"
     )
-    assert ">23:02:03</time>" in when(at, "time")
+    assert ">23:02:03 UTC</time>" in when(at, "time")
     assert 'data-when="ago"' in when(at, "ago")
     assert when(None) == '<span class="none">never</span>'
     assert 'datetime="2026-01-01T00:00:00.000Z"' in when(datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def test_a_long_text_is_whole_and_gives_way_in_its_middle() -> None:
-    assert middle("short") == '<span class="middle">short</span>'
-    assert middle("x" * 16) == f'<span class="middle">{"x" * 16}</span>'
+    assert middle("short") == '<bdi class="middle">short</bdi>'
+    assert middle("x" * 16) == f'<bdi class="middle">{"x" * 16}</bdi>'
     assert middle("abcdefghijklmnopq") == (
-        '<span class="middle" title="abcdefghijklmnopq"><span>abcdefghi</span><span>jklmnopq</span></span>'
+        '<bdi class="middle" title="abcdefghijklmnopq"><span>abcdefghi</span><span>jklmnopq</span></bdi>'
     )
     for text in (MARKUP, MARKUP * 9):
         assert "<b>" not in middle(text)
         assert "&amp;&#34;&#39;" in middle(text)
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        ("The books of a", " whole harbour"),
+        ("نظام إدارة المخزون", " والمستودعات"),
+        ("all-the-small-", "cafe\u0301s.x"),
+        ("https://example.com/hoo", "ks/12345"),
+        ("orders.of.the.", "👨‍👩‍👧‍👦.family"),
+        ("orders.of.the.", "👩🏽.family"),
+        ("orders.of.th", "e🇩🇪🇫🇷.shop"),
+    ],
+)
+def test_a_long_text_is_parted_between_words_or_else_between_characters(first: str, last: str) -> None:
+    assert f"<span>{first}</span><span>{last}</span>" in middle(first + last)
+
+
+@pytest.mark.parametrize(
+    ("param", "message", "said"),
+    [
+        ("external_id", "external_id is short.", "External id is short."),
+        ("headers.X-Team", "The value is long.", "The value is long."),
+        (None, "That did not work.", "That did not work."),
+    ],
+)
+def test_what_is_wrong_with_a_field_calls_it_as_people_read_it(param: str | None, message: str, said: str) -> None:
+    assert told(InvalidRequest(message, param=param)) == said
