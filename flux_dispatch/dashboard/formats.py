@@ -76,7 +76,8 @@ def _goes_on(character: str) -> bool:
 
 def brief(text: str, most: int = 80) -> str:
     """Return a text that stands in a sentence, without its middle where it is very long."""
-    return text if len(text) <= most else f"{text[: most - MIDDLE_END]}…{text[-MIDDLE_END:]}"
+    end = 2 * MIDDLE_END
+    return text if len(text) <= most else f"{text[: most - end]}…{text[-end:]}"
 
 
 def number(value: float | None) -> str:

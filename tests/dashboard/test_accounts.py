@@ -91,7 +91,7 @@ async def test_an_account_is_made_once(api: str, database: AsyncEngine) -> None:
     [
         ({"name": ""}, "Name is text of 1 to 200 characters."),
         ({"name": "x" * 201}, "Name is text of 1 to 200 characters."),
-        ({"name": MARKUP, "external_id": "x" * 256}, "external_id is 1 to 255 printable characters"),
+        ({"name": MARKUP, "external_id": "x" * 256}, "External id is 1 to 255 printable characters"),
     ],
 )
 async def test_what_cannot_be_is_said_at_its_field(

@@ -70,6 +70,10 @@ async def test_one_that_fails_says_why_and_leads_to_the_attempt(
         page = (await customer.get(path)).text
         assert "It fails." not in page
         assert "<strong>75.0 %</strong>" in page
+        await give_up(world, [await world.delivery(tenant.account)], REJECTED)
+        for period in ("24h", "30d"):
+            page = (await customer.get(f"{path}?period={period}")).text
+            assert "<strong>1 given up within 24 hours.</strong>" in page
 
 
 async def test_one_that_is_gone_says_what_to_do(

@@ -60,7 +60,8 @@ class Believable:
     """What there is to look at, by ids; `paths` gives what the paths of pages name.
 
     A newcomer has just made the webhook `fresh`, an empty account has nothing, and an extreme one too much of all:
-    `longest` is a webhook whose URL is as long as may be, `largest` an event with the data of 256 KB.
+    `longest` is a webhook whose URL is as long as may be, `largest` an event with the data of 256 KB,
+    `answered` a delivery of it with the longest headers.
     """
 
     account: AccountId
@@ -70,6 +71,7 @@ class Believable:
     fresh: str
     longest: str
     largest: str
+    answered: str
     works: str
     fails: str
     gone: str
@@ -113,7 +115,7 @@ async def believable(database: AsyncEngine) -> Believable:
     await _catalogue(world, account)
     retrying = next(each for each in reversed(story.deliveries) if each.attempts == 3 and each.state == "scheduled")
     given_up = next(each for each in reversed(story.deliveries) if each.state == "failed" and each.attempts == 5)
-    extreme, longest, largest = await extremes(world)
+    extreme, longest, largest, answered = await extremes(world)
     await tell_audit_log(world, account, (works, fails, gone), now, (extreme, longest))
     return Believable(
         account,
@@ -123,6 +125,7 @@ async def believable(database: AsyncEngine) -> Believable:
         fresh,
         longest,
         largest,
+        answered,
         works,
         fails,
         gone,

@@ -65,6 +65,7 @@ def _otherwise(found: Believable) -> dict[str, str]:
         "overview-week": f"{ROOT}/{found.account}/?period=7d",
         "events-failed": f"{ROOT}/{found.account}/events?status=failed",
         "events-extreme": f"{ROOT}/{found.extreme}/events/{found.largest}",
+        "deliveries-extreme": f"{ROOT}/{found.extreme}/deliveries/{found.answered}",
         "deliveries-given-up": f"{ROOT}/{found.account}/deliveries/{found.given_up}",
         "event-types-extreme": f"{ROOT}/{found.extreme}/event-types",
         "audit-log-extreme": f"{ROOT}/{found.extreme}/audit-log",

@@ -31,8 +31,18 @@ _EVENT_TYPES: Final = """
 """
 
 
-async def extremes(world: StoreHarness) -> tuple[AccountId, str, str]:
-    """Store it; return its id, the webhook of the longest URL, and the largest event, owed to very many webhooks."""
+_ANSWER: Final = """
+    INSERT INTO attempts (delivery_id, number, duration_seconds, ended_at, status, error, detail, response_headers)
+    VALUES (CAST(:delivery AS uuid), 1, 0.1, flux_now(), 500, 'http_status', repeat('y', 1000),
+            jsonb_build_object('x-' || repeat('n', 200), 'x', 'x-long', repeat('v', 400)))
+"""
+
+
+async def extremes(world: StoreHarness) -> tuple[AccountId, str, str, str]:
+    """Store it; return its id, the webhook of the longest URL, and the largest event, owed to very many webhooks.
+
+    At last a delivery of it that was answered with the longest headers.
+    """
     made = await world.scalar("INSERT INTO accounts (name) VALUES (:name) RETURNING id", name=LONGEST_NAME)
     account = AccountId(format_id(Prefix.ACCOUNT, made.hex))
     longest = await world.webhook(account, *(f"{_TYPE}.{number}" for number in range(50)), url=LONGEST_URL)
@@ -42,4 +52,6 @@ async def extremes(world: StoreHarness) -> tuple[AccountId, str, str]:
     )
     await world.do(_EVENT_TYPES, account=owner, type=f"{_TYPE}.n", count=EVENT_TYPES)
     (largest,) = await world.publish(event(account, "order.completed", LARGEST))
-    return account, longest, largest.event.id
+    answered = largest.deliveries[0]
+    await world.do(_ANSWER, delivery=parse_id(Prefix.DELIVERY, answered))
+    return account, longest, largest.event.id, answered

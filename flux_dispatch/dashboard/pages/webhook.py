@@ -14,6 +14,7 @@ from flux_dispatch.dashboard.view import go_to, render
 from flux_dispatch.domain.api_key import Scope
 from flux_dispatch.domain.delivery import State
 from flux_dispatch.domain.ids import Prefix, format_id, parse_id
+from flux_dispatch.domain.statistics import Period, total
 from flux_dispatch.domain.webhook import WebhookChange
 
 routes = web.RouteTableDef()
@@ -28,7 +29,9 @@ async def show_webhook(request: web.Request) -> web.Response:
     dependencies, account = request.app[DEPENDENCIES], request[ACCOUNT].id
     webhook = await webhook_of(request)
     period = asked_period(request)
-    buckets = await dependencies.statistics_queries.of_webhook(account, webhook.id, period)
+    queries = dependencies.statistics_queries
+    buckets = await queries.of_webhook(account, webhook.id, period)
+    day = buckets if period is Period.DAY else await queries.of_webhook(account, webhook.id, Period.DAY)
     failures = await dependencies.webhook_queries.last_failures(account, [webhook.id])
     return render(
         request,
@@ -38,6 +41,7 @@ async def show_webhook(request: web.Request) -> web.Response:
         periods=PERIODS,
         traffic=traffic(period, buckets),
         failure=failures.get(webhook.id),
+        day=total([counts for _, counts in day]),
         statuses=STATUSES,
         **await _deliveries(request, webhook.id),
     )
