@@ -111,7 +111,7 @@ async def _violations(page: Page, **options: Any) -> list[str]:
 WRONG_FORMS: Final[Any] = (
     ("webhooks-new", {}),
     ("webhooks-new", {"url": "https://shop.example/"}),
-    ("webhooks-one-edit", {"url": "https://shop.example/", "more": "or der"}),
+    ("webhooks-one-edit", {"url": "https://shop.example/", "more": "or!der"}),
     ("webhooks-one-delete", {"host": "another.example"}),
     ("webhooks-one-recover", {"since": "at"}),
     ("webhooks-one-secret", {}),

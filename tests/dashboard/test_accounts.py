@@ -135,7 +135,7 @@ async def test_a_link_lives_for_a_minute_to_a_day(
     async with signed_in(api, database, operator=True) as operator:
         answer = await operator.form(path, f"{path}/portal-link", expires_in=lifetime)
     assert answer.status_code == 422
-    assert "expires_in is a number of seconds from 60 to 86400." in answer.text
+    assert "Expires in is a number of seconds from 60 to 86400." in answer.text
     assert "/dashboard/sign-in/" not in answer.text
 
 

@@ -38,8 +38,8 @@ async def test_what_was_done_reads_as_sentences_that_lead_there(
         assert f"{hint} changed the URL and the description of the webhook {escape(EVIL)}" in rows_of(page)
         assert EVIL not in page
         assert f'href="/dashboard/{tenant.account}/webhooks/{webhook}"' in page
-        assert f"<del>{URL}</del> <ins>{URL}/new</ins>" in page
-        only = re.search(r'href="([^"]+)" title="Only what they did">' + hint, page)
+        assert f"<del><bdi>{URL}</bdi></del> <ins><bdi>{URL}/new</bdi></ins>" in page
+        only = re.search(r'href="([^"]+)" title="Only what they did"><bdi>' + hint, page)
         assert only
         narrowed = (await developer.get(only[1])).text
         assert len(rows_of(narrowed)) == 2
@@ -108,7 +108,7 @@ async def test_the_platform_has_a_log_of_its_own(api: str, database: AsyncEngine
         page = (await operator.get(PLATFORM)).text
         assert "An operator created the account Acme &amp; Sons" in rows_of(page)
         assert 'aria-current="page">Audit log' in page
-        made = re.search(r'href="(/dashboard/accounts/acct_\w+)" title="[^"]+">Acme', page)
+        made = re.search(r'href="(/dashboard/accounts/acct_\w+)" title="[^"]+"><bdi>Acme', page)
         assert made
         assert (await operator.get(made[1])).status_code == 200
     async with signed_in(api, database, account=tenant.account, scopes=["admin"]) as developer:
