@@ -48,7 +48,7 @@ SIDE_WORK_SECONDS = 0.1
 """How long after its start a worker begins each of what it does again and again beside the sweep."""
 
 LOOK_SECONDS = 1.0
-"""How often a worker looks which of that has something to do, and wakes it: one statement for all of it."""
+"""How often a worker looks which of that has something to do, and calls it: one statement for all of it."""
 
 Value = TypeVar("Value")
 
@@ -72,7 +72,7 @@ class RunningEngine:
         self._stopping = asyncio.Event()
         self._side_work: set[asyncio.Task[Any]] = set()
         self._steps = Steps()
-        self._wakes = {step: asyncio.Event() for step in ("sweep", "look", *SIDE_WORK)}
+        self._calls = {step: asyncio.Event() for step in ("sweep", "look", *SIDE_WORK)}
 
     def start(self) -> None:
         """Open the database pool and the HTTP session, and begin to sweep."""
@@ -121,21 +121,21 @@ class RunningEngine:
         self._spawn(self._repeat("look", self._look))
 
     async def _look(self) -> float:
-        """Wake what has something to do; where that cannot be known, all of it looks for itself."""
+        """Call what has something to do; where that cannot be known, all of it looks for itself."""
         waiting: Collection[str] = SIDE_WORK
         try:
             waiting = await self.verbs.side_work.waiting()
         finally:
-            self._wake(waiting)
+            self._call(waiting)
         return LOOK_SECONDS
 
-    def _wake(self, steps: Collection[str]) -> None:
+    def _call(self, steps: Collection[str]) -> None:
         for step in steps:
-            self._wakes[step].set()
+            self._calls[step].set()
 
     async def _drain(self) -> None:
         self._stopping.set()
-        self._wake(self._wakes)
+        self._call(self._calls)
         await self._sweeping  # before delivering stops: it may be taking up what was parked
         await self.verbs.deliver.stop()
         await asyncio.gather(*self._side_work)
@@ -158,10 +158,10 @@ class RunningEngine:
                 pause = UNAVAILABLE_SECONDS
                 if self._steps.fail(step, repr(error)):
                     log.exception("sweeper.failed", step=step)
-            wake = self._wakes[step]
+            called = self._calls[step]
             with suppress(TimeoutError):
-                await asyncio.wait_for(wake.wait(), pause)
-            wake.clear()
+                await asyncio.wait_for(called.wait(), pause)
+            called.clear()
 
     async def _sleep(self, seconds: float) -> bool:
         """Wait, but not beyond the end of this worker; say whether it goes on."""

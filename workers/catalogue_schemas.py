@@ -2,19 +2,17 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from flux_dispatch.domain.errors import InvalidRequest
 from flux_dispatch.domain.event_type import Mismatch
 from flux_dispatch.domain.ids import AccountId
 from flux_dispatch.engine.flow.batcher import BatchedCall
 from flux_dispatch.engine.flow.short_memory import ShortMemory
+from flux_dispatch.schema.compile import Compiled
 from flux_dispatch.store.event_types import EventTypeStore
 from workers.kept_schemas import KeptSchemas
 from workers.schema_checker import SchemaChecker
-
-if TYPE_CHECKING:
-    from flux_dispatch.schema.compile import Compiled
 
 CACHE_SECONDS: Final = 3.0
 """A change of the catalogue is felt within this, in every process."""
@@ -54,7 +52,7 @@ class CatalogueSchemas:
 
     async def check(self, account: AccountId, schema_text: str, example_text: str | None) -> Mismatch | None:
         """Return where an example does not meet a schema; InvalidRequest when the schema cannot be used."""
-        schema = _compiled(schema_text)
+        schema = Compiled(schema_text)
         if example_text is None:
             return None
         try:
@@ -66,18 +64,11 @@ class CatalogueSchemas:
         """End what checks apart."""
         await self._checker.close()
 
-    async def _read(self, account: AccountId, event_type: str) -> "Compiled | None":
+    async def _read(self, account: AccountId, event_type: str) -> Compiled | None:
         found = await self._event_types.schema_of(account, event_type)
         if found is None:
             return None
         version, text = found
-        schema = _compiled(text)
+        schema = Compiled(text)
         self._kept.keep(account, event_type, version, schema)
         return schema
-
-
-def _compiled(text: str) -> "Compiled":
-    # only where there are schemas: the library takes three megabytes of each process
-    from flux_dispatch.schema.compile import Compiled
-
-    return Compiled(text)

@@ -2,12 +2,10 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from flux_dispatch.domain.ids import AccountId
-
-if TYPE_CHECKING:
-    from flux_dispatch.schema.compile import Compiled
+from flux_dispatch.schema.compile import Compiled
 
 MAX_PARTS: Final = 50_000
 """Parts of all kept schemas together; a part takes about a kilobyte, a pattern's part about five."""
@@ -19,7 +17,7 @@ MAX_PARTS_OF_ACCOUNT: Final = 10_000
 @dataclass(slots=True)
 class _Kept:
     parts: int = 0
-    schemas: "OrderedDict[str, tuple[int, Compiled]]" = field(default_factory=OrderedDict)
+    schemas: OrderedDict[str, tuple[int, Compiled]] = field(default_factory=OrderedDict)
 
     def forget(self, name: str) -> int:
         """Return how many parts less are kept."""
@@ -35,7 +33,7 @@ class KeptSchemas:
         self._accounts = OrderedDict[AccountId, _Kept]()
         self._parts = 0
 
-    def get(self, account: AccountId, name: str, version: int) -> "Compiled | None":
+    def get(self, account: AccountId, name: str, version: int) -> Compiled | None:
         """Return the schema of a type in this version, if it is kept."""
         kept = self._accounts.get(account)
         if kept is None or name not in kept.schemas:
@@ -47,7 +45,7 @@ class KeptSchemas:
         self._accounts.move_to_end(account)
         return schema
 
-    def keep(self, account: AccountId, name: str, version: int, schema: "Compiled") -> None:
+    def keep(self, account: AccountId, name: str, version: int, schema: Compiled) -> None:
         """Keep a schema, and forget what has no room beside it."""
         kept = self._accounts.setdefault(account, _Kept())
         self._accounts.move_to_end(account)

@@ -4,16 +4,14 @@ import asyncio
 import json
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from flux_dispatch.domain.errors import InvalidRequest
 from flux_dispatch.domain.event_type import Mismatch, too_costly
 from flux_dispatch.domain.ids import AccountId
 from flux_dispatch.engine.flow.batcher import BatchedCall, Call, InTurn
 from flux_dispatch.schema.apart import ApartChecker, TookTooLongError
-
-if TYPE_CHECKING:
-    from flux_dispatch.schema.compile import Compiled
+from flux_dispatch.schema.compile import Compiled
 
 MAX_HERE: Final = 4_000_000
 """Parts of a schema times bytes of data that are checked on the event loop: 20 ms at 5 ns, which was measured."""
@@ -26,7 +24,7 @@ LONG_NUMBER: Final = 100
 
 SOMEWHERE: Final = Mismatch((), "schema", "where it does not, took too long to find")
 
-_Check: TypeAlias = "tuple[AccountId, Compiled, str]"
+_Check: TypeAlias = tuple[AccountId, Compiled, str]
 
 
 class SchemaChecker:
@@ -37,7 +35,7 @@ class SchemaChecker:
         queue = InTurn[Call[_Check, Mismatch | None]](lambda call: call[0][0], lambda _: 1, 1)
         self._check_apart = BatchedCall(self._checked_apart, most=1, max_concurrent=1, queue=queue)
 
-    async def mismatch(self, account: AccountId, schema: "Compiled", data_text: str) -> Mismatch | None:
+    async def mismatch(self, account: AccountId, schema: Compiled, data_text: str) -> Mismatch | None:
         """Return the first place where data, given as JSON text, does not meet the schema; None when it does.
 
         Raises:
@@ -61,14 +59,14 @@ class SchemaChecker:
     async def _checked_apart(self, checks: list[_Check]) -> Sequence[Mismatch | None]:
         return [await self._checked(schema, data_text) for _, schema, data_text in checks]
 
-    async def _checked(self, schema: "Compiled", data_text: str) -> Mismatch | None:
+    async def _checked(self, schema: Compiled, data_text: str) -> Mismatch | None:
         try:
             return await self._apart.mismatch(schema.text, data_text)
         except TookTooLongError:
             raise too_costly() from None
 
 
-def _is_short(schema: "Compiled", data_text: str) -> bool:
+def _is_short(schema: Compiled, data_text: str) -> bool:
     most = MAX_SLOW_HERE if schema.size.is_slow else MAX_HERE
     if schema.size.parts * len(data_text) > most:
         return False

@@ -112,10 +112,8 @@ async def open_verbs(settings: Settings, queue: CeleryQueue, threads: int, trace
             settler=settler,
             pools={"engine": engine_database, "rare": database},
         )
-    await alerting.channels.close()
-    await schemas.close()
-    await engine_database.dispose()
-    await database.dispose()
+    for end in (alerting.channels.close, schemas.close, engine_database.dispose, database.dispose):
+        await end()
 
 
 def _sender(settings: Settings) -> AiohttpSender:

@@ -4,4 +4,4 @@ from typing import Final
 
 IDLE_SECONDS: Final = 30.0
 """It need not look for itself: a worker asks once a second, in one statement for all of it, what has something to do,
-and wakes that (`store/side_work.py`)."""
+and calls that (`store/side_work.py`)."""
