@@ -89,7 +89,7 @@ async def test_everything_can_be_changed_but_its_metadata(api: str, database: As
     ("fields", "said"),
     [
         ({"url": "https://10.0.0.1/"}, ("url", "10.0.0.1 is not a public address.")),
-        ({"description": "x" * 501}, ("description", "description")),
+        ({"description": "x" * 501}, ("description", "Description is text of 0 to 500 characters.")),
         ({"event": []}, ("events", "Choose at least one event type")),
         ({"headers": f"X-New: {KEPT}"}, ("headers", "X-New has no value to keep: write the value behind the colon.")),
         ({"headers": f"X-Key: {KEPT}{KEPT}"}, ("headers", "must be visible ASCII")),
