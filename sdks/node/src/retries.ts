@@ -33,6 +33,8 @@ export function retryAfterSeconds(text: string | null): number | null {
   if (text === null) return null
   if (/^[0-9]+$/.test(text)) return Number(text.slice(0, 9))
   // an HTTP date begins so; Date.parse would make one of "-1", too
-  const at = /^[A-Z][a-z]{2,8}, /.test(text) ? Date.parse(text) : NaN
+  const isDate = /^[A-Z][a-z]{2,8},? /.test(text)
+  // one without a zone, as the oldest form of HTTP has it, means GMT (RFC 9110, 5.6.7)
+  const at = isDate ? Date.parse(/(GMT|[+-]\d{4})$/.test(text) ? text : `${text} GMT`) : NaN
   return Number.isNaN(at) ? null : Math.max(0, (at - Date.now()) / 1000)
 }

@@ -191,6 +191,17 @@ test('Retry-After is seconds or a date', () => {
   }
 })
 
+test('a date of Retry-After is GMT, wherever this runs', (t) => {
+  const zone = process.env.TZ
+  t.after(() => (zone === undefined ? delete process.env.TZ : (process.env.TZ = zone)))
+  process.env.TZ = 'Asia/Tokyo'
+  const [day, date, month, year, at] = new Date(Date.now() + 30_000).toUTCString().replace(',', '').split(' ')
+  for (const text of [`${day} ${month} ${date} ${at} ${year}`, `${day}, ${date} ${month} ${year} ${at} -0000`]) {
+    const soon = retryAfterSeconds(text)
+    assert.ok(soon >= 28 && soon <= 30, text)
+  }
+})
+
 test('only POSTs may be unsafe to repeat', () => {
   const unsafe = Object.values(OPERATIONS).filter((each) => !each.isRepeatable)
   assert.deepEqual([...new Set(unsafe.map((each) => each.method))], ['POST'])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from datetime import timezone
 from typing import Final
 
 from flux_webhooks.lazy_httpx import httpx
@@ -51,6 +52,9 @@ def retry_after_seconds(text: str | None) -> float | None:
     from email.utils import parsedate_to_datetime
 
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+        instant = parsedate_to_datetime(text)
+        # a date without a zone, as the oldest form of HTTP has it, means GMT (RFC 9110, 5.6.7)
+        instant = instant if instant.tzinfo else instant.replace(tzinfo=timezone.utc)
+        return max(0.0, instant.timestamp() - time.time())
     except (ValueError, TypeError, OverflowError):
         return None

@@ -200,5 +200,16 @@ def test_retry_after_is_seconds_or_a_date() -> None:
         assert retry_after_seconds(nothing) is None
 
 
+@pytest.mark.parametrize("form", ["%a %b %d %H:%M:%S %Y", "%a, %d %b %Y %H:%M:%S -0000", "%A, %d-%b-%y %H:%M:%S GMT"])
+def test_a_date_of_retry_after_is_gmt_wherever_this_runs(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert 28 <= (retry_after_seconds(time.strftime(form, time.gmtime(time.time() + 30))) or 0) <= 30
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 def test_only_posts_may_be_unsafe_to_repeat() -> None:
     assert {each.method for each in OPERATIONS.values() if not each.repeatable} == {"POST"}
