@@ -21,6 +21,7 @@ from flux_dispatch.channels.guard import BLOCKED, Guard
 from flux_dispatch.channels.plugin import RefusedUrl, plugin_of, send_by, service_of, target_of
 from flux_dispatch.channels.trouble import secrets_in, without_secrets
 from flux_dispatch.domain.address import AddressPolicy
+from flux_dispatch.memory_limit import limit_memory
 
 MAX_MEMORY: Final = 2 << 30
 """Bytes of address space: a server may answer with more than anybody wants to keep."""
@@ -33,7 +34,7 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whatever a plugin prints is no answer
     os.dup2(sys.stdout.fileno(), sys.stderr.fileno())
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
+    limit_memory(MAX_MEMORY)
     rules: Mapping[str, Any] = json.loads(sys.stdin.readline())
     NotificationManager().load_modules()  # type: ignore[no-untyped-call]
     guard = _guard(rules) if rules["is_guarded"] else None

@@ -8,10 +8,10 @@ import os
 import resource
 import signal
 import sys
-from contextlib import suppress
 from functools import lru_cache
 from typing import Final
 
+from flux_dispatch.memory_limit import limit_memory
 from flux_dispatch.schema.compile import Compiled
 
 MAX_SECONDS: Final = 1.0
@@ -29,7 +29,7 @@ def main() -> None:
     """Answer until nobody asks."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever asks; its end is the end of what is read
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    _limit_memory()
+    limit_memory(MAX_MEMORY)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # its end is told by whoever asked
     while head := sys.stdin.buffer.readline():
@@ -39,14 +39,6 @@ def main() -> None:
         signal.setitimer(signal.ITIMER_PROF, 0)
         sys.stdout.buffer.write(answer.encode("ascii") + b"\n")
         sys.stdout.buffer.flush()
-
-
-def _limit_memory() -> None:
-    """Take no more than MAX_MEMORY, or than this machine's operator allows if that is less."""
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    most = MAX_MEMORY if hard == resource.RLIM_INFINITY else min(hard, MAX_MEMORY)
-    with suppress(ValueError):  # macOS has no such limit
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
 def _answer(schema: str, data: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from flux_dispatch.channels import apart
 from flux_dispatch.channels.apart import ApartSenders, Rules, TookTooLongError
 from flux_dispatch.channels.guard import BLOCKED
 from flux_dispatch.channels.sender import ChannelSender
@@ -184,6 +185,15 @@ async def test_a_process_that_dies_is_made_anew() -> None:
     assert "service" in await senders.ask({"url": "jsons://example.com/x"})
     await senders.close()
     assert senders._idle == []
+
+
+async def test_a_process_begins_where_the_operator_allows_less_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    less = f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({1 << 30}, {1 << 30}))"
+    ordinary = "from flux_dispatch.channels.process import main; main()"
+    monkeypatch.setattr(apart, "COMMAND", (sys.executable, "-P", "-B", "-c", f"{less}\n{ordinary}"))
+    senders = ApartSenders(Rules(is_guarded=True))
+    assert "service" in await senders.ask({"url": "jsons://example.com/x"})
+    await senders.close()
 
 
 def test_a_process_ends_with_whoever_asked_it_however_that_ended(tmp_path: Path) -> None:
