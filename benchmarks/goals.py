@@ -288,7 +288,7 @@ GOALS: Final = (
     ),
     Goal(
         "storm_messages",
-        "messages to an alert channel while {failures:,} deliveries fail in ten minutes (here one, all times a tenth)",
+        "messages to an alert channel in the first ten minutes of {failures:,} failures (times of alerts a tenth)",
         "alert_storm",
         _once("messages"),
         at_most=5,

@@ -49,7 +49,7 @@ def run_worker(settings: Settings, concurrency: int, queues: str | None) -> None
     from workers.app import app
 
     keep_ignored(signal.SIGHUP, signal.SIGINT)
-    # not by Celery's own command: that loads Flower and a prompt, ten megabytes of each worker
+    # not by Celery's own command: that loads Flower and a prompt into each worker
     worker = app.Worker(
         hostname=host_format(f"flux-{os.getpid()}@%h"),
         pool_cls="threads",

@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.errors import Unavailable
-from flux_dispatch.store.schema_version import FOREIGN, MIGRATIONS, Schema, found, mend
+from flux_dispatch.store.schema_version import FOREIGN, MIGRATIONS, Schema, how_to_mend, schema_on
 from flux_dispatch.store.trouble import driver_error
 
 _LOCK = 0x666C7578  # "flux" in ASCII, as the key of the advisory lock
@@ -28,13 +28,13 @@ async def migrate(database: AsyncEngine) -> Schema:
             # it takes as long as it takes, also for whoever waits for somebody else's
             await connection.execute(text("SET LOCAL statement_timeout = 0"))
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-            before = await found(connection)
+            before = await schema_on(connection)
             if before is Schema.FOREIGN:
                 raise Unavailable(FOREIGN)
             if before in {Schema.MISSING, Schema.OLDER}:
                 await connection.run_sync(_upgrade)
     except (DBAPIError, asyncpg.PostgresError) as error:
-        raise Unavailable(await mend(database, driver_error(error))) from error
+        raise Unavailable(await how_to_mend(database, driver_error(error))) from error
     return before
 
 

@@ -40,9 +40,9 @@ async def schema_of(database: AsyncEngine) -> Schema:
     """
     try:
         async with connect(database) as connection:
-            return await found(connection)
+            return await schema_on(connection)
     except DBAPIError as error:
-        raise Unavailable(await mend(database, driver_error(error))) from error
+        raise Unavailable(await how_to_mend(database, driver_error(error))) from error
 
 
 async def check_current(database: AsyncEngine) -> None:
@@ -67,10 +67,10 @@ def newest_version() -> str:
     return max(_versions())
 
 
-async def found(connection: AsyncConnection) -> Schema:
+async def schema_on(connection: AsyncConnection) -> Schema:
     """Return how the schema stands, on a connection that is there.
 
-    Alembic would say so, too; it stays out of processes that only ask, for it takes four megabytes of each.
+    Alembic would say so, too; it stays out of processes that only ask, for the sake of their memory.
     """
     if not (await connection.execute(_IS_NOTED)).scalar():
         return Schema.MISSING
@@ -88,7 +88,7 @@ def _versions() -> set[str]:
     return {each.stem.partition("_")[0] for each in (MIGRATIONS / "versions").glob("[0-9]*.py")}
 
 
-async def mend(database: AsyncEngine, error: BaseException) -> str:
+async def how_to_mend(database: AsyncEngine, error: BaseException) -> str:
     """Say in one line what to do about an error of PostgreSQL's."""
     said = str(error).splitlines()[0].removesuffix(".")
     match sqlstate(error):
