@@ -34,7 +34,8 @@ LEASE: Final = timedelta(seconds=60)
 """Longer than sending may take: who holds a message for so long is dead."""
 
 KEPT: Final = timedelta(days=30)
-"""How long a message that is over, and a window that nothing happened in, is remembered."""
+"""How long is remembered: a message that is over, a window that nothing happened in, a channel of an operator that the
+settings have not any more."""
 
 _WHICH: Final = "(NOT CAST(:operators_only AS boolean) OR {account} IS NULL)"
 
@@ -160,6 +161,14 @@ _PRUNE: Final = (
             LIMIT :limit FOR UPDATE SKIP LOCKED
         ))
     """),
+    # with all that it had to tell: nothing has taken its place
+    text("""
+        DELETE FROM alert_channels WHERE id = ANY(ARRAY(
+            SELECT id FROM alert_channels
+            WHERE account_id IS NULL AND status = 'disabled' AND updated_at < flux_now() - CAST(:kept AS interval)
+            LIMIT :limit FOR UPDATE SKIP LOCKED
+        ))
+    """),
 )
 
 
@@ -244,7 +253,7 @@ class NotificationStore:
             return held
 
     async def prune(self, limit: int) -> None:
-        """Forget up to so many messages that are long over, and as many windows."""
+        """Forget up to so many messages that are long over, as many windows, and operators' channels long gone."""
         async with connect(self._database) as connection:
             for statement in _PRUNE:
                 await connection.execute(statement, {"kept": KEPT, "limit": limit})

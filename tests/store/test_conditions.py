@@ -7,7 +7,7 @@ from flux_dispatch.domain.condition import HOLD, LOOK_PAUSE, Condition, Seen
 from flux_dispatch.domain.ids import AccountId
 from flux_dispatch.engine.watch import Watch
 from flux_dispatch.store.conditions import ConditionStore
-from tests.support.alerting import PACE, Alerting
+from tests.support.alerting import OPERATORS, PACE, Alerting
 from tests.support.store_harness import StoreHarness
 
 DOWN = Seen(Condition.BROKER_DOWN, holds=True, says="Start Redis again.")
@@ -19,7 +19,7 @@ class Watching:
     """A process that sees what a test says."""
 
     def __init__(self, world: StoreHarness) -> None:
-        self.alerting = Alerting(world, operators=True)
+        self.alerting = Alerting(world, operators=OPERATORS)
         self.world = world
         self.seen = UP
         self.looked = 0

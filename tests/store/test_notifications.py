@@ -12,7 +12,7 @@ from flux_dispatch.domain.alert_pace import CHANNEL_PATIENCE
 from flux_dispatch.domain.ids import AccountId
 from flux_dispatch.domain.notification import MOST_DIGESTS, Beyond
 from flux_dispatch.store.notifications import KEPT, LEASE
-from tests.support.alerting import OPERATORS, URL, Alerting, counts, exhaust
+from tests.support.alerting import URL, Alerting, counts, exhaust
 from tests.support.store_harness import StoreHarness
 
 FAILED = AlertKind.DELIVERY_FAILED
@@ -135,23 +135,6 @@ async def test_a_channel_is_told_of_its_own_account_and_kinds_alone(alerting: Al
     await alerting.fail(account)
     await alerting.fail(other)
     assert [each.channel for each in await alerting.after(10)] == [mine.id]
-
-
-async def test_operators_are_told_of_every_account(world: StoreHarness, account: AccountId) -> None:
-    await world.advance_clock(0)
-    alerting, other = Alerting(world, operators=True), await world.account()
-    await alerting.run()
-    for each in (account, other):
-        await world.webhook(each, "*")
-        await alerting.fail(each)
-    (told,) = await alerting.after(10)
-    assert {each.account for each in told.digests} == {account, other}
-    assert (told.account, told.url) == (None, "json://127.0.0.1/ops")
-    gone = Alerting(world)
-    await gone.run()
-    assert await world.scalar("SELECT disabled_reason FROM alert_channels WHERE id = :id", id=OPERATORS)
-    await alerting.notifications.register()
-    assert await world.scalar("SELECT status FROM alert_channels WHERE id = :id", id=OPERATORS) == "enabled"
 
 
 async def test_a_message_that_fails_is_tried_again_and_new_alerts_wait_for_it(

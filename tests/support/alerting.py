@@ -1,8 +1,9 @@
 """A small world of alerts: channels, failed deliveries, and a sender that only writes down what it is to send."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Final, cast
 from uuid import UUID
 
@@ -42,7 +43,7 @@ PACE: Final = AlertPace(
 LINKS: Final = Links("https://flux.example")
 CHANNEL_SEALS: Final = ChannelSeals(KEYRING)
 URL: Final = CheckedUrl("jsons://example.com/secret", "webhook", "jsons://example.com/…")
-OPERATORS: Final = UUID(int=7)
+OPERATORS: Final = {UUID(int=7): "json://127.0.0.1/ops"}
 
 
 @dataclass
@@ -63,10 +64,12 @@ class Written:
 class Alerting:
     """The verbs of alerting on a world's database."""
 
-    def __init__(self, world: StoreHarness, *, operators: bool = False, pace: AlertPace = PACE) -> None:
+    def __init__(
+        self, world: StoreHarness, *, operators: Mapping[UUID, str] = MappingProxyType({}), pace: AlertPace = PACE
+    ) -> None:
         self.world = world
         self.sender = Written()
-        named = [(OPERATORS, CheckedUrl("json://127.0.0.1/ops", "json", "json://127.0.0.1"))] if operators else []
+        named = [(each, CheckedUrl(url, url.partition(":")[0], "127.0.0.1")) for each, url in operators.items()]
         self.channels = AlertChannelStore(world.database, CHANNEL_SEALS)
         self.queries = AlertChannelQueries(world.database, CHANNEL_SEALS)
         self.operators = OperatorChannels(named, list(AlertKind))

@@ -1,0 +1,100 @@
+"""Operators are told where the settings say, of every account; a mended URL tells what the wrong one could not."""
+
+from uuid import UUID
+
+from flux_dispatch.domain.alert_channel import AlertKind
+from flux_dispatch.domain.ids import AccountId
+from flux_dispatch.store.notifications import KEPT
+from tests.support.alerting import OPERATORS, Alerting, counts
+from tests.support.store_harness import StoreHarness
+
+FAILED = AlertKind.DELIVERY_FAILED
+HERE, THERE, ELSEWHERE = UUID(int=7), UUID(int=8), UUID(int=9)
+
+
+async def test_operators_are_told_of_every_account(world: StoreHarness, account: AccountId) -> None:
+    await world.advance_clock(0)
+    alerting, other = Alerting(world, operators=OPERATORS), await world.account()
+    await alerting.run()
+    for each in (account, other):
+        await world.webhook(each, "*")
+        await alerting.fail(each)
+    (told,) = await alerting.after(10)
+    assert {each.account for each in told.digests} == {account, other}
+    assert (told.account, told.url) == (None, "json://127.0.0.1/ops")
+    gone = Alerting(world)
+    await gone.run()
+    assert await world.scalar("SELECT disabled_reason FROM alert_channels WHERE id = :id", id=HERE)
+    await alerting.notifications.register()
+    assert await world.scalar("SELECT status FROM alert_channels WHERE id = :id", id=HERE) == "enabled"
+
+
+async def test_a_mended_url_is_told_what_the_wrong_one_was_not(world: StoreHarness, account: AccountId) -> None:
+    await world.advance_clock(0)
+    wrong = Alerting(world, operators={HERE: "json://127.0.0.1/wrong", THERE: "json://127.0.0.1/ops"})
+    await wrong.run()
+    webhook = await world.webhook(account, "*")
+    await wrong.fail(account, 2)
+    wrong.sender.answers = ["wrong password", None]
+    first, other = await wrong.after(10)
+    if first.url != "json://127.0.0.1/wrong":
+        first, other = other, first
+    await wrong.fail(account, 3)
+    mended = Alerting(world, operators={THERE: "json://127.0.0.1/ops", ELSEWHERE: "json://127.0.0.1/mended"})
+    told = await mended.run()
+    assert [(each.id, each.url, each.attempt, counts(each)) for each in told] == [
+        (first.id, "json://127.0.0.1/mended", 1, {(webhook, FAILED): 2})
+    ]
+    assert [counts(each) for each in await mended.after(400)] == [{(webhook, FAILED): 3}] * 2
+    assert await mended.after(10_000) == []
+
+
+async def test_what_is_not_yet_a_message_goes_over_and_one_of_its_service_is_preferred(
+    world: StoreHarness, account: AccountId
+) -> None:
+    await world.advance_clock(0)
+    before = Alerting(world, operators={THERE: "mailto://127.0.0.1"})
+    await before.run()
+    webhook = await world.webhook(account, "*")
+    await before.fail(account)
+    after = Alerting(world, operators={HERE: "json://127.0.0.1", ELSEWHERE: "mailto://127.0.0.1/mended"})
+    assert await after.run() == []
+    (told,) = await after.after(10)
+    assert (told.url, counts(told)) == ("mailto://127.0.0.1/mended", {(webhook, FAILED): 1})
+
+
+async def test_what_nobody_has_taken_over_waits_for_who_comes_and_is_forgotten_in_the_end(
+    world: StoreHarness, account: AccountId
+) -> None:
+    await world.advance_clock(0)
+    before = Alerting(world, operators=OPERATORS)
+    await before.run()
+    await world.webhook(account, "*")
+    await before.fail(account)
+    await Alerting(world).run()
+    after = Alerting(world, operators={THERE: "slack://127.0.0.1"})
+    await after.run()
+    assert [each.url for each in await after.after(10)] == ["slack://127.0.0.1"]
+    await after.fail(account)
+    await Alerting(world).run()
+    for seconds, left in ((0, 2), (KEPT.total_seconds() + 1, 0)):
+        await world.advance_clock(seconds)
+        await after.notifications.prune(100)
+        assert await world.scalar("SELECT count(*) FROM alert_channels") == left
+
+
+async def test_a_url_that_comes_back_takes_over_and_begins_anew(world: StoreHarness, account: AccountId) -> None:
+    await world.advance_clock(0)
+    webhook = await world.webhook(account, "*")
+    first, second = {HERE: "json://127.0.0.1/1"}, {THERE: "json://127.0.0.1/2"}
+    for urls, answers in ((first, [None]), (second, ["no"])):
+        alerting = Alerting(world, operators=urls)
+        alerting.sender.answers = list(answers)
+        await alerting.run()
+        await alerting.fail(account)
+        assert len(await alerting.after(10)) == 1
+    for urls in (first, second):
+        alerting = Alerting(world, operators=urls)
+        alerting.sender.answers = ["no"]
+        assert [counts(each) for each in await alerting.run()] == [{(webhook, FAILED): 1}]
+    assert await world.scalar("SELECT failures FROM alert_channels WHERE id = :id", id=THERE) == 1
