@@ -36,6 +36,9 @@ def run_worker(settings: Settings, concurrency: int, queues: str | None) -> None
     from celery.exceptions import SecurityWarning
     from celery.utils.nodenames import host_format
 
+    from workers.process_limits import share_one_heap
+
+    share_one_heap()
     settings.need_redis_url()
     wanted = queues.split(",") if queues else list(QUEUES)
     unknown = [name for name in wanted if name not in QUEUES]
