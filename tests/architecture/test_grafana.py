@@ -1,0 +1,74 @@
+"""The dashboard that is shipped for Grafana is read by Grafana's own library, which knows all that it names."""
+
+import json
+import typing
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+from grafana_foundation_sdk.cog import plugins
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from tests.support.tree import read
+
+SHIPPED: Final[dict[str, Any]] = json.loads(read("deploy/grafana/flux-dispatch.json"))
+ANY: Final = ConfigDict(arbitrary_types_allowed=True)
+
+
+def test_grafana_knows_all_that_the_dashboard_names() -> None:
+    assert list(unknown_to_grafana(SHIPPED)) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"refresh_every": "30s"}, ".refresh_every"),
+        ({"panels": [{"type": "timeseries", "options": {"legends": {}}}]}, ".panels[0].options.legends"),
+        ({"panels": [{"type": "timeseries", "fieldConfig": {"defaults": {"custom": {"drawStyle": "dots"}}}}]}, "dots"),
+        ({"panels": [{"type": "stat", "gridPos": {"w": "wide"}}]}, "wide"),
+    ],
+)
+def test_it_would_be_told(wrong: dict[str, Any], says: str) -> None:
+    assert any(says in each for each in unknown_to_grafana(wrong))
+
+
+def unknown_to_grafana(dashboard: dict[str, Any]) -> Iterator[str]:
+    """Yield what Grafana's library drops as it reads this, and what is not of the type that it gives."""
+    plugins.register_default_plugins()
+    known = Dashboard.from_json(dashboard)
+    yield from dropped(dashboard, json.loads(JSONEncoder().encode(known)), "")
+    yield from mistyped(known)
+
+
+def dropped(given: Any, kept: Any, place: str) -> Iterator[str]:
+    match given:
+        case dict():
+            for name, value in given.items():
+                if name in kept:
+                    yield from dropped(value, kept[name], f"{place}.{name}")
+                else:
+                    yield f"{place}.{name}"
+        case list():
+            assert len(given) == len(kept)
+            for number, (value, other) in enumerate(zip(given, kept, strict=True)):
+                yield from dropped(value, other, f"{place}[{number}]")
+        case _ if given != kept:
+            yield f"{place} is {kept!r}"
+
+
+def mistyped(read_in: Any) -> Iterator[str]:
+    if isinstance(read_in, list | tuple):
+        for each in read_in:
+            yield from mistyped(each)
+    elif isinstance(read_in, dict):
+        yield from mistyped(list(read_in.values()))
+    elif hasattr(read_in, "from_json"):
+        for name, hint in typing.get_type_hints(type(read_in)).items():
+            value = getattr(read_in, name)
+            try:
+                TypeAdapter(hint, config=ANY).validate_python(value)
+            except ValidationError:
+                yield f"{type(read_in).__name__}.{name} is {value!r}, not {hint}"
+            yield from mistyped(value)
