@@ -1,12 +1,14 @@
 """The real parts that tests stand on: one PostgreSQL and one Redis for the run, a database of its own for each test."""
 
 import asyncio
+import shutil
 import subprocess
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import asyncpg
 import pytest
@@ -22,11 +24,14 @@ from tests.support.waiting import eventually
 
 __all__ = ["pytest_collection_modifyitems", "pytest_configure", "pytest_sessionfinish"]
 
+_MEMORY: Final = "/dev/shm"  # noqa: S108 - for a directory of ours, whose name nobody guesses
+_ROOM: Final = 8 << 30
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The URL of a PostgreSQL server that lives as long as the run (one for each xdist worker)."""
-    with tempfile.TemporaryDirectory(prefix="flux-pg-") as directory:
+    with tempfile.TemporaryDirectory(prefix="flux-pg-", dir=in_memory()) as directory:
         Path(directory).chmod(0o755)
         server = EmbeddedPostgres(Path(directory) / "data")
         url = server.start()
@@ -88,6 +93,11 @@ def redis_url(redis_server: str) -> str:
     with redis.Redis.from_url(redis_server) as client:
         client.flushall()
     return redis_server
+
+
+def in_memory() -> str | None:
+    """Return a directory that is on no disk, if one has room: there a database is copied in a tenth of the time."""
+    return _MEMORY if Path(_MEMORY).is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM else None
 
 
 @contextmanager
