@@ -86,10 +86,12 @@ class AlertChannelForm:
     def _email(self) -> str:
         given = self.texts
         recipients = self._needed("recipients", "Say who is to get the mails, like ops@example.com.")
+        _check_addresses(recipients, "recipients")
         host = self._needed("host", "Name the mail server that sends them, like smtp.example.com.")
         if given["port"] and not (given["port"].isascii() and given["port"].isdigit()):
             raise InvalidRequest("The port is a number, like 587.", param="port")
         user = given["user"]
+        _check_addresses(given["sender"], "sender")
         sender = given["sender"] or (user if "@" in user else recipients.partition(",")[0].strip())
         security = given["security"] if given["security"] in SECURITIES else "starttls"
         login = f"{quote(user, safe='')}:{quote(given['password'], safe='')}@" if user else ""
@@ -109,6 +111,13 @@ class AlertChannelForm:
         if not self.texts[name]:
             raise InvalidRequest(otherwise, param=name)
         return self.texts[name]
+
+
+def _check_addresses(text: str, param: str) -> None:
+    """Raise InvalidRequest if one of these, which stand with commas between them, is no e-mail address."""
+    for each in filter(None, map(str.strip, text.split(","))):
+        if "@" not in each:
+            raise InvalidRequest(f"{each} is no e-mail address, like ops@example.com.", param=param)
 
 
 def known_way(text: str, ways: Mapping[str, str] = WAYS) -> str:
