@@ -30,7 +30,10 @@ _REGISTER = text("""
     SET kinds = excluded.kinds, service = excluded.service, target = excluded.target, status = 'enabled',
         disabled_reason = NULL, updated_at = flux_now(),
         failing_since = CASE WHEN known.status = 'enabled' THEN known.failing_since END,
-        failures = CASE WHEN known.status = 'enabled' THEN known.failures ELSE 0 END
+        failures = CASE WHEN known.status = 'enabled' THEN known.failures ELSE 0 END,
+        compose_at = coalesce(
+            known.compose_at, (SELECT min(due_at) FROM alert_digests WHERE channel_id = known.id)
+        )
     WHERE known.status <> 'enabled' OR known.kinds <> excluded.kinds OR known.target <> excluded.target
 """)
 _DISABLE = text("""

@@ -83,6 +83,19 @@ async def test_what_nobody_has_taken_over_waits_for_who_comes_and_is_forgotten_i
         assert await world.scalar("SELECT count(*) FROM alert_channels") == left
 
 
+async def test_who_is_left_out_of_the_settings_by_mistake_is_told_all_when_it_is_there_again(
+    world: StoreHarness, account: AccountId
+) -> None:
+    await world.advance_clock(0)
+    alerting = Alerting(world, operators=OPERATORS)
+    await alerting.run()
+    webhook = await world.webhook(account, "*")
+    await alerting.fail(account)
+    assert await Alerting(world).after(10) == []
+    again = Alerting(world, operators=OPERATORS)
+    assert [counts(each) for each in await again.run()] == [{(webhook, FAILED): 1}]
+
+
 async def test_a_url_that_comes_back_takes_over_and_begins_anew(world: StoreHarness, account: AccountId) -> None:
     await world.advance_clock(0)
     webhook = await world.webhook(account, "*")
