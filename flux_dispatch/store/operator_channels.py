@@ -30,10 +30,7 @@ _REGISTER = text("""
     SET kinds = excluded.kinds, service = excluded.service, target = excluded.target, status = 'enabled',
         disabled_reason = NULL, updated_at = flux_now(),
         failing_since = CASE WHEN known.status = 'enabled' THEN known.failing_since END,
-        failures = CASE WHEN known.status = 'enabled' THEN known.failures ELSE 0 END,
-        compose_at = coalesce(
-            known.compose_at, (SELECT min(due_at) FROM alert_digests WHERE channel_id = known.id)
-        )
+        failures = CASE WHEN known.status = 'enabled' THEN known.failures ELSE 0 END
     WHERE known.status <> 'enabled' OR known.kinds <> excluded.kinds OR known.target <> excluded.target
 """)
 _DISABLE = text("""
@@ -41,21 +38,26 @@ _DISABLE = text("""
     WHERE account_id IS NULL AND status = 'enabled' AND id <> ALL(CAST(:ids AS uuid[]))
 """)
 # A URL that is mended (a password, a host) is another channel: it tells what the one before it could not. It gets the
-# windows, too, so that it is told no more often.
+# windows, too, so that it is told no more often. Who is sending a message settles it: the lease is handed on with it.
 _HAND_ON: Final = (
     text("DELETE FROM alert_digests WHERE channel_id = :successor"),  # windows of when it was in the settings before
     text("""
         UPDATE notifications
-        SET channel_id = :successor, attempts = 0, due_at = flux_now(), lease_token = NULL, error = NULL
+        SET channel_id = :successor, attempts = 0, error = NULL,
+            due_at = CASE WHEN lease_token IS NULL THEN flux_now() ELSE due_at END
         WHERE channel_id = :gone AND due_at IS NOT NULL
     """),
     text("UPDATE alert_digests SET channel_id = :successor WHERE channel_id = :gone"),
-    text("""
-        UPDATE alert_channels
-        SET compose_at = (SELECT min(due_at) FROM alert_digests WHERE channel_id = :successor)
-        WHERE id = :successor
-    """),
 )
+# of those that are new, or there again
+_COMPOSE = text("""
+    UPDATE alert_channels
+    SET compose_at = (
+        SELECT greatest(min(due_at), alert_channels.spaced_until) FROM alert_digests
+        WHERE channel_id = alert_channels.id HAVING min(due_at) IS NOT NULL
+    )
+    WHERE id = ANY(CAST(:ids AS uuid[])) AND compose_at IS NULL
+""")
 
 
 class OperatorChannels:
@@ -95,6 +97,7 @@ class OperatorChannels:
         for gone, successor in self._successors(known):
             for statement in _HAND_ON:
                 await connection.execute(statement, {"gone": gone, "successor": successor})
+        await connection.execute(_COMPOSE, {"ids": list(self._channels)})
 
     def _successors(self, known: Sequence[Row[Any]]) -> list[tuple[UUID, UUID]]:
         """Return each channel that is gone and has something to tell, with a new one: of its service, if there is."""

@@ -49,6 +49,24 @@ async def test_a_mended_url_is_told_what_the_wrong_one_was_not(world: StoreHarne
     assert await mended.after(10_000) == []
 
 
+async def test_a_message_that_is_being_sent_meanwhile_is_not_sent_twice(
+    world: StoreHarness, account: AccountId
+) -> None:
+    await world.advance_clock(0)
+    before = Alerting(world, operators={HERE: "json://127.0.0.1/1"})
+    await before.run()
+    await world.webhook(account, "*")
+    await before.fail(account)
+    await world.advance_clock(10)
+    assert await before.notifications.compose()
+    sending = await before.notifications.claim()
+    assert sending
+    after = Alerting(world, operators={THERE: "json://127.0.0.1/2"})
+    assert await after.run() == []
+    assert await before.notifications.settle_sent(sending)
+    assert await after.after(10_000) == []
+
+
 async def test_what_is_not_yet_a_message_goes_over_and_one_of_its_service_is_preferred(
     world: StoreHarness, account: AccountId
 ) -> None:
