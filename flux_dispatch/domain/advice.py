@@ -46,8 +46,8 @@ _OF_STATUS: Final = {
     404: "Nothing is at this path: correct the webhook's URL, or add the route to your server.",
     405: "It does not take POST at this path: allow POST there, or correct the webhook's URL.",
     410: (
-        "That says it is gone for good. If it is not, have it answer 2xx; a webhook that this disabled is to be "
-        "enabled again."
+        "That says it is gone for good. If it is not, have it answer 2xx, and enable the webhook again if this "
+        "disabled it."
     ),
     413: _UNACCEPTABLE,
     415: _UNACCEPTABLE,
