@@ -14,7 +14,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from tests.support.tree import read
 
 SHIPPED: Final[dict[str, Any]] = json.loads(read("deploy/grafana/flux-dispatch.json"))
-ANY: Final = ConfigDict(arbitrary_types_allowed=True)
+CONFIG: Final = ConfigDict(arbitrary_types_allowed=True)
 
 
 def test_grafana_knows_all_that_the_dashboard_names() -> None:
@@ -30,7 +30,7 @@ def test_grafana_knows_all_that_the_dashboard_names() -> None:
         ({"panels": [{"type": "stat", "gridPos": {"w": "wide"}}]}, "wide"),
     ],
 )
-def test_it_would_be_told(wrong: dict[str, Any], says: str) -> None:
+def test_what_grafana_does_not_know_is_found(wrong: dict[str, Any], says: str) -> None:
     assert any(says in each for each in unknown_to_grafana(wrong))
 
 
@@ -58,17 +58,17 @@ def dropped(given: Any, kept: Any, place: str) -> Iterator[str]:
             yield f"{place} is {kept!r}"
 
 
-def mistyped(read_in: Any) -> Iterator[str]:
-    if isinstance(read_in, list | tuple):
-        for each in read_in:
+def mistyped(known: Any) -> Iterator[str]:
+    if isinstance(known, list | tuple):
+        for each in known:
             yield from mistyped(each)
-    elif isinstance(read_in, dict):
-        yield from mistyped(list(read_in.values()))
-    elif hasattr(read_in, "from_json"):
-        for name, hint in typing.get_type_hints(type(read_in)).items():
-            value = getattr(read_in, name)
+    elif isinstance(known, dict):
+        yield from mistyped(list(known.values()))
+    elif hasattr(known, "from_json"):
+        for name, hint in typing.get_type_hints(type(known)).items():
+            value = getattr(known, name)
             try:
-                TypeAdapter(hint, config=ANY).validate_python(value)
+                TypeAdapter(hint, config=CONFIG).validate_python(value)
             except ValidationError:
-                yield f"{type(read_in).__name__}.{name} is {value!r}, not {hint}"
+                yield f"{type(known).__name__}.{name} is {value!r}, not {hint}"
             yield from mistyped(value)
