@@ -3,13 +3,10 @@
 import asyncio
 import errno
 import os
-import re
 import resource
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import cast
 
 import aiohttp
@@ -24,6 +21,7 @@ from flux_dispatch.http.routes import leads_anywhere
 from flux_dispatch.http.sender import AiohttpSender, SenderLimits
 from tests.http.starved import POSTS, files_left
 from tests.http.test_sender import LOCAL, claim
+from tests.support.raw_receivers import answering, listening
 
 KEY = cast(ConnectionKey, ConnectionKey("receiver.example", 443, True, True, None, None, None))  # noqa: FBT003 - a tuple
 
@@ -41,25 +39,16 @@ def test_no_socket_left_is_no_attempt() -> None:
     assert len([line for line in logged if "posts.not_begun" in line]) == 1
 
 
-@contextmanager
-def elsewhere() -> Iterator[int]:
-    """Run a receiver in a process of its own, which has files enough; it answers every POST with 501."""
-    command = [sys.executable, "-u", "-m", "http.server", "--bind", "127.0.0.1", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
-        try:
-            assert server.stdout
-            port = re.search(r"port ([0-9]+)", server.stdout.readline())
-            assert port
-            yield int(port[1])
-        finally:
-            server.kill()
-
-
 async def test_with_few_sockets_every_post_is_made_or_not_begun() -> None:
-    with elsewhere() as port:
+    refusing = answering(b"HTTP/1.1 501 Not Implemented\r\ncontent-length: 0\r\n\r\n")
+    with socket.create_server(("127.0.0.1", 0), backlog=POSTS) as receiver:
+        port = receiver.getsockname()[1]
         async with AiohttpSender(SenderLimits(5), LOCAL) as sender:
             with files_left(POSTS // 2):
-                posts = [sender.send(claim(f"http://127.0.0.1:{port}/"), 1) for _ in range(POSTS)]
+                posts = [asyncio.create_task(sender.send(claim(f"http://127.0.0.1:{port}/"), 1)) for _ in range(POSTS)]
+                # no connection is answered before one could not be opened, lest it is closed in time for the next
+                await asyncio.wait(posts, return_when=asyncio.FIRST_COMPLETED)
+            async with listening(refusing, already=receiver):
                 outcomes = await asyncio.gather(*posts)
     assert {type(each) for each in outcomes} == {Rejected, Unsent}
 

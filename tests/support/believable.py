@@ -41,7 +41,7 @@ TYPES: Final[Mapping[str, str]] = {
     "customer.created": "Somebody opened a customer account.",
 }
 ALWAYS: Final = (timedelta(hours=3), timedelta(minutes=20))
-"""How long ago something failed for good, and something that is attempted again, whatever the hour of the day."""
+"""How long ago something failed for good, and something that is attempted again, whatever chance brings."""
 
 _SCHEMA: Final = {
     "type": "object",
@@ -175,7 +175,7 @@ def _tell(story: Story, works: UUID, fails: UUID, gone: UUID) -> None:
         if name == "shipment.sent" and at < story.now - timedelta(hours=9):
             working(story, event, gone)
         # more by day than by night, as the shop's customers sleep
-        at += timedelta(seconds=story.rng.expovariate(1 / (120 if 7 <= at.hour < 22 else 400)))
+        at += timedelta(seconds=story.rng.expovariate(1 / (120 if story.is_day(story.now - at) else 400)))
     for age in ALWAYS:
         at = story.now - age
         failing(story, story.event("invoice.paid", at, sold(story.rng, "invoice.paid")), fails, since=at)

@@ -107,6 +107,11 @@ class Story:
         """Have statistics of before the day of which there are attempts."""
         self._past.append(row)
 
+    @staticmethod
+    def is_day(ago: timedelta) -> bool:
+        """Return whether the shop's customers were awake so long ago: its clock always says three in the afternoon."""
+        return 7 <= (15 - ago / timedelta(hours=1)) % 24 < 22
+
     def statistics(self) -> list[dict[str, Any]]:
         """Return the rows of statistics, those of the day counted from its attempts."""
         webhooks = {each.id: each.webhook_id for each in self.deliveries}
@@ -184,7 +189,8 @@ def past_statistics(story: Story, webhook: UUID, per_hour: float) -> None:
     """Have the thirty days before, by the hour, with a bad afternoon."""
     for hour in range(25, 30 * 24):
         at = bucket_of(story.now) - timedelta(hours=hour)
-        made = max(round(story.rng.gauss(per_hour, per_hour / 5) * (1 if 7 <= at.hour < 22 else 0.3)), 0)
+        busy = 1 if story.is_day(timedelta(hours=hour)) else 0.3
+        made = max(round(story.rng.gauss(per_hour, per_hour / 5) * busy), 0)
         failed = made // 3 if 190 <= hour < 197 else sum(story.rng.random() < 0.02 for _ in range(made))
         latencies = _nothing()["latencies"]
         for _ in range(made):

@@ -17,8 +17,10 @@ OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 
 @asynccontextmanager
-async def listening(talk: Script, context: ssl.SSLContext | None = None, port: int = 0) -> AsyncIterator[int]:
-    """Serve connections with a conversation; yields the port, a free one unless it is given."""
+async def listening(
+    talk: Script, context: ssl.SSLContext | None = None, port: int = 0, already: socket.socket | None = None
+) -> AsyncIterator[int]:
+    """Serve connections with a conversation; yields the port, a free one unless it or what listens already is given."""
     talks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -32,7 +34,8 @@ async def listening(talk: Script, context: ssl.SSLContext | None = None, port: i
         finally:
             writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", port, ssl=context)
+    listener = already or socket.create_server(("127.0.0.1", port), backlog=100)
+    server = await asyncio.start_server(serve, sock=listener, ssl=context)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
