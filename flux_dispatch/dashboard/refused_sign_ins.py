@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
 import structlog
 from aiohttp import web
 
-from flux_dispatch.domain.audit_entry import Acting
+from flux_dispatch.domain.audit_entry import Acting, Actor, ActorKind
 from flux_dispatch.domain.dashboard_session import SignInRefusal
 from flux_dispatch.domain.errors import Unavailable
 from flux_dispatch.domain.ids import AccountId
@@ -37,6 +37,7 @@ class _Counted:
     first: Acting
     timer: asyncio.TimerHandle
     times: int = 0
+    actors: set[Actor] = field(default_factory=set)
     accounts: set[AccountId | None] = field(default_factory=set)
     reasons: set[str] = field(default_factory=set)
 
@@ -65,6 +66,7 @@ class RefusedSignIns:
         counted = self._counted.get(source)
         if counted is not None:
             counted.times += 1
+            counted.actors.add(acting().actor)
             counted.accounts.add(account)
             counted.reasons.add(reason)
             return
@@ -90,18 +92,22 @@ class RefusedSignIns:
         counted = self._counted.pop(source)
         counted.timer.cancel()
         if counted.times:
-            task = asyncio.get_running_loop().create_task(self._tell(counted))
+            # of many addresses that are counted together none is told
+            come = counted.first if source else Acting(counted.first.actor)
+            task = asyncio.get_running_loop().create_task(self._tell(counted, come))
             self._writing.add(task)
             task.add_done_callback(self._writing.discard)
 
-    async def _tell(self, counted: _Counted) -> None:
+    async def _tell(self, counted: _Counted, come: Acting) -> None:
+        # the first was told already: whose key that was says nothing of these
+        (actor,) = counted.actors if len(counted.actors) == 1 else (Actor(ActorKind.NOBODY),)
         (account,) = counted.accounts if len(counted.accounts) == 1 else (None,)
         (reason,) = counted.reasons if len(counted.reasons) == 1 else (SEVERAL,)
         try:
-            with acting_as(lambda: counted.first):
+            with acting_as(lambda: replace(come, actor=actor)):
                 await self._write(account, reason, counted.times)
         except Unavailable as error:
-            log.warning("sign_ins.not_told", times=counted.times, address=counted.first.address, cause=error.cause)
+            log.warning("sign_ins.not_told", times=counted.times, address=come.address, cause=error.cause)
 
 
 REFUSED_SIGN_INS: Final = web.AppKey("refused_sign_ins", RefusedSignIns)

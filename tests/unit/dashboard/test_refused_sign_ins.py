@@ -6,12 +6,13 @@ from flux_dispatch.dashboard.refused_sign_ins import MAX_ADDRESSES, SEVERAL, Ref
 from flux_dispatch.domain.audit_entry import Acting, Actor, ActorKind
 from flux_dispatch.domain.dashboard_session import SignInRefusal
 from flux_dispatch.domain.errors import Unavailable
-from flux_dispatch.domain.ids import AccountId
+from flux_dispatch.domain.ids import AccountId, ApiKeyId
 from flux_dispatch.store.acting import acting, acting_as
 from tests.support.waiting import eventually_async
 
 ONE, OTHER = AccountId("acct_1"), AccountId("acct_2")
 Told = list[tuple[str | None, AccountId | None, str, int]]
+NOBODY = Actor(ActorKind.NOBODY)
 
 
 def noting(told: Told, window_seconds: float = 60) -> RefusedSignIns:
@@ -56,6 +57,24 @@ async def test_what_came_for_several_reasons_and_accounts_says_so() -> None:
     assert told[1] == ("192.0.2.1", None, SEVERAL, 2)
 
 
+async def test_each_is_told_of_whose_key_was_refused_and_of_no_other() -> None:
+    told: list[tuple[Actor, AccountId | None, int]] = []
+
+    async def write(account: AccountId | None, _: str, times: int) -> None:
+        told.append((acting().actor, account, times))
+
+    keys = [Actor(ActorKind.NOBODY, api_key=ApiKeyId(f"key_{number}"), name=f"{number}") for number in range(2)]
+    for actors, expected in (([keys[1], keys[1]], keys[1]), ([NOBODY], NOBODY), ([keys[1], NOBODY], NOBODY)):
+        told.clear()
+        refused = RefusedSignIns(write)
+        for actor in [keys[0], *actors]:
+            with acting_as(lambda actor=actor: Acting(actor, address="192.0.2.1")):
+                await refused.note(OTHER if actor.api_key else None, SignInRefusal.REVOKED_KEY)
+        await refused.close()
+        account = OTHER if expected is keys[1] else None
+        assert told == [(keys[0], OTHER, 1), (expected, account, len(actors))]
+
+
 async def test_a_network_of_ipv6_is_one_address_and_there_is_room_for_so_many() -> None:
     told: Told = []
     refused = noting(told)
@@ -66,7 +85,10 @@ async def test_a_network_of_ipv6_is_one_address_and_there_is_room_for_so_many() 
         await refuse(refused, f"2001:db8:{number:x}::1", None, SignInRefusal.UNKNOWN_KEY)
     await refuse(refused, None, None, SignInRefusal.UNKNOWN_KEY)
     assert len(told) == MAX_ADDRESSES + 1
+    first_of_others = told[-1][0]
     await refused.close()
+    assert first_of_others is not None
+    assert [address for address, *_ in told].count(first_of_others) == 1, "the others had addresses of their own"
     assert sum(times for *_, times in told) == 9 + 2 * MAX_ADDRESSES + 1
 
 
