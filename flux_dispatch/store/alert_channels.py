@@ -89,7 +89,8 @@ class AlertChannelStore:
             changes = changes_between(_told(channel_from_row(row)), _told(changed))
             if change.url is not None and "target" not in changes:
                 changes["target"] = Change(changed.target, changed.target)
-            await note(connection, Action.ALERT_CHANNEL_UPDATED, account, target_of(changed), changes)
+            if changes:
+                await note(connection, Action.ALERT_CHANNEL_UPDATED, account, target_of(changed), changes)
             return changed
 
     async def delete(self, account: AccountId, channel: AlertChannelId) -> bool:

@@ -99,8 +99,9 @@ async def test_each_leaves_one_entry(database_url: str, redis_url: str, database
 async def test_a_secret_that_stands_on_a_page_is_told(api: str, database: AsyncEngine, world: StoreHarness) -> None:
     async with api_client(api, database) as tenant, signed_in(api, database, account=tenant.account) as customer:
         path = f"/dashboard/{tenant.account}/webhooks/{(await tenant.webhook('*'))['id']}"
-        for place, expected in (("ready", [("secret.revealed", "customer", True)]), ("secret", [])):
-            answer = await customer.get(f"{path}/{place}")
+        revealed = [("secret.revealed", "customer", True)]
+        for method, place, expected in (("GET", "ready", revealed), ("HEAD", "ready", []), ("GET", "secret", [])):
+            answer = await customer.request(method, f"{path}/{place}")
             assert await told(world, answer.headers["X-Request-Id"]) == expected
 
 

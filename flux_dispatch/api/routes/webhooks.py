@@ -213,7 +213,8 @@ async def update_webhook(request: web.Request) -> web.Response:
     return web.json_response(serialize(changed))
 
 
-@routes.get("/v1/webhooks/{id}/secret")
+# who asks for the head alone is shown no secret, and the audit log would say that they were
+@routes.get("/v1/webhooks/{id}/secret", allow_head=False)
 @requires_scope(Scope.WEBHOOKS_WRITE)
 @operation(
     "webhooks.secret",

@@ -54,7 +54,8 @@ async def create_webhook(request: web.Request) -> web.Response:
     return go_to(request, f"webhooks/{made.id}/ready")
 
 
-@routes.get("/{account}/webhooks/{webhook}/ready")
+# who asks for the head alone is shown no secret, and the audit log would say that they were
+@routes.get("/{account}/webhooks/{webhook}/ready", allow_head=False)
 @page(Scope.WEBHOOKS_WRITE)
 async def show_ready(request: web.Request) -> web.Response:
     """Show the secret of a webhook that was just made, what to do with it, and what its test came to."""
