@@ -143,6 +143,15 @@ async def test_many_at_once_leave_an_entry_each(world: StoreHarness, webhooks: W
         "SELECT set_config('flux.audit_retention_days', '0', false); DELETE FROM audit_entries",
         "SELECT set_config('flux.audit_retention_days', '-9', false); DELETE FROM audit_entries",
         "SELECT set_config('flux.erased_account', account_id::text, false) FROM api_keys; DELETE FROM audit_entries",
+        (
+            "CREATE TEMP TABLE accounts AS SELECT account_id AS id, now() AS deleted_at FROM audit_entries; "
+            "SELECT set_config('flux.erased_account', id::text, false) FROM accounts; DELETE FROM audit_entries"
+        ),
+        (
+            "CREATE SCHEMA faked; CREATE FUNCTION faked.flux_now() RETURNS timestamptz RETURN now() + interval '9d'; "
+            "SELECT set_config('search_path', 'faked, public', false); "
+            "SELECT set_config('flux.audit_retention_days', '1', false); DELETE FROM audit_entries"
+        ),
     ],
 )
 async def test_what_stands_there_stays_as_it_is(world: StoreHarness, change: str) -> None:
