@@ -9,7 +9,9 @@ import structlog
 from celery.events import EventReceiver
 from flower.events import Events
 from flower.inspector import Inspector
+from flower.urls import handlers
 from flower.views import BaseHandler
+from flower.views.workers import WorkersView
 from tornado.web import HTTPError
 
 FIRST_PAUSE_SECONDS: Final = 0.5
@@ -27,6 +29,8 @@ log = structlog.get_logger("flux.flower")
 
 def replace_parts() -> None:
     """Have this process's Flower do so; its command offers no other place. To be called before that runs."""
+    # behind a prefix its first page stands at /flower/; at /flower, where OAuth leads back to, nothing does
+    flower.app.default_handlers = [("", WorkersView), *handlers]
     flower.app.Events = FlowerEvents
     flower.app.Inspector = FlowerInspector
     BaseHandler.set_default_headers = _set_default_headers

@@ -98,6 +98,9 @@ def test_who_may_look_is_asked_for_a_password(installation: Installation) -> Non
     for each in assets:
         assert ask("GET", host + each, auth=("bob", "b0b"), follow_redirects=True).is_success, each
     assert ask("GET", f"{host}/workers", auth=("bob", "b0b")).status_code == 404
+    # the prefix itself is where `flux up` says that Flower is, and where OAuth leads who has signed in
+    assert ask("GET", flower.url).status_code == 401
+    assert "/ops/flower/workers" in ask("GET", flower.url, auth=("bob", "b0b")).raise_for_status().text
 
 
 def test_its_counts_are_ours_and_it_remembers_them(installation: Installation, receiver: Receiver) -> None:
