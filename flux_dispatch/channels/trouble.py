@@ -71,11 +71,12 @@ def said_by_plugin(lines: Sequence[str], service: str) -> str:
 
 
 def without_secrets(text: str, secrets: Sequence[str]) -> str:
-    """Return a sentence on one line, not too long, in which none of these stands."""
+    """Return a sentence on one line, not too long, in which none of these stands, and nothing that cannot be shown."""
     for each in sorted(secrets, key=len, reverse=True):
         if len(each) >= _LEAST_SECRET:
             text = text.replace(each, "****")
-    text = " ".join(text.split())
+    # the database refuses some of what servers say (U+0000), and terminals obey some
+    text = " ".join("".join(each if each.isprintable() else " " for each in text).split())
     return text if len(text) <= MAX_TROUBLE_LENGTH else f"{text[: MAX_TROUBLE_LENGTH - 1]}…"
 
 

@@ -98,6 +98,15 @@ async def test_recipients_that_are_refused_are_said(allowed: ChannelSender) -> N
         assert len(mailbox.mails) == 1
 
 
+async def test_what_a_server_says_can_be_stored_and_shown(allowed: ChannelSender) -> None:
+    """PostgreSQL takes no U+0000, and a terminal obeys what follows an escape."""
+    with Mailbox(refused={"nobody@example.com"}, refusal="550 no\x00 such\x1b[2J \u202eone") as mailbox:
+        error = await allowed.send(notification(mailbox.url(to="nobody@example.com")))
+    assert error is not None
+    assert "(550 no such [2J one)" in error
+    assert error.isprintable()
+
+
 async def test_a_server_that_hangs_ends_the_process_and_no_more() -> None:
     sender = sender_with(Rules(is_guarded=True, allow=LOOPBACK), max_seconds=1)
     with Mailbox(hangs=True) as hanging, Mailbox() as mailbox:

@@ -26,12 +26,14 @@ class Mailbox:
 
     Attributes:
         refused: recipients that it does not take.
+        refusal: what it says to these.
         hangs: whether it answers nothing after a mail, until it is let go or ends.
         hanging: how many mails it has let hang.
     """
 
     needs_login: bool = False
     refused: set[str] = field(default_factory=set)
+    refusal: str = "550 5.1.1 nobody of this name"
     hangs: bool = False
     hanging: int = 0
     mails: list[EmailMessage] = field(default_factory=list)
@@ -85,7 +87,7 @@ class _Handler:
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         if address in self._mailbox.refused:
-            return "550 5.1.1 nobody of this name"
+            return self._mailbox.refusal
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
