@@ -97,7 +97,7 @@ class HealthRecord:
         health: as it is stored.
         since: since when every attempt has failed.
         is_enabled: whether the webhook is.
-        attempts: how many were made since then.
+        attempts: how many have failed since then.
         has_delivered: whether one of them delivered after all.
         last_attempt_at: about when the last one was; None when there was none.
     """

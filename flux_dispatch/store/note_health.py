@@ -1,14 +1,16 @@
-"""What notes that webhooks are not well, or well again, where it happens: in a roll-up, and when one is deleted."""
+"""What notes that webhooks are not well, or well again, where it happens: in a roll-up, or by whoever changes one."""
 
 from typing import Final
 
 from flux_dispatch.domain.webhook_health import Health
 
-# Of a webhook that is well there is no row, so that where all is well nothing is written. Rows are locked in the order
-# of their ids, after those of the statistics, as two who roll up would otherwise wait for each other crosswise.
+# Of a webhook that is well there is no row, so that where all is well nothing is written. A test that fails counts for
+# nothing: whoever tries something out has the answer before them. One that delivers says as much as any delivery. Rows
+# are locked in the order of their ids, after those of the statistics, as two who roll up would otherwise wait for each
+# other crosswise.
 NOTE_HEALTH: Final = f"""theirs AS (
         SELECT webhook_id, sum(delivered) > 0 AS has_delivered FROM ended
-        GROUP BY webhook_id HAVING sum(ends - given_up) > 0
+        GROUP BY webhook_id HAVING sum(ends - given_up - failed_tests) > 0
     ), begun AS (
         INSERT INTO webhook_health (webhook_id, account_id, health, since, check_at)
         SELECT webhooks.id, webhooks.account_id, '{Health.SUSPECT}', flux_now(), flux_now() + :failing_after
@@ -34,7 +36,7 @@ NOTE_HEALTH: Final = f"""theirs AS (
         SET health = '{Health.SUSPECT_AGAIN}', since = flux_now(), check_at = flux_now() + :failing_after
         FROM known WHERE webhook_health.webhook_id = known.webhook_id AND NOT has_delivered
     )"""  # noqa: S608 - only names of our own are written into it
-"""Common table expressions that follow `ended`: webhook_id, ends, given_up and delivered, of each bucket."""
+"""Common table expressions that follow `ended`: webhook_id, ends, given_up, delivered, failed_tests, of each bucket."""
 
 NOTE_DELETED: Final = f"""
     INSERT INTO webhook_health (webhook_id, account_id, health, since, check_at)
@@ -42,3 +44,12 @@ NOTE_DELETED: Final = f"""
     ON CONFLICT (webhook_id) DO UPDATE SET health = '{Health.DELETED}', check_at = flux_now()
 """  # noqa: S608 - as above
 """Has incidents closed of a webhook that is deleted: its row is locked, as always, before what is known of it."""
+
+NOTE_ENABLED: Final = f"""
+    WITH unknown AS (
+        DELETE FROM webhook_health WHERE webhook_id = :webhook AND health = '{Health.SUSPECT}'
+    )
+    UPDATE webhook_health SET health = '{Health.UNRESOLVED}'
+    WHERE webhook_id = :webhook AND health IN ('{Health.FAILING}', '{Health.SUSPECT_AGAIN}')
+"""  # noqa: S608 - as above
+"""Has time begin anew for one that is enabled again, whether or not anybody looked while it was disabled."""

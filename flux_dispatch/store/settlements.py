@@ -43,8 +43,8 @@ _SETTLE_THESE = f"""
         WHERE deliveries.id = ANY(:these:)
           AND deliveries.id = result.id AND deliveries.lease_token = result.lease_token
           AND coalesce(deliveries.state = ANY(CAST(:from AS text[])), false)
-        RETURNING deliveries.id, deliveries.webhook_id, result.state, number, duration_seconds, status, error, detail,
-                  phases, response_headers
+        RETURNING deliveries.id, deliveries.webhook_id, deliveries.is_test, result.state, number, duration_seconds,
+                  status, error, detail, phases, response_headers
     ), tallied AS (
         {TALLY_ATTEMPTS}
     ), noted AS (

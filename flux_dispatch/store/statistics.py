@@ -29,17 +29,25 @@ def _per_class(expression: str, *, first: int) -> str:
 
 
 _TALLY: Final = """
-        INSERT INTO webhook_tallies (bucket, webhook_ids, delivered, durations)
-        SELECT {bucket}, array_agg(webhook_id), array_agg({delivered}), array_agg({duration})
+        INSERT INTO webhook_tallies (bucket, webhook_ids, delivered, durations, failed_tests)
+        SELECT {bucket}, array_agg(webhook_id), array_agg({delivered}), array_agg({duration}), {failed_tests}
         FROM moved {which} HAVING count(*) > 0
 """
 TALLY_ATTEMPTS: Final = _TALLY.format(
-    bucket=_BUCKET, delivered="state = :delivered", duration="duration_seconds", which=""
+    bucket=_BUCKET,
+    delivered="state = :delivered",
+    duration="duration_seconds",
+    failed_tests="array_agg(webhook_id) FILTER (WHERE is_test AND state <> :delivered)",
+    which="",
 )
-"""Counts the attempts that `moved` returns: webhook_id, the state that they led to, and duration_seconds."""
+"""Counts the attempts that `moved` returns: webhook_id, the state that they led to, duration_seconds, and is_test."""
 
 TALLY_FAILURES: Final = _TALLY.format(
-    bucket=_BUCKET, delivered="false", duration="CAST(NULL AS real)", which="WHERE NOT is_test"
+    bucket=_BUCKET,
+    delivered="false",
+    duration="CAST(NULL AS real)",
+    failed_tests="CAST(NULL AS uuid[])",
+    which="WHERE NOT is_test",
 )
 """Counts the final failures that `moved` returns: webhook_id, and is_test, for a test alarms nobody."""
 
@@ -49,22 +57,31 @@ _ROLL_UP: Final = text(f"""
     WITH taken AS (
         DELETE FROM webhook_tallies
         WHERE id = ANY(ARRAY(SELECT id FROM webhook_tallies ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED))
-        RETURNING bucket, webhook_ids, delivered, durations
-    ), ended AS (
+        RETURNING bucket, webhook_ids, delivered, durations, failed_tests
+    ), tests AS (
+        SELECT webhook_id, bucket, count(*) AS failed_tests
+        FROM taken, unnest(taken.failed_tests) AS each (webhook_id) GROUP BY webhook_id, bucket
+    ), counted AS (
         SELECT webhook_id, bucket, count(*) AS ends, count(*) FILTER (WHERE each.delivered) AS delivered,
                count(*) FILTER (WHERE duration IS NULL) AS given_up,
                {_per_class("(count(*) FILTER (WHERE class = {n}))::int", first=0)} AS latencies
         FROM taken, unnest(webhook_ids, taken.delivered, durations) AS each (webhook_id, delivered, duration),
              width_bucket(duration, {_BOUNDS}) AS class
         GROUP BY webhook_id, bucket
+    ), ended AS (
+        SELECT counted.*, coalesce(failed_tests, 0) AS failed_tests
+        FROM counted LEFT JOIN tests USING (webhook_id, bucket)
     ), added AS (
-        INSERT INTO webhook_statistics AS known (webhook_id, bucket, attempts, delivered, given_up, latencies)
-        SELECT webhook_id, bucket, ends - given_up, delivered, given_up, latencies
+        INSERT INTO webhook_statistics AS known (
+            webhook_id, bucket, attempts, delivered, given_up, latencies, failed_tests
+        )
+        SELECT webhook_id, bucket, ends - given_up, delivered, given_up, latencies, failed_tests
         FROM ended WHERE EXISTS (SELECT FROM webhooks WHERE id = webhook_id)
         ORDER BY webhook_id, bucket
         ON CONFLICT (webhook_id, bucket) DO UPDATE
         SET attempts = known.attempts + excluded.attempts, delivered = known.delivered + excluded.delivered,
             given_up = known.given_up + excluded.given_up,
+            failed_tests = known.failed_tests + excluded.failed_tests,
             latencies = {_per_class("known.latencies[{n}] + excluded.latencies[{n}]", first=1)}
     ), {NOTE_HEALTH}
     SELECT count(*) FROM taken

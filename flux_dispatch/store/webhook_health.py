@@ -25,7 +25,8 @@ from flux_dispatch.store.connect import transaction
 from flux_dispatch.store.last_failures import last_failure_of
 
 # What began in the middle of a bucket shares it with attempts before: a delivery counts only from the next one on, and
-# a roll-up has noted those of the same by itself. OFFSET keeps the sub-select from being joined otherwise.
+# a roll-up has noted those of the same by itself. So what is counted is what failed; tests that did are nobody's alarm.
+# OFFSET keeps the sub-select from being joined otherwise.
 _DUE: Final = text(f"""
     WITH due AS MATERIALIZED (
         SELECT webhook_id, account_id, health, since FROM webhook_health
@@ -38,11 +39,11 @@ _DUE: Final = text(f"""
                counted.attempts, counted.has_delivered, counted.last_bucket
         FROM due LEFT JOIN webhooks ON webhooks.id = due.webhook_id
         CROSS JOIN LATERAL (
-            SELECT coalesce(sum(attempts), 0) AS attempts,
+            SELECT coalesce(sum(attempts - delivered - failed_tests), 0) AS attempts,
                    coalesce(bool_or(delivered > 0 AND bucket > due.since), false) AS has_delivered,
-                   max(bucket) FILTER (WHERE attempts > 0) AS last_bucket
+                   max(bucket) FILTER (WHERE attempts > failed_tests) AS last_bucket
             FROM (
-                SELECT bucket, attempts, delivered FROM webhook_statistics
+                SELECT bucket, attempts, delivered, failed_tests FROM webhook_statistics
                 WHERE webhook_id = due.webhook_id AND bucket > due.since - interval '5 minutes' OFFSET 0
             ) AS since_then
         ) AS counted

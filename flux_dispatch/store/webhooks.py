@@ -27,7 +27,7 @@ from flux_dispatch.domain.webhook import (
 from flux_dispatch.store.audit_log import note
 from flux_dispatch.store.connect import transaction
 from flux_dispatch.store.last_failures import last_failure_from_row, last_failure_of
-from flux_dispatch.store.note_health import NOTE_DELETED
+from flux_dispatch.store.note_health import NOTE_DELETED, NOTE_ENABLED
 from flux_dispatch.store.pages import Page, Queries, containing
 from flux_dispatch.store.sealed_webhooks import WebhookSeals, keeps_plain
 from flux_dispatch.store.tables import accounts, webhooks
@@ -111,6 +111,8 @@ class WebhookStore:
             changed = update(webhooks).where(webhooks.c.id == row.id).values(**values).returning(webhooks)
             row = (await connection.execute(changed)).one()
             after = _webhook_from_row(row, self._seals)
+            if _action(before, after) is Action.WEBHOOK_ENABLED:
+                await connection.execute(text(NOTE_ENABLED), {"webhook": row.id})
             if changes := _changes(before, after):
                 await note(connection, _action(before, after), account, _target(row), changes)
             return after

@@ -10,17 +10,23 @@ import pytest
 from sqlalchemy import text
 
 from flux_dispatch.domain.alert_channel import AlertKind
+from flux_dispatch.domain.claim import Settlement
 from flux_dispatch.domain.event import rfc3339_seconds
 from flux_dispatch.domain.ids import AccountId, Prefix, WebhookId, parse_id
+from flux_dispatch.domain.outcome import Attempt, Succeeded
+from flux_dispatch.domain.retry import Done
+from flux_dispatch.domain.webhook import Status, WebhookChange
 from flux_dispatch.domain.webhook_health import HealthPolicy
 from flux_dispatch.engine.check_health import CheckHealth
 from flux_dispatch.store.connect import transaction
+from flux_dispatch.store.deliver import DeliveryStore
+from flux_dispatch.store.send_test import SendTestStore
 from flux_dispatch.store.statistics import StatisticsStore
 from flux_dispatch.store.webhook_health import HealthStore
 from flux_dispatch.store.webhooks import WebhookStore
-from tests.support.alerting import LINKS, PACE, Alerting, counts
+from tests.support.alerting import LINKS, PACE, Alerting, counts, exhaust
 from tests.support.described import check_own_event
-from tests.support.store_harness import SEALS, StoreHarness
+from tests.support.store_harness import SEALS, TIMING, StoreHarness, event
 
 POLICY = HealthPolicy()
 FAILING, DISABLED, RECOVERED = AlertKind.WEBHOOK_FAILING, AlertKind.WEBHOOK_DISABLED, AlertKind.WEBHOOK_RECOVERED
@@ -45,6 +51,23 @@ class Health:
             delivered=[each == "+" for each in ends],
             count=len(ends),
         )
+        await self.statistics.roll_up_some(100)
+
+    async def tests(self, account: AccountId, webhook: WebhookId, ends: str) -> None:
+        """Send so many tests that end like this, in the way that they do, and roll them up."""
+        store = DeliveryStore(self.world.database, TIMING, SEALS)
+        for each in ends:
+            delivery = await SendTestStore(self.world.database, TIMING).add(event(account), webhook)
+            assert delivery
+            if each == "-":
+                await exhaust(self.world, [delivery])
+                assert await self.alerting.failures.fail([delivery]) == []
+                continue
+            lease = await store.claim([delivery])
+            assert lease
+            (claim,) = lease.claims
+            ended = Attempt(claim.attempt, 0.1, Succeeded(200))
+            assert await store.settle([Settlement(account, delivery, claim.lease_token, ended, Done())]) == {delivery}
         await self.statistics.roll_up_some(100)
 
     async def after(self, seconds: float) -> list[tuple[WebhookId, AlertKind]]:
@@ -100,6 +123,45 @@ async def test_few_failures_are_no_outage(health: Health, account: AccountId) ->
     await health.check.run_once()
     assert await health.after(86_400) == []
     assert await health.stored() == []
+
+
+async def test_what_was_delivered_before_in_the_same_five_minutes_is_no_failed_attempt(
+    health: Health, account: AccountId
+) -> None:
+    webhook = await health.world.webhook(account, "*")
+    await health.attempts(webhook, "+" * 100)
+    await health.attempts(webhook, "---")
+    assert await health.after(601) == []
+    await health.attempts(webhook, "---")
+    assert await health.after(601) == [(webhook, FAILING)]
+    (digest,) = health.alerting.sender.sent[-1].digests
+    assert digest.detail["attempts"] == 6
+
+
+async def test_a_test_that_fails_says_nothing_of_a_webhook(health: Health, account: AccountId) -> None:
+    webhook = await health.world.webhook(account, "*")
+    await health.tests(account, webhook, "------")
+    assert await health.stored() == []
+    await health.attempts(webhook, "----")
+    await health.tests(account, webhook, "---")
+    assert await health.after(601) == []
+    assert await health.stored() == [("suspect",)]
+    await health.attempts(webhook, "-")
+    assert await health.after(601) == [(webhook, FAILING)]
+    (digest,) = health.alerting.sender.sent[-1].digests
+    assert digest.detail["attempts"] == 5
+    await health.world.advance_clock(86_400 * 5)
+    await health.tests(account, webhook, "-")
+    assert await health.after(0) == []
+    assert await health.world.scalar("SELECT status FROM webhooks") == "enabled"
+    await health.attempts(webhook, "-")
+    await health.set("disabled")
+    assert await health.after(86_400) == []
+    await health.set("enabled")
+    await health.tests(account, webhook, "-")
+    assert await health.stored() == [("unresolved",)]
+    await health.tests(account, webhook, "-+")
+    assert await health.after(5) == [(webhook, RECOVERED)]
 
 
 async def test_a_webhook_that_delivers_now_and_then_does_not_fail(health: Health, account: AccountId) -> None:
@@ -260,6 +322,40 @@ async def test_one_that_somebody_has_in_hand_is_disabled_at_a_later_look(
     assert await health.after(0) == []
     await health.attempts(webhook, "-")
     assert await health.after(3600) == [(webhook, DISABLED)]
+
+
+async def test_the_five_days_begin_anew_though_nobody_looked_while_it_was_disabled(
+    health: Health, account: AccountId
+) -> None:
+    world = health.world
+    webhook = await world.webhook(account, "*")
+    webhooks = WebhookStore(world.database, SEALS)
+    await health.attempts(webhook, "------")
+    assert await health.after(600) == [(webhook, FAILING)]
+    assert await health.after(86_400 * 4.5) == []
+    await webhooks.update(account, webhook, WebhookChange(status=Status.DISABLED))
+    await webhooks.update(account, webhook, WebhookChange(status=Status.ENABLED))
+    await health.attempts(webhook, "-----")
+    assert await health.after(601) == [(webhook, FAILING)], "it is told anew"
+    assert await health.after(86_400 * 0.5) == []
+    await health.attempts(webhook, "-")
+    assert await health.after(86_400 * 0.5) == []
+    await health.attempts(webhook, "+")
+    assert await health.after(5) == [(webhook, RECOVERED)]
+
+
+async def test_one_of_which_nobody_was_told_is_well_once_it_is_enabled(health: Health, account: AccountId) -> None:
+    webhook = await health.world.webhook(account, "*")
+    webhooks = WebhookStore(health.world.database, SEALS)
+    await health.attempts(webhook, "------")
+    await webhooks.update(account, webhook, WebhookChange(description="checkout"))
+    assert await health.stored() == [("suspect",)]
+    for status in (Status.DISABLED, Status.ENABLED):
+        await health.world.advance_clock(299)
+        await webhooks.update(account, webhook, WebhookChange(status=status))
+    await health.attempts(webhook, "-")
+    assert await health.after(10) == []
+    assert await health.stored() == [("suspect",)]
 
 
 @pytest.mark.parametrize("change", ["deleted_at = flux_now()", "status = 'disabled', disabled_reason = 'by_hand'"])

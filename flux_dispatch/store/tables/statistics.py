@@ -1,6 +1,6 @@
 """The tables of statistics: what each webhook's attempts came to in five minutes each, and what is to be added."""
 
-from sqlalchemy import ARRAY, REAL, UUID, BigInteger, Boolean, Column, Identity, Index, Integer, Table
+from sqlalchemy import ARRAY, REAL, UUID, BigInteger, Boolean, Column, Identity, Index, Integer, Table, text
 
 from flux_dispatch.store.tables.metadata import INSTANT, metadata
 
@@ -18,6 +18,8 @@ webhook_statistics = Table(
     Column("given_up", Integer, nullable=False),
     # attempts by the class of their duration: domain/statistics.py has the bounds
     Column("latencies", ARRAY(Integer), nullable=False),
+    # attempts that were tests and failed: they say nothing of the webhook's health
+    Column("failed_tests", Integer, nullable=False, server_default=text("0")),
     # what all webhooks come to lately
     Index("webhook_statistics_bucket", "bucket"),
     postgresql_with={"fillfactor": "50", "autovacuum_vacuum_scale_factor": "0.05"},
@@ -34,6 +36,8 @@ webhook_tallies = Table(
     Column("delivered", ARRAY(Boolean), nullable=False),
     # in seconds; null for a final failure, which is no attempt
     Column("durations", ARRAY(REAL), nullable=False),
+    # whose attempts were tests and failed, once for each; null where none was
+    Column("failed_tests", ARRAY(UUID), nullable=True),
     # it lives for a second, and is never compressed
     postgresql_with={
         "toast_tuple_target": "8160",
