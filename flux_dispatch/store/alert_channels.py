@@ -17,6 +17,7 @@ from flux_dispatch.domain.audit_action import Action
 from flux_dispatch.domain.audit_entry import Change, Target, TargetKind, changes_between, made_with
 from flux_dispatch.domain.ids import AccountId, AlertChannelId, Prefix, format_id, parse_id
 from flux_dispatch.domain.webhook import BY_HAND
+from flux_dispatch.store.alert_digests import forget_other_kinds
 from flux_dispatch.store.audit_log import note
 from flux_dispatch.store.connect import connect, transaction
 from flux_dispatch.store.notifications import disable_channel
@@ -35,10 +36,12 @@ _NOTE_TEST = text("""
     RETURNING *
 """)
 
-# What was waiting for a better URL need not wait for the next attempt.
+# What was waiting for a better URL need not wait for the next attempt. Who is just sending to the old one settles that,
+# and knows by the attempts, which begin anew, that the URL is another.
 _TRY_AGAIN = text("""
-    UPDATE notifications SET due_at = flux_now()
-    WHERE channel_id = CAST(:id AS uuid) AND due_at IS NOT NULL AND lease_token IS NULL
+    UPDATE notifications
+    SET attempts = 0, due_at = CASE WHEN lease_token IS NULL THEN flux_now() ELSE due_at END
+    WHERE channel_id = CAST(:id AS uuid) AND due_at IS NOT NULL
 """)
 
 
@@ -83,6 +86,8 @@ class AlertChannelStore:
             if values:
                 values["updated_at"] = func.flux_now()
                 await connection.execute(update(alert_channels).where(*theirs).values(**values))
+            if change.kinds is not None:
+                await forget_other_kinds(connection, [which], change.kinds)
             if change.url is not None:
                 await connection.execute(_TRY_AGAIN, {"id": which})
             changed = channel_from_row((await connection.execute(select(alert_channels).where(*theirs))).one())

@@ -56,7 +56,9 @@ _COUNT_UP = text("""
         SET times = known.times + excluded.times,
             first_at = CASE WHEN known.due_at IS NULL THEN excluded.first_at
                             ELSE least(known.first_at, excluded.first_at) END,
-            last_at = greatest(known.last_at, excluded.last_at), detail = excluded.detail,
+            last_at = greatest(known.last_at, excluded.last_at),
+            detail = CASE WHEN known.due_at IS NULL OR known.last_at <= excluded.last_at THEN excluded.detail
+                          ELSE known.detail END,
             due_at = coalesce(known.due_at, greatest(
                 excluded.due_at, known.told_at + (CAST(:windows AS interval[]))[known.level]
             ))
@@ -68,6 +70,19 @@ _COUNT_UP = text("""
     FROM due
     WHERE id = due.channel_id AND (compose_at IS NULL OR compose_at > greatest(due.due_at, spaced_until))
 """)
+
+# What was told of before keeps its window, and says whether an incident is open.
+_ASKED_NO_MORE: Final = (
+    text("""
+        DELETE FROM alert_digests
+        WHERE channel_id = ANY(CAST(:channels AS uuid[])) AND kind <> ALL(CAST(:kinds AS text[])) AND told_at IS NULL
+    """),
+    text("""
+        UPDATE alert_digests SET times = 0, due_at = NULL
+        WHERE channel_id = ANY(CAST(:channels AS uuid[])) AND kind <> ALL(CAST(:kinds AS text[]))
+          AND due_at IS NOT NULL
+    """),
+)
 
 # Only who names them gets them: `*` does not.
 _WANTED = text("""
@@ -102,6 +117,12 @@ async def note_occurrences(connection: AsyncConnection, occurrences: Sequence[Oc
         pairs = await _without_what_is_closed(connection, channels, pairs)
     if pairs:
         await connection.execute(_COUNT_UP, _digests(pairs) | {"gather": pace.gather, "windows": list(pace.windows)})
+
+
+async def forget_other_kinds(connection: AsyncConnection, channels: Sequence[UUID], kinds: Sequence[str]) -> None:
+    """Have these channels, which this transaction has locked, told of these kinds alone, whatever waited for them."""
+    for statement in _ASKED_NO_MORE:
+        await connection.execute(statement, {"channels": list(channels), "kinds": list(kinds)})
 
 
 async def publish_own_events(connection: AsyncConnection, events: Sequence[OwnEvent]) -> None:

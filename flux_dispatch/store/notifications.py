@@ -110,6 +110,7 @@ _LOCK_CHANNEL = text("""
 _SENT = text("""
     UPDATE notifications SET due_at = NULL, ended_at = flux_now(), lease_token = NULL, error = NULL, content = '{}'
     WHERE id = CAST(:id AS uuid) AND lease_token = CAST(:token AS uuid)
+    RETURNING true
 """)
 _CHANNEL_IS_WELL = text("""
     UPDATE alert_channels
@@ -123,9 +124,13 @@ _CHANNEL_IS_WELL = text("""
 _CALLED = text("""
     SELECT coalesce(nullif(name, ''), target) AS called FROM alert_channels WHERE id = CAST(:channel AS uuid)
 """)
+# Where its attempts have begun anew meanwhile, its channel has another URL by now, of which this says nothing.
 _NOT_SENT = text("""
-    UPDATE notifications SET due_at = flux_now() + :delay, lease_token = NULL, error = :error
+    UPDATE notifications
+    SET due_at = CASE WHEN attempts = :attempt THEN flux_now() + :delay ELSE flux_now() END,
+        lease_token = NULL, error = :error
     WHERE id = CAST(:id AS uuid) AND lease_token = CAST(:token AS uuid)
+    RETURNING attempts = :attempt AS is_same_url
 """)
 _CHANNEL_FAILS = text("""
     UPDATE alert_channels
@@ -235,22 +240,22 @@ class NotificationStore:
             held = await _settle(connection, _SENT, notification, {})
             if held:
                 await connection.execute(_CHANNEL_IS_WELL, _channel_of(notification))
-            return held
+            return held is not None
 
     async def settle_failed(self, notification: Notification, error: str) -> bool:
         """Note that a message did not arrive, if the lease still holds; it is tried again later.
 
         A channel of an account that has failed for CHANNEL_PATIENCE is disabled.
         """
-        delay = {"delay": retry_delay(notification.attempt), "error": error}
+        delay = {"delay": retry_delay(notification.attempt), "attempt": notification.attempt, "error": error}
         async with transaction(self._database) as connection:
-            held = await _settle(connection, _NOT_SENT, notification, delay)
-            if held:
+            is_same_url = await _settle(connection, _NOT_SENT, notification, delay)
+            if is_same_url:
                 given = _channel_of(notification) | {"error": error, "patience": CHANNEL_PATIENCE}
                 if (await connection.execute(_CHANNEL_FAILS, given)).scalar():
                     await disable_channel(connection, notification.channel, UNREACHABLE)
                     await _note_unreachable(connection, notification)
-            return held
+            return is_same_url is not None
 
     async def prune(self, limit: int) -> None:
         """Forget up to so many messages that are long over, as many windows, and operators' channels long gone."""
@@ -324,10 +329,12 @@ async def _note_unreachable(connection: AsyncConnection, notification: Notificat
 
 async def _settle(
     connection: AsyncConnection, statement: TextClause, notification: Notification, more: Mapping[str, Any]
-) -> bool:
+) -> bool | None:
+    """Return what the statement does; None where the lease does not hold."""
     await connection.execute(_LOCK_CHANNEL, _channel_of(notification))
     which = {"id": parse_id(Prefix.NOTIFICATION, notification.id), "token": notification.lease_token}
-    return bool((await connection.execute(statement, which | dict(more))).rowcount)
+    said: bool | None = (await connection.execute(statement, which | dict(more))).scalar_one_or_none()
+    return said
 
 
 def _channel_of(notification: Notification) -> dict[str, Any]:

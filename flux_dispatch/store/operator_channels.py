@@ -8,6 +8,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from flux_dispatch.domain.alert_channel import CheckedUrl
+from flux_dispatch.store.alert_digests import forget_other_kinds
 
 NOT_SET: Final = "not_in_settings"
 """Why a channel is disabled that FLUX_ALERT_URLS had once, and has not any more."""
@@ -38,7 +39,8 @@ _DISABLE = text("""
     WHERE account_id IS NULL AND status = 'enabled' AND id <> ALL(CAST(:ids AS uuid[]))
 """)
 # A URL that is mended (a password, a host) is another channel: it tells what the one before it could not. It gets the
-# windows, too, so that it is told no more often. Who is sending a message settles it: the lease is handed on with it.
+# windows, too, so that it is told no more often. Who is sending a message settles it: the lease is handed on with it,
+# and that the attempts have begun anew says that the URL is another.
 _HAND_ON: Final = (
     text("DELETE FROM alert_digests WHERE channel_id = :successor"),  # windows of when it was in the settings before
     text("""
@@ -97,6 +99,7 @@ class OperatorChannels:
         for gone, successor in self._successors(known):
             for statement in _HAND_ON:
                 await connection.execute(statement, {"gone": gone, "successor": successor})
+        await forget_other_kinds(connection, list(self._channels), self._kinds)
         await connection.execute(_COMPOSE, {"ids": list(self._channels)})
 
     def _successors(self, known: Sequence[Row[Any]]) -> list[tuple[UUID, UUID]]:

@@ -71,6 +71,22 @@ async def test_a_message_tells_the_last_delivery_its_advice_and_since_when(
     assert told.url == URL.url
 
 
+async def test_what_is_told_is_the_last_delivery_in_whatever_order_they_are_counted(
+    alerting: Alerting, account: AccountId
+) -> None:
+    await alerting.world.webhook(account, "*")
+    await alerting.channel(account)
+    earlier = await alerting.failed(account)
+    await alerting.world.advance_clock(5)
+    later = await alerting.failed(account)
+    await alerting.gather(later)
+    await alerting.gather(earlier)
+    (told,) = await alerting.after(10)
+    last = await alerting.world.scalar("SELECT delivery_id FROM alerts ORDER BY id DESC LIMIT 1")
+    assert told.digests[0].detail["delivery"] == f"dlv_{last.hex}"
+    assert told.digests[0].count == 2
+
+
 async def test_a_hundred_thousand_failures_in_ten_minutes_are_at_most_five_messages(
     alerting: Alerting, account: AccountId
 ) -> None:
@@ -198,6 +214,49 @@ async def test_a_new_url_is_tried_at_once(alerting: Alerting, account: AccountId
     assert (changed.failures, changed.failing_since) == (0, None)
     (told,) = await alerting.run()
     assert told.url == better.url
+
+
+async def test_a_new_url_is_tried_at_once_though_somebody_sends_to_the_old_one(
+    alerting: Alerting, account: AccountId
+) -> None:
+    await alerting.world.webhook(account, "*")
+    channel = await alerting.channel(account)
+    alerting.sender.answers = ["wrong password"] * 5
+    await alerting.fail(account)
+    for seconds in (10, 30, 120, 600, 3600):
+        assert len(await alerting.after(seconds)) == 1
+    await alerting.world.advance_clock(6 * 3600)
+    sending = await alerting.notifications.claim()
+    assert sending
+    better = CheckedUrl("jsons://example.com/better", "webhook", "jsons://example.com/…")
+    await alerting.channels.update(account, channel.id, AlertChannelChange(url=better))
+    assert await alerting.run() == []
+    assert await alerting.notifications.settle_failed(sending, "wrong password")
+    shown = await alerting.queries.get(account, channel.id)
+    assert shown
+    assert (shown.failures, shown.failing_since) == (0, None), "the new one has failed nobody"
+    (told,) = await alerting.run()
+    assert (told.id, told.url, told.attempt) == (sending.id, better.url, 1)
+    assert await alerting.after(100_000) == []
+
+
+async def test_what_a_channel_asks_for_no_more_is_not_told(alerting: Alerting, account: AccountId) -> None:
+    webhook = await alerting.world.webhook(account, "*")
+    channel = await alerting.channel(account)
+    await alerting.note(account, webhook, AlertKind.WEBHOOK_FAILING)
+    await alerting.fail(account, 3)
+    assert len(await alerting.after(10)) == 1
+    await alerting.note(account, webhook, AlertKind.WEBHOOK_FAILING, AlertKind.WEBHOOK_DISABLED)
+    await alerting.fail(account, 2)
+    only = AlertChannelChange(kinds=(AlertKind.WEBHOOK_FAILING,))
+    await alerting.channels.update(account, channel.id, only)
+    (told,) = await alerting.after(7200)
+    assert counts(told) == {(webhook, AlertKind.WEBHOOK_FAILING): 1}
+    assert await alerting.after(7200) == []
+    await alerting.channels.update(account, channel.id, AlertChannelChange(kinds=(FAILED,)))
+    await alerting.fail(account)
+    (told,) = await alerting.after(7200)
+    assert counts(told) == {(webhook, FAILED): 1}
 
 
 async def test_a_message_whose_worker_died_is_sent_by_another_after_its_lease(

@@ -67,6 +67,42 @@ async def test_a_message_that_is_being_sent_meanwhile_is_not_sent_twice(
     assert await after.after(10_000) == []
 
 
+async def test_one_that_fails_meanwhile_is_sent_to_the_mended_url_at_once(
+    world: StoreHarness, account: AccountId
+) -> None:
+    await world.advance_clock(0)
+    before = Alerting(world, operators={HERE: "json://127.0.0.1/1"})
+    await before.run()
+    await world.webhook(account, "*")
+    await before.fail(account)
+    before.sender.answers = ["no"] * 5
+    for seconds in (10, 30, 120, 600, 3600):
+        assert len(await before.after(seconds)) == 1
+    await world.advance_clock(6 * 3600)
+    sending = await before.notifications.claim()
+    assert sending
+    after = Alerting(world, operators={THERE: "json://127.0.0.1/2"})
+    assert await after.run() == []
+    assert await before.notifications.settle_failed(sending, "no")
+    (told,) = await after.run()
+    assert (told.id, told.url, told.attempt) == (sending.id, "json://127.0.0.1/2", 1)
+
+
+async def test_operators_are_not_told_what_they_ask_for_no_more(world: StoreHarness, account: AccountId) -> None:
+    await world.advance_clock(0)
+    alerting = Alerting(world, operators=OPERATORS)
+    await alerting.run()
+    webhook = await world.webhook(account, "*")
+    await alerting.fail(account)
+    await alerting.note(account, webhook, AlertKind.WEBHOOK_FAILING)
+    fewer = Alerting(world, operators=OPERATORS)
+    fewer.operators._kinds.remove(FAILED)
+    await fewer.run()
+    (told,) = await fewer.after(10)
+    assert counts(told) == {(webhook, AlertKind.WEBHOOK_FAILING): 1}
+    assert await fewer.after(10_000) == []
+
+
 async def test_what_is_not_yet_a_message_goes_over_and_one_of_its_service_is_preferred(
     world: StoreHarness, account: AccountId
 ) -> None:
