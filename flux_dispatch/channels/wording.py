@@ -21,7 +21,8 @@ def headline(digest: Digest) -> str:  # noqa: PLR0911 - one for each kind
             more = f" (+{digest.count - 1:,} more)" if digest.count > 1 else ""
             return f"{digest.detail.get('event_type')} to {endpoint} failed {_how(digest)}{more}"
         case AlertKind.WEBHOOK_FAILING:
-            return f"{endpoint} is failing: none of {digest.detail.get('attempts', 0):,} attempts was delivered"
+            what = f"{endpoint} {'was' if digest.is_over else 'is'} failing"
+            return f"{what}: none of {digest.detail.get('attempts', 0):,} attempts was delivered"
         case AlertKind.WEBHOOK_DISABLED if _is_gone(digest):
             return f"{endpoint} was disabled: it answered {HTTPStatus.GONE.value}"
         case AlertKind.WEBHOOK_DISABLED:
@@ -31,7 +32,7 @@ def headline(digest: Digest) -> str:  # noqa: PLR0911 - one for each kind
         case AlertKind.WEBHOOK_RECOVERED:
             return f"{endpoint} delivers again"
         case AlertKind.PLATFORM_TROUBLE:
-            return _TROUBLES[Condition(digest.subject)]
+            return _TROUBLES[Condition(digest.subject)] + (": that is over" if digest.is_over else "")
         case AlertKind.PLATFORM_WELL:
             return _WELL[Condition(digest.subject)]
 
@@ -47,7 +48,8 @@ def many_in_words(digests: Sequence[Digest], beyond: Mapping[AlertKind, Beyond])
             where = f" to {subjects:,} webhooks" if subjects > 1 else ""
             found.append(f"{times:,} deliver{'ies' if times > 1 else 'y'}{where} failed")
         elif subjects:
-            one, many = _COUNTED[kind]
+            is_over = kind in _COUNTED_OVER and not more.subjects and all(each.is_over for each in theirs)
+            one, many = (_COUNTED_OVER if is_over else _COUNTED)[kind]
             found.append(one if subjects == 1 else many.format(count=f"{subjects:,}"))
     return ", ".join(found)
 
@@ -60,11 +62,10 @@ def paragraphs(digest: Digest) -> list[str]:
     elif digest.kind is AlertKind.DELIVERY_FAILED:
         said.append(f"It was given up at {_time(digest.last_at)}.")
     elif (since := digest.detail.get("since")) and not _is_gone(digest):
-        said.append(_SINCE[digest.kind].format(since=_time(datetime.fromisoformat(since))))
-    if says := digest.detail.get("says"):
-        said.append(says)
-    if advice := digest.detail.get("advice"):
-        said.append(advice)
+        sentence = _HAD_FAILED if _is_over(digest, AlertKind.WEBHOOK_FAILING) else _SINCE[digest.kind]
+        said.append(sentence.format(since=_time(datetime.fromisoformat(since))))
+    if not _is_over(digest, *_GOES_ON):
+        said += [digest.detail[each] for each in ("says", "advice") if digest.detail.get(each)]
     if what_now := _what_now(digest):
         said.append(what_now)
     return said
@@ -73,6 +74,8 @@ def paragraphs(digest: Digest) -> list[str]:
 def _what_now(digest: Digest) -> str | None:
     reason = digest.detail.get("reason")
     match digest.kind:
+        case AlertKind.WEBHOOK_FAILING | AlertKind.WEBHOOK_DISABLED if digest.is_over:
+            return "That is over."
         case AlertKind.WEBHOOK_DISABLED if reason is None:
             return "Somebody has enabled it since."
         case AlertKind.WEBHOOK_DISABLED:
@@ -89,6 +92,11 @@ def _is_gone(digest: Digest) -> bool:
     return digest.kind is AlertKind.WEBHOOK_DISABLED and digest.detail.get("reason") != FAILING
 
 
+def _is_over(digest: Digest, *kinds: AlertKind) -> bool:
+    """Say whether what a digest tells, if it is of these, is told late: each kind has windows of its own."""
+    return digest.is_over and digest.kind in kinds
+
+
 def shortened(text: str, most: int = MAX_ENDPOINT_LENGTH) -> str:
     """Return text in at most so many characters, cut in the middle, without any that would break a line."""
     text = "".join(each if each.isprintable() else " " for each in text)
@@ -99,7 +107,8 @@ def shortened(text: str, most: int = MAX_ENDPOINT_LENGTH) -> str:
 
 
 def _endpoint(digest: Digest) -> str:
-    return shortened(digest.endpoint) or digest.subject
+    # some services look for @everyone wherever it stands, and a customer may have written it
+    return shortened(digest.endpoint.replace("@", "%40")) or digest.subject
 
 
 def _how(digest: Digest) -> str:
@@ -128,9 +137,15 @@ _COUNTED: Final = {
     AlertKind.WEBHOOK_RECOVERED: ("1 webhook delivers again", "{count} webhooks deliver again"),
     AlertKind.PLATFORM_WELL: ("the platform is well again", "{count} troubles of the platform are over"),
 }
+_COUNTED_OVER: Final = {
+    AlertKind.PLATFORM_TROUBLE: ("the platform was in trouble", "{count} troubles of the platform"),
+    AlertKind.WEBHOOK_FAILING: ("1 webhook was failing", "{count} webhooks were failing"),
+}
+_GOES_ON: Final = (AlertKind.PLATFORM_TROUBLE, AlertKind.WEBHOOK_FAILING, AlertKind.WEBHOOK_DISABLED)
+_HAD_FAILED: Final = "Every attempt since {since} had failed."
 _SINCE: Final = {
     AlertKind.WEBHOOK_FAILING: "Every attempt since {since} has failed; they go on.",
-    AlertKind.WEBHOOK_DISABLED: "Every attempt since {since} had failed.",
+    AlertKind.WEBHOOK_DISABLED: _HAD_FAILED,
     AlertKind.WEBHOOK_RECOVERED: "It had failed since {since}.",
     AlertKind.PLATFORM_TROUBLE: "Since {since}.",
     AlertKind.PLATFORM_WELL: "It had begun at {since}.",

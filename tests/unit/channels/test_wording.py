@@ -100,6 +100,23 @@ def test_of_one_that_was_disabled_it_says_what_is_to_be_done_now() -> None:
     assert said[None] == ["Somebody has enabled it since."]
 
 
+def test_what_is_told_late_does_not_say_that_it_goes_on() -> None:
+    """Trouble has windows of its own, so it may be told hours after it was over, and after that was told."""
+    since = {"since": "2026-01-15T10:00:00Z", "attempts": 8}
+    failing = replace(digest(AlertKind.WEBHOOK_FAILING, **since), is_over=True)
+    assert headline(failing) == f"{URL} was failing: none of 8 attempts was delivered"
+    assert paragraphs(failing) == ["Every attempt since 15 Jan 2026 10:00 UTC had failed.", "That is over."]
+    trouble = digest(AlertKind.PLATFORM_TROUBLE, subject=Condition.NO_WORKERS, says="Start one.", **since)
+    assert headline(trouble) == "No worker answers"
+    over = replace(trouble, is_over=True)
+    assert headline(over) == "No worker answers: that is over"
+    assert paragraphs(over) == ["Since 15 Jan 2026 10:00 UTC."]
+    disabled = replace(digest(AlertKind.WEBHOOK_DISABLED, reason="failing", **since), is_over=True)
+    assert paragraphs(disabled)[1:] == ["That is over."]
+    assert many_in_words([failing, digest(AlertKind.WEBHOOK_FAILING, subject="wh_3")], {}) == "2 webhooks are failing"
+    assert many_in_words([failing, disabled], {}) == "1 webhook was disabled, 1 webhook was failing"
+
+
 def test_a_message_is_the_same_each_time_and_leads_to_what_it_tells() -> None:
     links = Links("https://flux.example")
     told = notification("x", digest(AlertKind.WEBHOOK_FAILING, attempts=5), digest(AlertKind.WEBHOOK_DISABLED))
@@ -115,6 +132,14 @@ def test_customers_read_what_they_call_a_webhook_and_operators_do_not() -> None:
     for account, is_named in ((ACCOUNT, True), (None, False)):
         told = compose(notification("x", named, account=account), Links("https://flux.example"), "")
         assert ("Webhook: @everyone in shop 7" in told.text) is is_named
+
+
+def test_no_url_of_a_customer_calls_everybody() -> None:
+    """Discord and Mattermost look for `@everyone` and `@all` wherever it stands; a URL has another spelling."""
+    calling = replace(digest(AlertKind.WEBHOOK_FAILING, attempts=5), endpoint="https://example.com/@everyone?to=@all")
+    told = compose(notification("x", calling, account=None), Links("https://flux.example"), "")
+    assert "@" not in told.title + told.text + told.html
+    assert "https://example.com/%40everyone?to=%40all is failing" in told.title
 
 
 def test_long_endpoints_are_cut_in_the_middle() -> None:
