@@ -1,6 +1,7 @@
 """Reads the URL of a channel with Apprise, says what is wrong with it, and sends by its plugin."""
 
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
@@ -64,6 +65,27 @@ def plugin_of(url: str, *, is_customers: bool, require_https: bool) -> Any:  # n
     if isinstance(plugin, NotifyEmail):
         _check_email(plugin, require_https=is_customers and require_https)
     return plugin
+
+
+def check_recipients(url: str, plugin: Any) -> None:  # noqa: ANN401 - Apprise's
+    """Check that mail goes to everybody whom a URL names, for Apprise leaves out what it does not take for an address.
+
+    Raises:
+        RefusedUrl: somebody would get none.
+    """
+    parts = url_to_dict(url, secure_logging=True) if isinstance(plugin, NotifyEmail) else None  # type: ignore[no-untyped-call]
+    if parts is None:
+        return
+    # behind a semicolon there is a parameter of its own
+    named = [*parts["targets"], parts.get("cc") or "", parts.get("bcc") or "", *parts["qsd"]]
+    words = [each.strip("'.") for text in named for each in _BETWEEN_RECIPIENTS.split(text) if "@" in each]
+    taken = {*(each for _, each in plugin.targets), *plugin.cc, *plugin.bcc}
+    for each in words:
+        if each not in taken or not each.isascii():
+            raise RefusedUrl(
+                f"No mail can be sent to {each[:80]} by a channel: correct the address (ASCII alone, without quotes: "
+                "other domains are written as xn--…), and put a comma between it and the next."
+            )
 
 
 def service_of(plugin: Any) -> str:  # noqa: ANN401 - Apprise's
@@ -187,4 +209,5 @@ def _not_whole(scheme: str) -> str:
     return f"Something is missing in this URL, or is not as {scheme}:// takes it: it is written like {example}."
 
 
+_BETWEEN_RECIPIENTS: Final = re.compile(r"""[\s,;<>"]+""")
 _HAVE_SERVERS: Final = {"mattermost", "rocket_chat", "gotify", "webhook", "ntfy"}

@@ -18,7 +18,7 @@ from typing import Any, Final
 from apprise.manager_plugins import NotificationManager
 
 from flux_dispatch.channels.guard import BLOCKED, Guard
-from flux_dispatch.channels.plugin import RefusedUrl, plugin_of, send_by, service_of, target_of
+from flux_dispatch.channels.plugin import RefusedUrl, check_recipients, plugin_of, send_by, service_of, target_of
 from flux_dispatch.channels.trouble import secrets_in, without_secrets
 from flux_dispatch.domain.address import AddressPolicy
 from flux_dispatch.memory_limit import limit_memory
@@ -64,6 +64,8 @@ def _answer(request: Mapping[str, Any], rules: Mapping[str, Any], guard: Guard |
     url = request["url"]
     try:
         plugin = plugin_of(url, is_customers=rules["is_guarded"], require_https=rules["require_https"])
+        if "message" not in request:
+            check_recipients(url, plugin)
     except RefusedUrl as error:
         return {"refused": without_secrets(str(error), [])}
     except Exception as error:  # noqa: BLE001 - a plugin of many, which must not take the others with it

@@ -9,6 +9,7 @@ import pytest
 from flux_dispatch.channels.apart import Rules
 from flux_dispatch.channels.sender import ChannelSender
 from flux_dispatch.domain.alert_channel import AlertKind
+from flux_dispatch.domain.errors import InvalidRequest
 from flux_dispatch.domain.notification import Digest
 from tests.channels.conftest import ACCOUNT, AT, LOOPBACK, failed, notification, sender_with
 from tests.support.mailbox import PASSWORD, USER, Mailbox, html_of, text_of
@@ -96,6 +97,38 @@ async def test_recipients_that_are_refused_are_said(allowed: ChannelSender) -> N
         assert "refused every recipient (550 5.1.1 nobody of this name)" in error
         assert await allowed.send(notification(mailbox.url(to="nobody@example.com,ops@example.com"))) is None
         assert len(mailbox.mails) == 1
+
+
+@pytest.mark.parametrize(
+    ("recipients", "left_out"),
+    [
+        ("to=ops@example.com,jürgen@example.com", "jürgen@example.com"),
+        ("to=jürgen%2Bx@example.com", "jürgen+x@example.com"),
+        ("to=ops@münchen.de,b@example.com", "ops@münchen.de"),
+        ("to=ops@example.cöm", "ops@example.cöm"),
+        ("to=ops@example.com,b@c", "b@c"),
+        ("to=ops@example.com;b@example.com", "b@example.com"),
+        ("to=O'Neil@example.com", "O'Neil@example.com"),
+        ("to=ops@example.com&cc=b@example.com,@example.com", "@example.com"),
+        ("to=ops@example.com&bcc=bé@example.com", "bé@example.com"),
+    ],
+)
+async def test_no_recipient_is_left_out_in_silence(guarded: ChannelSender, recipients: str, left_out: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        await guarded.check(f"mailtos://u:pass@smtp.example.com?from=a@example.com&{recipients}")
+    assert refused.value.message.startswith(f"No mail can be sent to {left_out} by a channel: ")
+
+
+@pytest.mark.parametrize(
+    "recipients",
+    [
+        "to=ops+x@example.com,Jürgen <j@example.com>",
+        'to="Doe, J"<j@example.com>,"b@example.com"&cc=c@d.de',
+        "to=OPS@E.COM.",
+    ],
+)
+async def test_recipients_have_names_and_what_addresses_may_have(guarded: ChannelSender, recipients: str) -> None:
+    await guarded.check(f"mailtos://u:pass@smtp.example.com/a@example.com?from=a@example.com&{recipients}")
 
 
 async def test_what_a_server_says_can_be_stored_and_shown(allowed: ChannelSender) -> None:
