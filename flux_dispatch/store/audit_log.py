@@ -27,7 +27,7 @@ from flux_dispatch.domain.audit_entry import (
 )
 from flux_dispatch.domain.ids import AccountId, ApiKeyId, DashboardSessionId, Prefix, format_id, parse_id
 from flux_dispatch.store.acting import acting
-from flux_dispatch.store.connect import transaction
+from flux_dispatch.store.connect import STATEMENT_SECONDS, transaction
 from flux_dispatch.store.pages import HIGHEST_ID, LOWEST_ID, Page, Queries, behind, first_id
 
 # A key is called by its name and its end, in the entry itself: it is read when the key is gone.
@@ -163,7 +163,8 @@ def audit_log_query(
         given |= {"first": first_id(filters["created_after"], -1), "created_after": filters["created_after"]}
     if "created_before" in filters:
         where.append("id < CAST(:beyond AS uuid) AND created_at < :created_before")
-        given |= {"beyond": first_id(filters["created_before"], 1), "created_before": filters["created_before"]}
+        beyond = first_id(filters["created_before"], _WRITTEN_WITHIN_MILLISECONDS)
+        given |= {"beyond": beyond, "created_before": filters["created_before"]}
     if "target" in filters:
         where.append("target_id = :target")
         given["target"] = filters["target"]
@@ -231,3 +232,6 @@ def _hex(prefix: Prefix, id_: str | None) -> str | None:
 _ACTORS: Final = {each.value: each for each in ActorKind}
 _TARGETS: Final = frozenset(each.value for each in TargetKind)
 _DAY_MILLISECONDS: Final = 86_400_000
+
+_WRITTEN_WITHIN_MILLISECONDS: Final = 1000 * STATEMENT_SECONDS + 1
+"""How much later than its time an entry's id may be: the time is that at which its statement began, which may wait."""

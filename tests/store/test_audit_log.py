@@ -23,6 +23,7 @@ from flux_dispatch.store.fail import FailureStore
 from flux_dispatch.store.pages import Page
 from flux_dispatch.store.webhooks import WebhookStore
 from tests.support.store_harness import SEALS, SECRET, StoreHarness, event
+from tests.support.waiting import eventually_async
 
 DRAFT = NewWebhook(
     url="https://example.com/a", events=("a.*",), description="shop", headers={"X-Key": "sesame"}, metadata={}
@@ -230,6 +231,24 @@ async def test_a_webhook_that_is_gone_is_told_as_disabled_by_the_engine(world: S
     assert (entry.action, entry.target and entry.target.id) == (Action.WEBHOOK_DISABLED, webhook)
     assert entry.acting.actor == Actor(ActorKind.ENGINE)
     assert entry.changes == {"status": ("enabled", "disabled"), "disabled_reason": (None, "gone")}
+
+
+async def test_an_entry_whose_statement_waited_is_found_by_its_time(world: StoreHarness) -> None:
+    account = await world.account()
+    await world.webhook(account, "*")
+    delivery = await world.delivery(account)
+    await world.do("UPDATE deliveries SET state = 'exhausted', reason = 'gone'")
+    waits = """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+               AND wait_event_type = 'Lock' AND clock_timestamp() > query_start + interval '50 ms'"""
+    async with transaction(world.database) as connection:
+        await connection.exec_driver_sql("SELECT FROM webhooks FOR UPDATE")
+        failing = asyncio.create_task(FailureStore(world.database).fail([delivery]))
+        await eventually_async(lambda: world.scalar(waits), "it waits")
+    await failing
+    (entry,) = await entries(world, account)
+    moment = timedelta(microseconds=1)
+    found = {"created_after": entry.created_at - moment, "created_before": entry.created_at + moment}
+    assert await entries(world, account, **found) == [entry]
 
 
 async def test_who_signed_in_with_a_key_is_called_by_it(world: StoreHarness) -> None:
