@@ -1,5 +1,6 @@
 """Export the audit log: all that somebody may read of it, page by page, however much it is; and it is told there."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Protocol
@@ -13,7 +14,10 @@ PAGE_SIZE: Final = 200
 """Entries in one piece: some ten milliseconds of this process, which all other requests wait for."""
 
 TRIES: Final = 15
-"""How often a place to read in is waited for, about two seconds each time."""
+"""How often a place to read in is waited for, for up to two seconds each time."""
+
+PAUSE_SECONDS: Final = 1
+"""How long it is left alone after that: where too many wait already, nobody waits at all."""
 
 PLATFORM: Final = AccountId("platform")
 
@@ -72,6 +76,9 @@ class ExportAuditLog:
         Raises:
             Unavailable: the database is unavailable. TooManyRequests, QueryTooSlow: as for a list.
         """
+        async with self._places.place(account or PLATFORM):
+            # what is refused now is not to be told as exported
+            await self._entries.behind(account, None, PAGE_SIZE, filters, reader)
         await self._log.note_export(account, {"format": form.value, **asked})
         return self._pieces(account, reader, form, filters)
 
@@ -90,12 +97,13 @@ class ExportAuditLog:
     async def _page(
         self, account: AccountId | None, after: str | None, filters: Mapping[str, Any], reader: Reader
     ) -> list[AuditEntry]:
-        """Return a page; what is long under way waits for its turn, and does not end because others read, too."""
-        for remaining in reversed(range(TRIES if after else 1)):
+        """Return a page; what is told waits for its turn, and does not end because others read, too."""
+        for remaining in reversed(range(TRIES)):
             try:
                 async with self._places.place(account or PLATFORM):
                     return await self._entries.behind(account, after, PAGE_SIZE, filters, reader)
             except TooManyRequests:
                 if not remaining:
                     raise
+            await asyncio.sleep(PAUSE_SECONDS)
         raise AssertionError
