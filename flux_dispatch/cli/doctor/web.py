@@ -1,6 +1,7 @@
 """What is reached over HTTP: the API where customers reach it, and Flower."""
 
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -27,7 +28,8 @@ def check_web(installation: Installation) -> Iterator[Finding]:
         mend = "Set it to where customers reach the API, like https://flux.example.com, for every `flux api`."
         yield warning(PUBLIC_URL, "FLUX_PUBLIC_URL is not set: links begin as each request's own address did.", mend)
     flower = installation.flower_url or settings.flower_url
-    yield _flower(flower or f"http://{_reachable(settings.flower_host)}:{settings.flower_port}")
+    prefix = f"/{settings.flower_url_prefix}" if settings.flower_url_prefix else ""
+    yield _flower(flower or f"http://{_reachable(settings.flower_host)}:{settings.flower_port}{prefix}")
 
 
 def _api(url: str) -> Finding:
@@ -67,6 +69,9 @@ def _flower(url: str) -> Finding:
     if isinstance(answer, str):
         mend = "`flux flower` starts it. Nothing depends on it: it shows tasks and queues to operators."
         return warning(FLOWER, f"Nothing answers at {url}: {answer}.", mend)
+    if answer.status_code == HTTPStatus.NOT_FOUND:
+        mend = "Its port or FLUX_FLOWER_URL_PREFIX may be another one there."
+        return warning(FLOWER, f"What answers at {url} is no Flower.", mend)
     return ok(FLOWER, url)
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from config.settings import load_settings
 from flux_dispatch.cli.doctor import broker, database, machine, web, workers
-from flux_dispatch.cli.doctor.finding import Finding, State
+from flux_dispatch.cli.doctor.finding import Finding, Installation, State
 
 NOW = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
 INFO: dict[str, Any] = {"redis_version": "7.2.4", "role": "master", "used_memory": 2_000_000, "maxmemory": 0}
@@ -54,6 +55,27 @@ def test_what_redis_says_of_itself(info: dict[str, Any], name: str, state: State
         yield from (broker._version(told), broker._persistence(told), broker._memory(told))
 
     assert next(each for each in all_of(INFO | info) if each.name == name).state is state
+
+
+def test_flower_is_looked_for_behind_its_prefix() -> None:
+    class Flower(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/ops/flower/healthcheck" else 404)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Flower) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        for prefix, state in (("ops/flower", State.OK), ("flower", State.WARNING), ("", State.WARNING)):
+            given = {"FLUX_FLOWER_PORT": str(server.server_port), "FLUX_FLOWER_URL_PREFIX": prefix}
+            found = list(web.check_web(Installation(load_settings(given))))[-1]
+            assert (found.name, found.state) == (web.FLOWER, state), found
+            assert f"http://127.0.0.1:{server.server_port}{prefix and '/'}{prefix}" in found.said
+        server.shutdown()
+        thread.join()
 
 
 def test_another_server_at_the_port_of_the_api() -> None:
