@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated, Literal
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypedDict
 
@@ -213,8 +213,7 @@ async def update_webhook(request: web.Request) -> web.Response:
     return web.json_response(serialize(changed))
 
 
-# who asks for the head alone is shown no secret, and the audit log would say that they were
-@routes.get("/v1/webhooks/{id}/secret", allow_head=False)
+@routes.get("/v1/webhooks/{id}/secret")
 @requires_scope(Scope.WEBHOOKS_WRITE)
 @operation(
     "webhooks.secret",
@@ -229,6 +228,9 @@ async def get_secret(request: web.Request) -> web.Response:
     Whoever has it can sign, so the scope `read` is not enough, and the audit log says who has seen it.
     """
     webhook = WebhookId(path_id(request, Prefix.WEBHOOK))
+    if request.method == hdrs.METH_HEAD:  # it shows no secret, so the audit log must not say that one was seen
+        or_404(await request.app[DEPENDENCIES].webhook_queries.get(request[ACCOUNT], webhook), webhook)
+        return web.json_response()
     secrets = await request.app[DEPENDENCIES].webhooks.reveal_secret(request[ACCOUNT], webhook)
     return web.json_response(serialize_secrets(webhook, secrets))
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from flux_dispatch.dashboard.admission import ACCOUNT, page
 from flux_dispatch.dashboard.attempts import AttemptedDelivery, attempted
@@ -54,14 +54,15 @@ async def create_webhook(request: web.Request) -> web.Response:
     return go_to(request, f"webhooks/{made.id}/ready")
 
 
-# who asks for the head alone is shown no secret, and the audit log would say that they were
-@routes.get("/{account}/webhooks/{webhook}/ready", allow_head=False)
+@routes.get("/{account}/webhooks/{webhook}/ready")
 @page(Scope.WEBHOOKS_WRITE)
 async def show_ready(request: web.Request) -> web.Response:
     """Show the secret of a webhook that was just made, what to do with it, and what its test came to."""
     found = await webhook_of(request)
     if datetime.now(UTC) - found.created_at > READY_FOR:
         return go_to(request, f"webhooks/{found.id}")
+    if request.method == hdrs.METH_HEAD:  # it shows no secret, so the audit log must not say that one was seen
+        return web.Response(content_type="text/html")
     secrets = await request.app[DEPENDENCIES].webhooks.reveal_secret(request[ACCOUNT].id, found.id)
     return render(
         request,
