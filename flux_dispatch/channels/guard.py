@@ -37,7 +37,7 @@ class Blocked(OSError):
 
 
 class Guard:
-    """Permits what a message to a public server takes, and nothing else; notes whether it had to refuse an address."""
+    """Permits what a message to a public server takes, and nothing else; notes whether it refused the last address."""
 
     def __init__(self, policy: AddressPolicy) -> None:
         self._policy = policy
@@ -71,8 +71,9 @@ class Guard:
             )
         except (ValueError, TypeError, IndexError):  # a name: whoever looks it up does so behind our back
             is_permitted = False
+        # a host may have another address behind one that is blocked: then that was not what was wrong
+        self.has_blocked_address = not is_permitted
         if not is_permitted:
-            self.has_blocked_address = True
             raise Blocked(BLOCKED)
 
 

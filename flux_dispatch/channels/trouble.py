@@ -33,10 +33,13 @@ def smtp_trouble(error: BaseException, where: str) -> str:  # noqa: PLR0911 - on
             return f"{where} did not answer in time."
         case smtplib.SMTPServerDisconnected():
             return f"{where} hung up: see whether the port belongs to mode= (starttls 587, ssl 465, insecure 25)."
-        case ssl.SSLCertVerificationError():
-            return f"The certificate of {where} is not good: {error.verify_message}."
+        case UnicodeEncodeError():
+            return (
+                "The user name, the password or an address has a letter beyond ASCII, and was not sent to the mail "
+                "server: give it another."
+            )
         case ssl.SSLError():
-            return f"No TLS came about with {where}: see whether the port belongs to mode= (starttls 587, ssl 465)."
+            return _tls_trouble(error, where)
     return connection_trouble(error, where)
 
 
@@ -90,6 +93,12 @@ def secrets_in(url: str) -> list[str]:
     found = {*re.split("[@:]", _PORT.sub("", authority)), *path.split("/")}
     found |= {value for _, value in parse_qsl(rest.partition("?")[2]) if not _ADDRESS_OR_NAME.fullmatch(value)}
     return [each for part in found if (each := unquote(part)) and not _HOST_NAME.fullmatch(each) and each != scheme]
+
+
+def _tls_trouble(error: ssl.SSLError, where: str) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"The certificate of {where} is not good: {error.verify_message}."
+    return f"No TLS came about with {where}: see whether the port belongs to mode= (starttls 587, ssl 465)."
 
 
 def _answer(error: smtplib.SMTPResponseException) -> str:

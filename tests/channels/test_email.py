@@ -90,6 +90,14 @@ async def test_a_login_that_is_good_is_taken_and_a_wrong_one_is_said(allowed: Ch
         assert len(mailbox.mails) == 1
 
 
+@pytest.mark.parametrize("url", [{"user": "alerts", "password": "p%C3%A4ss"}, {"to": "j%C3%BCrgen%2Bx@example.com"}])
+async def test_letters_that_a_mail_server_does_not_get_are_said(allowed: ChannelSender, url: dict[str, str]) -> None:
+    with Mailbox(needs_login="user" in url) as mailbox:
+        error = await allowed.send(notification(mailbox.url(**url)))
+    assert error is not None
+    assert error.endswith("has a letter beyond ASCII, and was not sent to the mail server: give it another.")
+
+
 async def test_recipients_that_are_refused_are_said(allowed: ChannelSender) -> None:
     with Mailbox(refused={"nobody@example.com"}) as mailbox:
         error = await allowed.send(notification(mailbox.url(to="nobody@example.com")))

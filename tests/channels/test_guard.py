@@ -17,6 +17,7 @@ from flux_dispatch.channels.sender import ChannelSender
 from flux_dispatch.channels.services import SERVICES
 from flux_dispatch.domain.errors import InvalidRequest
 from tests.channels.conftest import LOOPBACK, notification, sender_with
+from tests.support.mailbox import Mailbox
 from tests.support.receiver import Receiver
 from tests.support.waiting import eventually
 
@@ -67,6 +68,33 @@ async def test_no_plugin_reaches_a_private_address(guarded: ChannelSender, liste
             error = await guarded.send(notification(url.format(host=f"{name}:{listener.port}")))
             assert error is not None, url
         assert listener.connections == [], url
+
+
+TWO_ADDRESSES = """
+import socket
+from flux_dispatch.channels.process import main
+known = socket.getaddrinfo
+def two(host, *more, **named):
+    found = known("127.0.0.1" if host == "two.example" else host, *more, **named)
+    private = known("10.0.0.1", *more, **named) if host == "two.example" else []
+    return private + found
+socket.getaddrinfo = two
+main()
+"""
+"""The process as it is, where a name leads to a private address first, and then to one that is permitted."""
+
+
+async def test_what_is_sent_by_another_address_of_its_host_is_not_said_to_be_blocked(
+    allowed: ChannelSender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apart, "COMMAND", (sys.executable, "-P", "-B", "-c", TWO_ADDRESSES))
+    with Mailbox(refused={"nobody@example.com"}) as mailbox:
+        by_two = mailbox.url().replace("127.0.0.1", "two.example")
+        assert await allowed.send(notification(by_two)) is None
+        for url in (mailbox.url(), by_two):
+            error = await allowed.send(notification(url.replace("ops@", "nobody@")))
+            assert error is not None
+            assert "refused every recipient" in error
 
 
 async def test_the_address_is_said_to_be_what_is_wrong(guarded: ChannelSender, listener: Listener) -> None:
