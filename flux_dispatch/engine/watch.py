@@ -7,6 +7,7 @@ from typing import Final, Protocol
 import structlog
 
 from flux_dispatch.domain.condition import LOOK_PAUSE, Condition, ConditionMove, KnownCondition, Seen
+from flux_dispatch.domain.errors import Unavailable
 from flux_dispatch.domain.event import rfc3339_seconds
 from flux_dispatch.engine.flow import failpoint
 
@@ -59,7 +60,7 @@ class Watch:
         """
         if not self._looks or not await self._conditions.take_turn():
             return ASK_SECONDS
-        seen = [await look() for look in self._looks]
+        seen = [seen for look in self._looks if (seen := await _seen_by(look))]
         async with self._conditions.take() as known:
             moves = await known.see(seen)
             failpoint.reach("conditions_seen")
@@ -67,6 +68,15 @@ class Watch:
             if move.is_told:
                 _log(before.condition, move)
         return LOOK_PAUSE.total_seconds()
+
+
+async def _seen_by(look: Look) -> Seen | None:
+    """Return what a look has seen; None when the database gave up on it: the others are told all the more then."""
+    try:
+        return await look()
+    except Unavailable as error:
+        log.warning("watch.not_seen", cause=error.cause)
+        return None
 
 
 def _log(condition: Condition, move: ConditionMove) -> None:

@@ -1,12 +1,14 @@
 """Operators are told once that a condition holds, once that it is over, and nothing of what passes by itself."""
 
 import pytest
+from sqlalchemy import text
 
 from flux_dispatch.domain.alert_channel import AlertKind
 from flux_dispatch.domain.condition import HOLD, LOOK_PAUSE, Condition, Seen
 from flux_dispatch.domain.ids import AccountId
 from flux_dispatch.engine.watch import Watch
 from flux_dispatch.store.conditions import ConditionStore
+from flux_dispatch.store.connect import transaction
 from tests.support.alerting import OPERATORS, PACE, Alerting
 from tests.support.store_harness import StoreHarness
 
@@ -62,6 +64,18 @@ async def test_a_condition_is_told_once_when_it_holds_and_once_when_it_is_over(w
 async def test_what_passes_soon_is_not_told(watching: Watching) -> None:
     for seen in (DOWN, UP, DOWN, UP, UNKNOWN, DOWN, UP):
         assert await watching.after(20, seen) == []
+
+
+async def test_what_can_be_seen_is_told_though_another_look_takes_too_long(watching: Watching) -> None:
+    async def too_long() -> Seen:
+        async with transaction(watching.world.database) as connection:
+            await connection.execute(text("SET LOCAL statement_timeout = 1"))
+            await connection.execute(text("SELECT pg_sleep(5)"))
+        raise AssertionError
+
+    watching.watch = Watch(ConditionStore(watching.world.database, "worker", PACE), [too_long, watching._look])
+    assert await watching.after(20, DOWN) == []
+    assert await watching.after(60, DOWN) == [AlertKind.PLATFORM_TROUBLE]
 
 
 async def test_who_restarts_tells_nothing_again(watching: Watching, world: StoreHarness) -> None:
