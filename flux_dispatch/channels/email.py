@@ -3,6 +3,7 @@
 import smtplib
 import ssl
 from collections.abc import Mapping
+from contextlib import closing, suppress
 from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -47,10 +48,12 @@ def send_email(message: Mapping[str, Any], plugin: Any) -> list[str]:  # noqa: A
     if not plugin.verify_certificate:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    with _connected(plugin, context) as server:
+    with closing(_connected(plugin, context)) as server:
         if plugin.user and plugin.password:
             server.login(plugin.user, plugin.password)
         refused = server.send_message(mail, plugin.from_addr[1], recipients)
+        with suppress(smtplib.SMTPException):  # it was taken, whatever is said to that
+            server.quit()
     return sorted(refused)
 
 

@@ -148,6 +148,15 @@ async def test_what_a_server_says_can_be_stored_and_shown(allowed: ChannelSender
     assert error.isprintable()
 
 
+@pytest.mark.parametrize("farewell", ["250 Bye", "421 closing"])
+async def test_what_was_taken_is_not_sent_again_for_how_the_server_takes_leave(
+    allowed: ChannelSender, farewell: str
+) -> None:
+    with Mailbox(farewell=farewell) as mailbox:
+        assert await allowed.send(notification(mailbox.url())) is None
+        assert len(mailbox.mails) == 1
+
+
 async def test_a_server_that_hangs_ends_the_process_and_no_more() -> None:
     sender = sender_with(Rules(is_guarded=True, allow=LOOPBACK), max_seconds=1)
     with Mailbox(hangs=True) as hanging, Mailbox() as mailbox:

@@ -27,6 +27,7 @@ class Mailbox:
     Attributes:
         refused: recipients that it does not take.
         refusal: what it says to these.
+        farewell: what it says in the end.
         hangs: whether it answers nothing after a mail, until it is let go or ends.
         hanging: how many mails it has let hang.
     """
@@ -34,6 +35,7 @@ class Mailbox:
     needs_login: bool = False
     refused: set[str] = field(default_factory=set)
     refusal: str = "550 5.1.1 nobody of this name"
+    farewell: str = "221 Bye"
     hangs: bool = False
     hanging: int = 0
     mails: list[EmailMessage] = field(default_factory=list)
@@ -90,6 +92,9 @@ class _Handler:
             return self._mailbox.refusal
         envelope.rcpt_tos.append(address)
         return "250 OK"
+
+    async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - as above
+        return self._mailbox.farewell
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - as above
         if self._mailbox.hangs:
