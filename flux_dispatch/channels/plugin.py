@@ -111,7 +111,10 @@ def target_of(plugin: Any) -> str:  # noqa: ANN401 - Apprise's
 
 
 def send_by(plugin: Any, message: Mapping[str, Any]) -> tuple[str | None, list[str]]:  # noqa: ANN401 - Apprise's
-    """Send a message; return why it was not taken (None: it was), and which recipients were refused."""
+    """Send a message; return why it was not taken (None: somebody did), and what was said of recipients who got none.
+
+    Who got it would get it again with each further attempt, however long another cannot be reached.
+    """
     if isinstance(plugin, NotifyEmail):
         try:
             return None, send_email(message, plugin)
@@ -119,9 +122,14 @@ def send_by(plugin: Any, message: Mapping[str, Any]) -> tuple[str | None, list[s
             return smtp_trouble(error, f"{plugin.smtp_host}:{plugin.port}"), []
     # no message is cut into several
     plugin.overflow_mode = "truncate"
+    taken = _noted_as_taken(plugin)
     with _logged() as lines:
         is_sent = _take_message(plugin, message)
-    return None if is_sent else said_by_plugin(list(reversed(lines)), str(plugin.service_name)), []
+    if is_sent:
+        return None, []
+    trouble = said_by_plugin(list(reversed(lines)), str(plugin.service_name))
+    # incidents are one message in several parts, each of which joins the incident that it is of
+    return (None, [trouble]) if taken and service_of(plugin) not in HAVE_INCIDENTS else (trouble, [])
 
 
 def _check_for_customer(parts: Mapping[str, Any], *, require_https: bool) -> None:
@@ -153,6 +161,18 @@ def _take_message(plugin: Any, message: Mapping[str, Any]) -> bool:  # noqa: ANN
     if service == "webhook":
         plugin.headers.setdefault("Idempotency-Key", message["id"])
     return _notify(plugin, message["title"], message["text"], message["tone"])
+
+
+def _noted_as_taken(plugin: Any) -> list[Any]:  # noqa: ANN401 - Apprise's
+    """Return a list to which the plugin adds each of its recipients that takes the message."""
+    taken: list[Any] = []
+
+    def mark_delivered(key: Any, per_message: bool = False) -> None:  # noqa: ANN401, FBT001, FBT002 - Apprise's
+        if not per_message:  # else it is a picture, and no message
+            taken.append(key)
+
+    plugin.mark_delivered = mark_delivered
+    return taken
 
 
 def _tell_incident(plugin: Any, incident: Mapping[str, Any]) -> bool:  # noqa: ANN401 - Apprise's
