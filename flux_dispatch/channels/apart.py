@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any, Final
@@ -57,6 +58,8 @@ class ApartSenders:
         self._rules = rules
         self._max_seconds = max_seconds
         self._places = asyncio.Semaphore(most)
+        # of their own: whoever shares the loop's threads would wait for servers that hang
+        self._threads = ThreadPoolExecutor(most, "flux-channels")
         self._idle: list[_Process] = []
         self._reaper: asyncio.TimerHandle | None = None
 
@@ -68,7 +71,8 @@ class ApartSenders:
         """
         async with self._places:
             process = self._idle.pop() if self._idle else _Process(self._rules)
-            asking = asyncio.ensure_future(asyncio.to_thread(process.ask, request, self._max_seconds))
+            loop = asyncio.get_running_loop()
+            asking = loop.run_in_executor(self._threads, process.ask, request, self._max_seconds)
             try:
                 answer = await asyncio.shield(asking)
             except BaseException:
@@ -85,6 +89,7 @@ class ApartSenders:
             self._reaper.cancel()
         while self._idle:
             await asyncio.to_thread(self._idle.pop().end)
+        self._threads.shutdown(wait=False)
 
     def _keep(self, process: "_Process") -> None:
         self._idle.append(process)

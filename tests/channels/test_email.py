@@ -1,8 +1,11 @@
 """Mail that arrives at a real server: what it says, that a copy is known, and what is said when it does not arrive."""
 
+import asyncio
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -13,6 +16,7 @@ from flux_dispatch.domain.errors import InvalidRequest
 from flux_dispatch.domain.notification import Digest
 from tests.channels.conftest import ACCOUNT, AT, LOOPBACK, failed, notification, sender_with
 from tests.support.mailbox import PASSWORD, USER, Mailbox, html_of, text_of
+from tests.support.waiting import eventually_async
 
 
 @pytest.fixture
@@ -167,6 +171,24 @@ async def test_a_server_that_hangs_ends_the_process_and_no_more() -> None:
         assert await sender.send(notification(mailbox.url())) is None
         assert len(mailbox.mails) == 2
         assert hanging.mails == []
+    await sender.close()
+
+
+async def _is_hanging(mailbox: Mailbox) -> int:
+    return mailbox.hanging
+
+
+async def test_what_hangs_takes_no_thread_that_others_need() -> None:
+    """Schemas are checked in the threads that all of a process share, and whether Redis answers."""
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    sender = sender_with(Rules(is_guarded=True, allow=LOOPBACK))
+    with Mailbox(hangs=True) as hanging:
+        sending = asyncio.create_task(sender.send(notification(hanging.url())))
+        await eventually_async(partial(_is_hanging, hanging), "the server hangs", 30)
+        async with asyncio.timeout(5):
+            assert await asyncio.to_thread(lambda: "done")
+        hanging.let_go()
+        assert await sending is None
     await sender.close()
 
 
