@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
+from urllib.parse import unquote
 
 from flux_dispatch.domain.errors import InvalidRequest
 from flux_dispatch.domain.ids import AccountId, AlertChannelId
@@ -148,10 +149,18 @@ def validate_channel_url(text: str) -> str:
     text = text.strip()
     if not 0 < len(text) <= MAX_CHANNEL_URL_LENGTH:
         raise InvalidRequest(f"A URL has 1 to {MAX_CHANNEL_URL_LENGTH} characters.", param="url", code="invalid_url")
-    if not is_storable(text) or not text.isprintable():
+    decoded = _decoded(text)
+    if not is_storable(decoded) or not decoded.isprintable():
         message = "The URL has a line break, a tab or another character in it that no URL has: take it out."
         raise InvalidRequest(message, param="url", code="invalid_url")
     return text
+
+
+def _decoded(url: str) -> str:
+    """Return what escapes stand for, also of escapes: some of it is shown, and some is in the headers of mails."""
+    while (decoded := unquote(url)) != url:
+        url = decoded
+    return url
 
 
 def validate_channel_name(text: str) -> str:
