@@ -18,11 +18,12 @@ from flux_dispatch.store.statistics import TALLY_FAILURES
 # Rows are locked in the order of their ids, deliveries before webhooks before events (PostgreSQL runs the parts that
 # nothing reads from the last to the first), so that two of these never wait for each other crosswise. Events are locked
 # though they seem to have failed already: a recovery may be taking that back. A test makes no alert, and disables
-# nothing; nor does a listen session, behind which somebody is trying things out.
+# nothing; nor does a listen session, behind which somebody is trying things out. One that was changed since it was
+# asked may be mended: what it answers now is not known yet.
 _FAIL = text(
     f"""
     WITH exhausted AS (
-        SELECT id, event_id, webhook_id, account_id, reason, is_test FROM deliveries
+        SELECT id, event_id, webhook_id, account_id, reason, is_test, attempts FROM deliveries
         WHERE id = ANY(CAST(:ids AS uuid[])) AND state = ANY(CAST(:from AS text[]))
         ORDER BY id FOR NO KEY UPDATE
     ), moved AS (
@@ -35,9 +36,15 @@ _FAIL = text(
         ORDER BY id FOR NO KEY UPDATE
     ), marked AS (
         UPDATE events SET failed_at = coalesce(failed_at, flux_now()) FROM theirs WHERE events.id = theirs.id
+    ), answered AS (
+        SELECT webhook_id, max(attempts.ended_at - attempts.duration_seconds * interval '1 second') AS began_at
+        FROM exhausted JOIN attempts ON attempts.delivery_id = exhausted.id AND attempts.number = exhausted.attempts
+        WHERE reason = 'gone' AND NOT is_test
+        GROUP BY webhook_id
     ), gone AS (
         SELECT id FROM webhooks
-        WHERE id IN (SELECT webhook_id FROM exhausted WHERE reason = 'gone' AND NOT is_test) AND status = 'enabled'
+        WHERE id IN (SELECT webhook_id FROM answered) AND status = 'enabled'
+          AND (updated_at = created_at OR updated_at <= (SELECT began_at FROM answered WHERE webhook_id = webhooks.id))
           AND deleted_at IS NULL AND NOT is_listen AND CAST(:disables_gone AS boolean)
         ORDER BY id FOR NO KEY UPDATE
     ), disabled AS (

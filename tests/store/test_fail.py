@@ -9,9 +9,11 @@ from flux_dispatch.domain.claim import Settlement
 from flux_dispatch.domain.ids import DeliveryId, Prefix, parse_id
 from flux_dispatch.domain.outcome import Attempt, Rejected
 from flux_dispatch.domain.retry import GiveUp
+from flux_dispatch.domain.webhook import WebhookChange
 from flux_dispatch.store.deliver import DeliveryStore
 from flux_dispatch.store.fail import FailureStore
 from flux_dispatch.store.unsent_alerts import UnsentAlertStore
+from flux_dispatch.store.webhooks import WebhookStore
 from tests.support.store_harness import SEALS, TIMING, StoreHarness, event
 
 
@@ -110,6 +112,27 @@ async def test_one_that_was_deleted_meanwhile_is_not_disabled(world: StoreHarnes
     assert await world.scalar("SELECT status FROM webhooks") == "enabled"
     assert await world.scalar("SELECT count(*) FROM webhook_health") == 0
     assert await world.scalar("SELECT count(*) FROM audit_entries") == 0
+
+
+async def test_one_that_was_mended_meanwhile_is_not_disabled_for_what_was_before(
+    world: StoreHarness, failures: FailureStore
+) -> None:
+    """A final failure whose task was lost is found seconds later; by then the URL may be another."""
+    account = await world.account()
+    webhook = await world.webhook(account, "*")
+    first, second = [await world.delivery(account) for _ in range(2)]
+    await world.advance_clock(1)
+    await exhaust(world, [first], status=410, reason="gone")
+    await world.advance_clock(1)
+    mended = WebhookChange(url="https://example.com/mended")
+    assert await WebhookStore(world.database, SEALS).update(account, webhook, mended)
+    assert len(await failures.fail([first])) == 1
+    assert await world.scalar("SELECT status FROM webhooks") == "enabled"
+    assert await world.scalar("SELECT count(*) FROM webhook_health") == 0
+    await world.advance_clock(1)
+    await exhaust(world, [second], status=410, reason="gone")
+    assert len(await failures.fail([second])) == 1
+    assert await world.scalar("SELECT status FROM webhooks") == "disabled"
 
 
 async def test_people_are_told_that_it_is_disabled_unless_that_is_switched_off(world: StoreHarness) -> None:
