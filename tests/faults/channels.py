@@ -75,7 +75,7 @@ def _told_by(event: dict[str, object]) -> Told:
 
 _LINES: Final = {
     AlertKind.DELIVERY_FAILED: re.compile(r"\S+ to (?P<url>\S+) failed [^(]*(?:\(\+(?P<more>[\d,]+) more\))?\."),
-    AlertKind.WEBHOOK_FAILING: re.compile(r"(?P<url>\S+) is failing: .*"),
+    AlertKind.WEBHOOK_FAILING: re.compile(r"(?P<url>\S+) (?:is|was) failing: .*"),
     AlertKind.WEBHOOK_DISABLED: re.compile(r"(?P<url>\S+) was disabled: .*"),
     AlertKind.WEBHOOK_RECOVERED: re.compile(r"(?P<url>\S+) delivers again\."),
 }
