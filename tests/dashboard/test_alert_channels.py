@@ -75,8 +75,25 @@ async def test_a_channel_is_added_tried_out_and_deleted_by_forms(
         ({"way": "email", "host": "smtp.example.com"}, "Say who is to get the mails"),
         ({"way": "email", "recipients": "a@b.de"}, "Name the mail server"),
         ({"way": "email", "recipients": "a@b.de", "host": "smtp.example.com", "port": "ssh"}, "The port is a number"),
+        ({"way": "email", "recipients": "a@b.de", "host": "b.de", "port": "65536"}, "The port is a number"),
         ({"way": "email", "recipients": "a@b.de, nobody", "host": "b.de"}, "nobody is no e-mail address"),
+        ({"way": "email", "recipients": "a@b.de, ops@", "host": "b.de"}, "ops@ is no e-mail address"),
+        ({"way": "email", "recipients": "a@b.de; c@d.de", "host": "b.de"}, "a@b.de; c@d.de is no e-mail address"),
+        (
+            {"way": "email", "recipients": "a@b.de, ops@lan", "host": "b.de", "user": "me"},
+            "No mail can be sent to ops@lan",
+        ),
         ({"way": "email", "recipients": "a@b.de", "host": "b.de", "sender": "me"}, "me is no e-mail address"),
+        ({"way": "email", "recipients": "a@b.de", "host": "b.de:25"}, "b.de:25 is no name of a mail server"),
+        ({"way": "email", "recipients": "a@b.de", "host": "https://b.de"}, "https://b.de is no name of a mail server"),
+        ({"way": "email", "recipients": "a@b.de", "host": "b.de"}, "Give the user name"),
+        ({"way": "email", "recipients": "a@b.de", "host": "b.de", "user": "me", "password": ""}, "Give the password"),
+        ({"way": "webhook", "url": "https://[::1/alerts"}, "The URL begins with https://"),
+        ({"way": "webhook", "url": "http://example.com/"}, "http:// is not encrypted: write https:// instead"),
+        (
+            {"way": "email", "recipients": "a@b.de", "host": "b.de", "user": "me", "security": "insecure"},
+            "The password would go to the mail server in the clear: choose STARTTLS or TLS",
+        ),
         ({"way": "slack", "url": "https://example.com/"}, "No service is known by this URL"),
         ({"way": "webhook", "url": "ftp://example.com/"}, "The URL begins with https://"),
         ({"way": "pagerduty"}, "Give the integration key"),
@@ -95,6 +112,25 @@ async def test_what_is_wrong_is_said_beside_its_field(
         assert says in answer.text
         assert "a-password" not in answer.text
     assert await world.scalar("SELECT count(*) FROM alert_channels") == 0
+
+
+async def test_each_recipient_of_the_form_gets_the_mails_by_the_server_that_is_named(
+    api: str, tenant: Caller, world: StoreHarness
+) -> None:
+    both, server = "a@b.de, c+d@e.de", "smtp.example.com"
+    async with signed_in(api, world.database, account=tenant.account) as customer:
+        for recipients, host, port, shown in (
+            ("a@b.de,c+d@e.de", server, "", f"{both} by {server}:587"),
+            (" a@b.de ,  c+d@e.de , ", server, "", f"{both} by {server}:587"),
+            ("Ann <a@b.de>, Ops of D <c+d@e.de>", "localhost", "2525", f"{both} by localhost:2525"),
+            ("root@mailserver", "192.0.2.1", "25", "root@mailserver by 192.0.2.1:25"),
+            ("a@b.de", "[2001:db8::1]", "25", "a@b.de by [2001:db8::1]:25"),
+        ):
+            fields = {"way": "email", "recipients": recipients, "host": host, "port": port}
+            made = await customer.form(path(tenant.account, "new"), **fields, kind="delivery_failed")
+            assert made.status_code == 303, made.text
+            last = "SELECT target FROM alert_channels ORDER BY id DESC LIMIT 1"
+            assert await world.scalar(last) == shown
 
 
 async def test_a_channel_is_edited_and_what_is_not_touched_stays(api: str, tenant: Caller, world: StoreHarness) -> None:

@@ -44,7 +44,7 @@ async def change_alert_channel(request: web.Request) -> web.Response:
         wish = ChannelWish(None if is_kept else form.wanted_url(), form.texts["name"], form.wanted_kinds())
         await request.app[DEPENDENCIES].alert_channels.update(request[ACCOUNT].id, channel.id, wish)
     except InvalidRequest as error:
-        return _form_page(request, channel, form, error)
+        return _form_page(request, channel, form, form.in_its_words(error))
     return go_to(request, "alert-channels", done="alert_channel_changed" if is_kept else "alert_channel_moved")
 
 

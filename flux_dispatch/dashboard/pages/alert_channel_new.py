@@ -31,7 +31,7 @@ async def create_alert_channel(request: web.Request) -> web.Response:
     try:
         made = await channels.create(request[ACCOUNT].id, form.wanted_url(), form.texts["name"], form.wanted_kinds())
     except InvalidRequest as error:
-        return _form_page(request, form, error)
+        return _form_page(request, form, form.in_its_words(error))
     return go_to(request, f"alert-channels?made={made.id}", done="alert_channel_created")
 
 
