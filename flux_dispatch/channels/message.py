@@ -65,6 +65,7 @@ def compose(notification: Notification, links: Links, sent_by: str) -> Message:
     title = headline(notification.digests[0])
     if len(parts) > 1 or notification.beyond:
         title = many_in_words(notification.digests, notification.beyond)
+        title = title[:1].upper() + title[1:]
     return Message(
         id=notification.id,
         sent_by=sent_by,
@@ -174,7 +175,7 @@ def _row(part: _Part) -> str:
     link, style = html.escape(part.link, quote=True), f"{_PART};{_WELL if part.is_well else _TROUBLE}"
     return (
         f'<table role="presentation" width="100%" cellpadding="0" cellspacing="0" style="{style}"><tr><td>'
-        f'<p style="margin:0 0 8px;font-weight:600;overflow-wrap:anywhere">{html.escape(part.line)}</p>{said}'
+        f'<p style="margin:0 0 8px;font-weight:600">{html.escape(part.line)}</p>{said}'
         f'<p style="margin:0"><a href="{link}">Open it</a></p></td></tr></table>'
     )
 
@@ -188,7 +189,7 @@ def _with_links(line: str) -> str:
 
 # Colours are left to the mail program, which knows whether it is dark; a line beside each part does in both.
 _BODY: Final = "margin:16px;font:14px/1.5 system-ui,-apple-system,'Segoe UI',sans-serif"
-_PART: Final = "margin:0 0 20px;padding:0 0 0 12px"
+_PART: Final = "margin:0 0 20px;padding:0 0 0 12px;overflow-wrap:anywhere"
 _TROUBLE: Final = "border-left:4px solid #c2410c"
 _WELL: Final = "border-left:4px solid #15803d"
 _SMALL: Final = "margin:0 0 4px;font-size:12px"

@@ -1,5 +1,6 @@
 """How values are written on pages: times, numbers, durations, ids and URLs that are cut in the middle."""
 
+import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,8 @@ MIDDLE_END: Final = 8
 _JOINER: Final = "\N{ZERO WIDTH JOINER}"
 _OF_PICTURES: Final = frozenset(map(chr, (*range(0x1F1E6, 0x1F200), *range(0x1F3FB, 0x1F400))))
 """The letters that flags are made of, and the tones of skin."""
+
+_INITIALS: Final = re.compile(r"\b(api|dns|tls|url)\b", re.IGNORECASE)
 
 _KIB: Final = 1024
 _THOUSAND: Final = 1000
@@ -115,10 +118,16 @@ def duration(span: timedelta) -> str:
     return f"{seconds} second{'' if seconds == 1 else 's'}"
 
 
+def label(name: str) -> str:
+    """Return a name of the code as people read it, like `API key: created`."""
+    words = name.replace("_", " ").replace(".", ": ").capitalize()
+    return _INITIALS.sub(lambda found: found[0].upper(), words)
+
+
 def told(error: InvalidRequest) -> str:
     """Return what is wrong with a form; a field that the message begins with is called as people read it."""
     name, message = error.param or "", error.message
-    return f"{name.replace('_', ' ').capitalize()}{message[len(name) :]}" if message.startswith(f"{name} ") else message
+    return f"{label(name)}{message[len(name) :]}" if message.startswith(f"{name} ") else message
 
 
 def size(count: int) -> str:
@@ -135,6 +144,7 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "milliseconds": milliseconds,
     "duration": duration,
     "size": size,
+    "label": label,
     "told": told,
     "made_at": made_at,
 }

@@ -29,6 +29,7 @@ async def test_nothing_sticks_out_and_all_of_it_can_be_read(shop: Bookshop) -> N
             wrong[f"{name}: answer"] = None if answer.status == 200 and page.url == shop.url + path else answer.status
             wrong[f"{name}: markup"] = await page.evaluate(REPAIRED)
             wrong[f"{name}: scripts"] = await page.evaluate(UNBOUND)
+            wrong[f"{name}: crooked"] = await page.evaluate(CROOKED)
             for scheme, size, options in (("light", WIDE, {}), ("dark", NARROW, LOOKS)):
                 await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
                 await page.set_viewport_size(size)
@@ -159,6 +160,14 @@ STICKS_OUT: Final = """() => {
   return [`${width} of ${innerWidth}`, ...wide.slice(-3).map((each) => each.outerHTML.slice(0, 160))];
 }"""
 """Where the page is wider than its window: by how much, and the innermost of what sticks out."""
+
+CROOKED: Final = """() => [...document.querySelectorAll(".head, .filters")].flatMap((row) => {
+  const all = [...row.querySelectorAll(":scope > :not(label, [hidden])")].map((each) => each.getBoundingClientRect());
+  const beside = all.slice(1).filter(({ top, bottom }) => top < all[0].bottom && all[0].top < bottom);
+  return beside.filter(({ top, bottom }) => Math.abs(top + bottom - all[0].top - all[0].bottom) > 2)
+    .map(() => row.outerHTML.slice(0, 300));
+})"""
+"""Rows of a heading or of filters in which what stands beside the first stands higher or lower."""
 
 ENLARGE_TEXT: Final = """() => {
   const all = [...document.querySelectorAll("body, body *")].map((each) => [each, getComputedStyle(each)]);

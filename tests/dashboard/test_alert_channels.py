@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.dashboard.alert_channel_form import AlertChannelForm
+from flux_dispatch.domain.alert_channel import OF_WEBHOOKS
 from flux_dispatch.domain.errors import InvalidRequest
 from flux_dispatch.domain.ids import AccountId
 from tests.support.api import Caller, api_client, running_api
@@ -162,6 +163,25 @@ async def test_a_channel_is_edited_and_what_is_not_touched_stays(api: str, tenan
         assert "Saved. Send a test" in page
         assert "slack://T...2/…" in page
         assert (await stored())[3] != sealed
+
+
+async def test_a_channel_without_a_name_is_called_as_its_service_is(
+    api: str, tenant: Caller, world: StoreHarness
+) -> None:
+    urls = (
+        "pagerduty://key@events",
+        "mailtos://smtp.example.com?from=a@b.de&to=a@b.de",
+        "splunk://key@api",
+        "ilert://k",
+    )
+    for url in urls:
+        made = await tenant.http.post("/v1/alert-channels", json={"url": url, "kinds": list(OF_WEBHOOKS)})
+        assert made.is_success, made.text
+    async with signed_in(api, world.database, account=tenant.account) as customer:
+        page = (await customer.get(path(tenant.account))).text
+    for name in ("PagerDuty", "E-mail", "Splunk On-Call", "iLert"):
+        assert f'<th scope="row"><bdi class="middle">{name}</bdi><small>' in page
+    assert page.count("Told of </span>everything<") == len(urls)
 
 
 async def test_who_may_only_read_sees_channels_and_changes_none(

@@ -4,9 +4,10 @@ from typing import Final
 
 from aiohttp import web
 
+from flux_dispatch.channels.services import SERVICES
 from flux_dispatch.dashboard import paging
 from flux_dispatch.dashboard.admission import ACCOUNT, page
-from flux_dispatch.dashboard.alert_channel_form import KINDS
+from flux_dispatch.dashboard.alert_channel_form import KINDS, WAYS
 from flux_dispatch.dashboard.dependencies import DEPENDENCIES
 from flux_dispatch.dashboard.paths import alert_channel_of, id_in_path
 from flux_dispatch.dashboard.view import go_to, render
@@ -16,6 +17,9 @@ from flux_dispatch.domain.ids import AlertChannelId, Prefix
 from flux_dispatch.engine.alert_channels import ChannelWish
 
 routes = web.RouteTableDef()
+
+_SERVICES: Final = {each.name: each.title for each in SERVICES} | WAYS
+"""What a channel is called that has no name; where the form offers it, as it is called there."""
 
 _REASONS: Final = {
     UNREACHABLE: "Every message has failed for five days, so it is told nothing more. Send a test, then enable it.",
@@ -34,6 +38,7 @@ async def list_alert_channels(request: web.Request) -> web.Response:
         request,
         "alert_channels.html",
         channels=channels,
+        services=_SERVICES,
         kinds={kind.value: name for kind, (name, _) in KINDS.items()},
         why={each.id: _REASONS.get(each.disabled_reason or "", _BY_HAND) for each in channels if each.disabled_reason},
         older=paging.older(request, len(found), [channels[-1].id] if channels else []),

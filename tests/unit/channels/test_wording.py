@@ -15,6 +15,7 @@ from flux_dispatch.domain.ids import AccountId
 from flux_dispatch.domain.notification import Beyond, Digest
 from flux_dispatch.domain.own_event import Links
 from tests.channels.conftest import notification
+from tests.support.alerting import LINKS
 
 AT = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
 ACCOUNT = AccountId(f"acct_{1:032x}")
@@ -80,6 +81,12 @@ def test_several_are_counted_the_worst_first() -> None:
     )
     assert set(WORST_FIRST) == set(AlertKind)
     assert set(WORST_FIRST[-len(ENDINGS) :]) == ENDINGS
+
+
+def test_the_title_of_several_begins_as_a_sentence_does() -> None:
+    trouble = digest(AlertKind.PLATFORM_TROUBLE, subject=Condition.NO_WORKERS)
+    told = compose(notification("x", trouble, digest(AlertKind.DELIVERY_FAILED), account=None), LINKS, "")
+    assert told.title == "The platform is in trouble, 1 delivery failed"
 
 
 def test_what_is_said_below_has_the_span_and_the_advice() -> None:

@@ -7,6 +7,7 @@ import pytest
 from flux_dispatch.dashboard.formats import (
     NOTHING,
     duration,
+    label,
     middle,
     milliseconds,
     number,
@@ -141,9 +142,25 @@ def test_a_long_text_is_parted_between_words_or_else_between_characters(first: s
 
 
 @pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("api_key.created", "API key: created"),
+        ("url", "URL"),
+        ("tls_error", "TLS error"),
+        ("dns_error", "DNS error"),
+        ("disabled_reason", "Disabled reason"),
+        ("apiary", "Apiary"),
+    ],
+)
+def test_a_name_of_the_code_is_written_as_people_read_it(name: str, written: str) -> None:
+    assert label(name) == written
+
+
+@pytest.mark.parametrize(
     ("param", "message", "said"),
     [
         ("external_id", "external_id is short.", "External id is short."),
+        ("url", "url is long.", "URL is long."),
         ("headers.X-Team", "The value is long.", "The value is long."),
         (None, "That did not work.", "That did not work."),
     ],
