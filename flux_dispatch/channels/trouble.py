@@ -17,22 +17,20 @@ def smtp_trouble(error: BaseException, where: str) -> str:  # noqa: PLR0911 - on
     """Return why a mail server did not take a message; `where` is its host and port."""
     match error:
         case smtplib.SMTPAuthenticationError():
-            return f"{where} refused the user name or password ({_answer(error)}): correct them in the channel's URL."
+            return f"{where} refused the user name or password ({_answer(error)}): correct them."
         case smtplib.SMTPRecipientsRefused():
             code, said = next(iter(error.recipients.values()))
             return f"{where} refused every recipient ({code} {_text(said)}): check the addresses."
         case smtplib.SMTPSenderRefused():
-            return f"{where} refused the sender's address ({_answer(error)}): give another with from=."
+            return _sender_trouble(error, where)
         case smtplib.SMTPNotSupportedError():
-            return (
-                f"{where} does not offer what was asked for ({error}): see whether mode= is starttls, ssl or insecure."
-            )
+            return f"{where} does not offer what was asked for ({error}): choose another encryption (mode=)."
         case smtplib.SMTPResponseException():
             return f"{where} answered {_answer(error)}."
         case smtplib.SMTPServerDisconnected() if "timed out" in str(error):
             return f"{where} did not answer in time."
         case smtplib.SMTPServerDisconnected():
-            return f"{where} hung up: see whether the port belongs to mode= (starttls 587, ssl 465, insecure 25)."
+            return f"{where} hung up: see whether the port belongs to the encryption (mode=): {_PORTS}, none 25."
         case UnicodeEncodeError():
             return (
                 "The user name, the password or an address has a letter beyond ASCII, and was not sent to the mail "
@@ -41,6 +39,12 @@ def smtp_trouble(error: BaseException, where: str) -> str:  # noqa: PLR0911 - on
         case ssl.SSLError():
             return _tls_trouble(error, where)
     return connection_trouble(error, where)
+
+
+def _sender_trouble(error: smtplib.SMTPSenderRefused, where: str) -> str:
+    if error.smtp_code == _LOGIN_REQUIRED:
+        return f"{where} asks for a user name and password ({_answer(error)}): give them."
+    return f"{where} refused the sender's address ({_answer(error)}): give another sender (from=)."
 
 
 def connection_trouble(error: BaseException, where: str) -> str:
@@ -98,7 +102,7 @@ def secrets_in(url: str) -> list[str]:
 def _tls_trouble(error: ssl.SSLError, where: str) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"The certificate of {where} is not good: {error.verify_message}."
-    return f"No TLS came about with {where}: see whether the port belongs to mode= (starttls 587, ssl 465)."
+    return f"No TLS came about with {where}: see whether the port belongs to the encryption (mode=): {_PORTS}."
 
 
 def _answer(error: smtplib.SMTPResponseException) -> str:
@@ -118,6 +122,8 @@ _OF_STATUS: Final = {
     "5": "something is broken there; it is tried again.",
 }
 _NOT_TAKEN: Final = "did not take the message."
+_LOGIN_REQUIRED: Final = 530
+_PORTS: Final = "STARTTLS 587, TLS 465"
 _PORT: Final = re.compile(r":\d{1,5}$")
 _HOST_NAME: Final = re.compile(r"(?=.*\.)[a-z0-9.-]+|localhost", re.IGNORECASE)
 _ADDRESS_OR_NAME: Final = re.compile(r"[a-z]{1,12}|[^@\s]+@[^@\s]+|(?=.*\.)[a-z0-9.-]+", re.IGNORECASE)

@@ -300,10 +300,9 @@ _EVENT_TYPES: Final = f"""
 """
 _OF_CHANNEL: Final = ("name", "service", "target", "kinds", "status", "reason", "sent", "failed", "error")
 _OPS: Final = "ops@harbour-books.example by smtp.harbour-books.example:587"
-_GONE_THERE: Final = "Slack answered 404: check it."
+_GONE_THERE: Final = "Slack answered 404: check the token or address in the channel's URL."
 _REFUSED: Final = (
-    "smtp.harbour-books.example:587 refused the user name or password (535 5.7.8 Authentication failed): correct them "
-    "in the channel's URL."
+    "smtp.harbour-books.example:587 refused the user name or password (535 5.7.8 Authentication failed): correct them."
 )
 _FAILING: Final = ("enabled", None, "1 day", "20 minutes", _REFUSED)
 _CHANNEL: Final = """

@@ -1,5 +1,6 @@
 """/dashboard/…/alert-channels: who is told of failures, whether messages arrive, and a test of each."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from aiohttp import web
@@ -18,7 +19,7 @@ from flux_dispatch.engine.alert_channels import ChannelWish
 
 routes = web.RouteTableDef()
 
-_SERVICES: Final = {each.name: each.title for each in SERVICES} | WAYS
+_SERVICES: Final[Mapping[str, str]] = {**{each.name: each.title for each in SERVICES}, **WAYS}
 """What a channel is called that has no name; where the form offers it, as it is called there."""
 
 _REASONS: Final = {
