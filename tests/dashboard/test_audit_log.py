@@ -102,6 +102,24 @@ async def test_customers_are_told_what_is_theirs(
         assert "hidden key" in (await operator.get(path)).text
 
 
+@pytest.mark.parametrize("scopes", [None, ["read", "audit_log:read"]])
+async def test_it_leads_to_no_page_that_its_reader_may_not_see(
+    api: str, database: AsyncEngine, tenant: Caller, scopes: list[str] | None
+) -> None:
+    webhook = (await tenant.webhook("*"))["id"]
+    await tenant.http.post("/v1/listen", json={})
+    await tenant.http.post("/v1/event-types", json={"name": "order.sent"})
+    base = f"/dashboard/{tenant.account}"
+    async with signed_in(api, database, account=tenant.account, scopes=scopes) as reader:
+        page = (await reader.get(f"{base}/audit-log")).text
+        assert "began the listen session" in page
+        led_to = set(re.findall(rf'<a href="({base}/[^"?]+)" title=', page))
+        answers = {each: (await reader.get(each)).status_code for each in led_to}
+    assert set(answers.values()) <= {200}, answers
+    assert f"{base}/webhooks/{webhook}" in led_to
+    assert (f"{base}/listen" in led_to) is (scopes is not None)
+
+
 async def test_the_platform_has_a_log_of_its_own(api: str, database: AsyncEngine, tenant: Caller) -> None:
     async with signed_in(api, database, operator=True) as operator:
         await operator.form("/dashboard/accounts/new", name="Acme & Sons", external_id="")

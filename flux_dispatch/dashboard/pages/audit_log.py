@@ -18,6 +18,7 @@ from flux_dispatch.domain.api_key import Scope
 from flux_dispatch.domain.audit_action import Action
 from flux_dispatch.domain.audit_entry import AuditEntry, Reader, TargetKind, did, who
 from flux_dispatch.domain.audit_export import ExportFormat
+from flux_dispatch.domain.dashboard_session import DashboardSession
 from flux_dispatch.domain.errors import InvalidRequest, QueryTooSlow
 from flux_dispatch.domain.ids import AccountId, Prefix
 from flux_dispatch.web.download import send_pieces
@@ -39,6 +40,9 @@ _PLACES: Final[Mapping[TargetKind, str]] = {
     TargetKind.RECOVERY: "webhooks/{webhook}/recover",
 }
 """Where, below the account's path, a target is found."""
+
+_FOR_CUSTOMERS: Final = frozenset(_PLACES) - {TargetKind.LISTEN_SESSION}
+"""Of these, what customers have pages of."""
 
 _GONE: Final = {Action.WEBHOOK_DELETED, Action.ACCOUNT_DELETED, Action.ACCOUNT_ERASED}
 """After these there is nothing to lead to."""
@@ -140,17 +144,19 @@ def _row(request: web.Request, entry: AuditEntry, path: str) -> dict[str, Any]:
         "actor_query": paging.with_query(request, {"actor": known_by, paging.AFTER: ""}) if known_by else "",
         "before": before,
         "target": target,
-        "target_path": _target_path(entry, path),
+        "target_path": _target_path(request[SESSION], entry, path),
         "behind": behind,
         "changes": [(name, _written(each.before), _written(each.after)) for name, each in entry.changes.items()],
         "come": entry.acting,
     }
 
 
-def _target_path(entry: AuditEntry, path: str) -> str:
-    """Return where the target is found; nothing, where it is not."""
+def _target_path(session: DashboardSession, entry: AuditEntry, path: str) -> str:
+    """Return where the target is found; nothing, where it is not, or where whoever looks may not see it."""
     target = entry.target
     if target is None or entry.action in _GONE:
+        return ""
+    if session.is_customer and target.kind not in _FOR_CUSTOMERS:
         return ""
     if target.kind is TargetKind.ACCOUNT:
         return f"{ROOT}/accounts/{target.id}"
