@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from flux_dispatch.channels.wording import headline, many_in_words, paragraphs, shortened
+from flux_dispatch.channels.wording import headline, many_in_words, paragraphs, shortened, unformatted
 from flux_dispatch.domain.alert_channel import ENDINGS, AlertKind
 from flux_dispatch.domain.ids import AccountId, DeliveryId, WebhookId
 from flux_dispatch.domain.notification import Digest, Notification
@@ -44,6 +44,7 @@ class Message:
         title: one line.
         text: plain text.
         html: the same for mail programs.
+        markdown: the same for services that read plain text as Markdown: in it, a link would not stay as it is.
         created_at: when it was made.
         incidents: the same for services that have incidents, in the order in which they are opened and closed.
     """
@@ -54,6 +55,7 @@ class Message:
     title: str
     text: str
     html: str
+    markdown: str
     created_at: datetime
     incidents: tuple[Incident, ...]
 
@@ -73,6 +75,7 @@ def compose(notification: Notification, links: Links, sent_by: str) -> Message:
         title=title,
         text=_as_text(parts, footer),
         html=_as_html(title, parts, footer),
+        markdown=_as_markdown(parts, footer),
         created_at=notification.created_at,
         incidents=tuple(_incidents(notification, title, parts, links)),
     )
@@ -88,8 +91,9 @@ def compose_test(message_id: str, account: AccountId | None, links: Links, sent_
         is_well=True,
     )
     title, text = "Test: this alert channel works", _as_text([part], [])
+    html, markdown = _as_html(title, [part], []), _as_markdown([part], [])
     incident = Incident(message_id, is_over=False, tone="info", text=text)
-    return Message(message_id, sent_by, "info", title, text, _as_html(title, [part], []), now, (incident,))
+    return Message(message_id, sent_by, "info", title, text, html, markdown, now, (incident,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +163,12 @@ def _as_text(parts: Sequence[_Part], footer: Sequence[str]) -> str:
     return "\n\n".join([*blocks, "\n".join(footer)] if footer else blocks) + "\n"
 
 
+def _as_markdown(parts: Sequence[_Part], footer: Sequence[str]) -> str:
+    blocks = [[f"{unformatted(part.line)}.", f"[Open it]({part.link})", *map(unformatted, part.said)] for part in parts]
+    blocks.append([f"[{said}]({link})" if link else unformatted(said) for said, link in map(_parted, footer)])
+    return "\n\n".join("  \n".join(each) for each in blocks if each) + "\n"
+
+
 def _as_html(title: str, parts: Sequence[_Part], footer: Sequence[str]) -> str:
     rows = "".join(_row(part) for part in parts)
     ends = "".join(f'<p style="{_SMALL}">{_with_links(line)}</p>' for line in footer)
@@ -181,10 +191,14 @@ def _row(part: _Part) -> str:
 
 
 def _with_links(line: str) -> str:
+    said, link = _parted(line)
+    return f'<a href="{html.escape(link, quote=True)}">{html.escape(said)}</a>' if link else html.escape(said)
+
+
+def _parted(line: str) -> tuple[str, str]:
+    """Return what a line of the footer says, and where it leads; nothing, where it leads nowhere."""
     said, _, link = line.partition(": ")
-    if not link.startswith("http"):
-        return html.escape(line)
-    return f'<a href="{html.escape(link, quote=True)}">{html.escape(said)}</a>'
+    return (said, link) if link.startswith("http") else (line, "")
 
 
 # Colours are left to the mail program, which knows whether it is dark; a line beside each part does in both.

@@ -14,6 +14,7 @@ from apprise.plugins.pagerduty import PagerDutyAction
 from flux_dispatch.channels.email import send_email
 from flux_dispatch.channels.services import BY_SCHEME, REFUSED_PARAMETERS, SERVICES, UNENCRYPTED
 from flux_dispatch.channels.trouble import said_by_plugin, smtp_trouble
+from flux_dispatch.channels.wording import unformatted, whole_lines
 from flux_dispatch.domain.alert_channel import HAVE_INCIDENTS
 
 MOST_RECIPIENTS: Final = 20
@@ -160,7 +161,12 @@ def _take_message(plugin: Any, message: Mapping[str, Any]) -> bool:  # noqa: ANN
         return all(_tell_incident(plugin, incident) for incident in message["incidents"])
     if service == "webhook":
         plugin.headers.setdefault("Idempotency-Key", message["id"])
-    return _notify(plugin, message["title"], message["text"], message["tone"])
+    written_in, title, text = NotifyFormat.TEXT, message["title"], message["text"]
+    if _formats(plugin) == {NotifyFormat.MARKDOWN}:
+        # made into Markdown by Apprise, a link has backslashes in it
+        written_in, text = NotifyFormat.MARKDOWN, message["markdown"]
+        title = unformatted(title) if plugin.title_maxlen <= 0 or service in _HAVE_MARKDOWN_TITLES else title
+    return _notify(plugin, title, text, message["tone"], written_in)
 
 
 def _noted_as_taken(plugin: Any) -> list[Any]:  # noqa: ANN401 - Apprise's
@@ -178,12 +184,24 @@ def _noted_as_taken(plugin: Any) -> list[Any]:  # noqa: ANN401 - Apprise's
 def _tell_incident(plugin: Any, incident: Mapping[str, Any]) -> bool:  # noqa: ANN401 - Apprise's
     plugin.dedup = incident["key"]
     plugin.action = PagerDutyAction.RESOLVE if incident["is_over"] else PagerDutyAction.TRIGGER
-    return _notify(plugin, "", incident["text"], incident["tone"])
+    return _notify(plugin, "", incident["text"], incident["tone"], NotifyFormat.TEXT)
 
 
-def _notify(plugin: Any, title: str, text: str, tone: str) -> bool:  # noqa: ANN401 - Apprise's
-    is_sent: bool = plugin.notify(body=text, title=title, notify_type=NotifyType(tone), body_format=NotifyFormat.TEXT)
+def _notify(plugin: Any, title: str, text: str, tone: str, written_in: NotifyFormat) -> bool:  # noqa: ANN401 - as above
+    room = plugin.body_maxlen - (_grown(title) + 2 if plugin.title_maxlen <= 0 else 0)
+    body = whole_lines(text, room, len if NotifyFormat.TEXT in _formats(plugin) else _grown)
+    is_sent: bool = plugin.notify(body=body, title=title, notify_type=NotifyType(tone), body_format=written_in)
     return is_sent
+
+
+def _formats(plugin: Any) -> frozenset[NotifyFormat]:  # noqa: ANN401 - Apprise's
+    """Return what a service takes without rewriting it."""
+    return frozenset(plugin.notify_format if isinstance(plugin.notify_format, tuple) else (plugin.notify_format,))
+
+
+def _grown(line: str) -> int:
+    """Return how long a line may become where some of it is written as entities, like `&quot;`."""
+    return len(line) + 5 * sum(each in "\"&'<>" for each in line)
 
 
 @contextmanager
@@ -230,4 +248,5 @@ def _not_whole(scheme: str) -> str:
 
 
 _BETWEEN_RECIPIENTS: Final = re.compile(r"""[\s,;<>"]+""")
+_HAVE_MARKDOWN_TITLES: Final = {"teams"}
 _HAVE_SERVERS: Final = {"mattermost", "rocket_chat", "gotify", "webhook", "ntfy"}

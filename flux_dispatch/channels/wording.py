@@ -1,8 +1,10 @@
 """The words of alerts: one line for each kind, and what is said of it below."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
+from itertools import accumulate
 from typing import Final
 
 from flux_dispatch.domain.alert_channel import WORST_FIRST, AlertKind
@@ -106,6 +108,27 @@ def shortened(text: str, most: int = MAX_ENDPOINT_LENGTH) -> str:
     return f"{text[:half]}…{text[-half:]}"
 
 
+def unformatted(line: str) -> str:
+    """Return a line as it is written in Markdown, so that it reads as it stands."""
+    return _FORMATS.sub(r"\\\g<0>", line)
+
+
+def whole_lines(text: str, room: int, length: Callable[[str], int] = len) -> str:
+    """Return the lines of a text that there is room for, with … for those behind them: half a link leads nowhere.
+
+    Args:
+        text: one that may be too long.
+        room: how much all of it may take.
+        length: how much a line takes, without the two characters that may stand between it and the next one.
+    """
+    lines = text.strip().split("\n")
+    taken = list(accumulate(length(line) + 2 for line in lines))
+    if taken[-1] <= room:
+        return text
+    fit = [line for line, all_so_far in zip(lines, taken, strict=True) if all_so_far <= room - 1]
+    return "\n".join([*fit, "…"])
+
+
 def _endpoint(digest: Digest) -> str:
     # some services look for @everyone wherever it stands, and a customer may have written it
     return shortened(digest.endpoint.replace("@", "%40")) or digest.subject
@@ -129,6 +152,9 @@ def _span(first: datetime, last: datetime) -> str:
 def _time(instant: datetime) -> str:
     return f"{instant.day} {instant:%b %Y %H:%M} UTC"
 
+
+_FORMATS: Final = re.compile(r"[\\`*_\[\]<>~|#]")
+"""What Markdown takes for a format, wherever it stands in a line."""
 
 _COUNTED: Final = {
     AlertKind.PLATFORM_TROUBLE: ("the platform is in trouble", "{count} troubles of the platform"),

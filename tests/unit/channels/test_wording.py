@@ -8,7 +8,7 @@ import pytest
 
 from flux_dispatch.channels.message import compose
 from flux_dispatch.channels.trouble import secrets_in, without_secrets
-from flux_dispatch.channels.wording import headline, many_in_words, paragraphs, shortened
+from flux_dispatch.channels.wording import headline, many_in_words, paragraphs, shortened, whole_lines
 from flux_dispatch.domain.alert_channel import ENDINGS, WORST_FIRST, AlertKind
 from flux_dispatch.domain.condition import Condition
 from flux_dispatch.domain.ids import AccountId
@@ -169,3 +169,11 @@ def test_secrets_of_a_url_are_known(url: str, secret: list[str]) -> None:
     said = without_secrets(f"It said {' '.join(secret)} from smtp.example.com", secrets_in(url))
     assert not [each for each in secret if each in said]
     assert "smtp.example.com" in said
+
+
+def test_a_text_that_is_too_long_ends_with_a_whole_line() -> None:
+    assert whole_lines("one\ntwo\nthree\n", 17) == "one\ntwo\nthree\n"
+    assert whole_lines("one\ntwo\nthree\n", 16) == "one\ntwo\n…"
+    assert whole_lines("one\ntwo\nthree\n", 10) == "one\n…"
+    assert whole_lines("one\ntwo", 2) == "…"
+    assert whole_lines("one\ntwo", 100, length=lambda line: 100 if line == "two" else 1) == "one\n…"
