@@ -97,6 +97,11 @@ def service_of(plugin: Any) -> str:  # noqa: ANN401 - Apprise's
     return found.name if found else schemes[0]
 
 
+def title_of(plugin: Any) -> str:  # noqa: ANN401 - Apprise's
+    """Return what people call the service that a plugin sends to."""
+    return _TITLES.get(service_of(plugin)) or str(plugin.service_name)
+
+
 def target_of(plugin: Any) -> str:  # noqa: ANN401 - Apprise's
     """Return what may be shown of where a plugin sends to: no password, no token, no path."""
     if isinstance(plugin, NotifyEmail):
@@ -128,7 +133,7 @@ def send_by(plugin: Any, message: Mapping[str, Any]) -> tuple[str | None, list[s
         is_sent = _take_message(plugin, message)
     if is_sent:
         return None, []
-    trouble = said_by_plugin(list(reversed(lines)), str(plugin.service_name))
+    trouble = said_by_plugin(list(reversed(lines)), title_of(plugin))
     # incidents are one message in several parts, each of which joins the incident that it is of
     return (None, [trouble]) if taken and service_of(plugin) not in HAVE_INCIDENTS else (trouble, [])
 
@@ -248,5 +253,6 @@ def _not_whole(scheme: str) -> str:
 
 
 _BETWEEN_RECIPIENTS: Final = re.compile(r"""[\s,;<>"]+""")
+_TITLES: Final = {each.name: each.title.partition(" (")[0] for each in SERVICES}
 _HAVE_MARKDOWN_TITLES: Final = {"teams"}
 _HAVE_SERVERS: Final = {"mattermost", "rocket_chat", "gotify", "webhook", "ntfy"}

@@ -18,7 +18,15 @@ from typing import Any, Final
 from apprise.manager_plugins import NotificationManager
 
 from flux_dispatch.channels.guard import BLOCKED, Guard
-from flux_dispatch.channels.plugin import RefusedUrl, check_recipients, plugin_of, send_by, service_of, target_of
+from flux_dispatch.channels.plugin import (
+    RefusedUrl,
+    check_recipients,
+    plugin_of,
+    send_by,
+    service_of,
+    target_of,
+    title_of,
+)
 from flux_dispatch.channels.trouble import secrets_in, without_secrets
 from flux_dispatch.domain.address import AddressPolicy
 from flux_dispatch.memory_limit import limit_memory
@@ -79,7 +87,7 @@ def _sent(plugin: Any, request: Mapping[str, Any], guard: Guard | None) -> dict[
     try:
         trouble, refused = send_by(plugin, request["message"])
     except Exception as error:  # noqa: BLE001 - as above
-        trouble, refused = f"{plugin.service_name} could not be told: {type(error).__name__}: {error}", []
+        trouble, refused = f"{title_of(plugin)} could not be told: {type(error).__name__}: {error}", []
     if trouble is None:
         return {"refused_recipients": refused}
     if guard is not None and guard.has_blocked_address:

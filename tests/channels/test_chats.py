@@ -55,3 +55,12 @@ async def test_what_there_is_no_room_for_is_left_out_by_whole_lines(
     assert told[-1] == "…"
     assert told[:-1] == whole[: len(told) - 1]
     assert room * 0.7 < len(text) <= room
+
+
+@pytest.mark.parametrize(("url", "name"), [(ROCKET, "Rocket.Chat"), ("json://{host}/x", "Webhook")])
+async def test_a_service_that_takes_nothing_is_called_as_people_know_it(
+    allowed: ChannelSender, url: str, name: str
+) -> None:
+    with Receiver(lambda _: 404) as receiver:
+        trouble = await allowed.send(notification(url.format(host=receiver.url.removeprefix("http://"))))
+    assert trouble == f"{name} answered 404: check the token or address in the channel's URL."

@@ -118,5 +118,5 @@ async def test_the_first_that_is_refused_says_why_and_ends_it(sender: ChannelSen
     pagerduty.answer = lambda _: 400
     trouble = await sender.send(notification(URL, failed(), of(AlertKind.WEBHOOK_FAILING, OTHER)))
     assert trouble is not None
-    assert "Pager Duty answered 400" in trouble
+    assert "PagerDuty answered 400" in trouble
     assert len(pagerduty.requests) == 1
