@@ -78,6 +78,17 @@ async def test_other_colours_can_be_read_as_well(shop: Bookshop) -> None:
     assert {name: found for name, found in wrong.items() if found} == {}
 
 
+async def test_names_of_headers_leave_the_room_to_their_values(shop: Bookshop) -> None:
+    async with shop.look(shop.pages["deliveries-one"], viewport=WIDE) as page:
+        for size, part in ((WIDE, 0.25), (NARROW, 0.41)):
+            await page.set_viewport_size(size)
+            names = page.locator("table.headers tbody th")
+            taken = await names.evaluate_all(
+                "(all) => all.map((each) => each.offsetWidth / each.parentNode.offsetWidth)"
+            )
+            assert 0 < max(taken) < part, size
+
+
 async def test_a_page_is_printed_without_what_only_a_screen_has(shop: Bookshop) -> None:
     async with shop.look(shop.pages["webhooks"], viewport={"width": 794, "height": 1123}) as page:
         await page.emulate_media(media="print", color_scheme="dark")
