@@ -84,7 +84,7 @@ def check_recipients(url: str, plugin: Any) -> None:  # noqa: ANN401 - Apprise's
     for each in words:
         if each not in taken or not each.isascii():
             raise RefusedUrl(
-                f"No mail can be sent to {each[:80]} by a channel: correct the address (ASCII alone, without quotes: "
+                f"No mail can be sent to {each[:80]}: correct the address (ASCII alone, without quotes: "
                 "other domains are written as xn--…), and put a comma between it and the next."
             )
 

@@ -159,7 +159,7 @@ async def test_secrets_go_nowhere_in_the_clear_where_https_is_required() -> None
 
 async def test_whoever_would_get_no_mail_is_named(guarded: ChannelSender) -> None:
     for people in ("to=a@b.de,+c@d.de", "to=a@b.de,%20+c@d.de", "to=a@b.de&cc=+c@d.de", "to=a@b.de&bcc=e@f.de,+c@d.de"):
-        with pytest.raises(InvalidRequest, match=r"^No mail can be sent to \+c@d\.de: give an e-mail address"):
+        with pytest.raises(InvalidRequest, match=r"^No mail can be sent to \+c@d\.de: correct the address"):
             await guarded.check(f"mailtos://smtp.example.com?from=a@example.com&{people}")
     for people in ("to=A%20B%20%3Ca%2Bb@C.de%3E,c@d.de", "to=a@b.de%20c@d.de&cc=a@b.de,A@b.de&bcc=c@d.de"):
         assert (await guarded.check(f"mailtos://smtp.example.com?from=a@example.com&{people}")).service == "email"
