@@ -125,8 +125,10 @@ _PROVIDERS: Final = "it is google, github, gitlab or okta"
 
 
 def _pattern(emails: tuple[str, ...]) -> str:
-    """Return these addresses as Flower reads them."""
-    return "|".join(emails).replace("*", ".*")
+    """Return these addresses as Flower reads them: letter by letter, with those that GitHub tells in small letters."""
+    if emails[0].startswith("*"):
+        return emails[0].lower().replace("*", ".*")
+    return "|".join(dict.fromkeys(spelt for each in emails for spelt in (each, each.lower())))
 
 
 def provider_addresses(settings: Settings) -> dict[str, str]:

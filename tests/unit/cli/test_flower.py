@@ -76,6 +76,8 @@ def test_sessions_last_as_long_as_the_secret() -> None:
         ),
         ("ann@example.com,ben@example.org", ["ann@example.com", "ben@example.org"], ["ann@example.org", "", "|"]),
         ("*@example.com", ["ann@example.com", "a.b+c@example.com"], ["ann@example.com.evil.test", "ann@examplexcom"]),
+        ("Ann@Example.com", ["Ann@Example.com", "ann@example.com"], ["ANN@example.com"]),
+        ("*@Example.com", ["ann@example.com"], ["ann@example.org"]),
     ],
 )
 def test_those_are_let_in_who_are_named(emails: str, let_in: list[str], kept_out: list[str]) -> None:
