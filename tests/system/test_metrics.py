@@ -114,3 +114,14 @@ def test_several_processes_share_a_machine_and_one_that_finds_no_port_works_with
         installation.webhook(receiver.url)
         installation.publish()
         eventually(installation.is_drained, "it is delivered all the same")
+
+
+def test_metrics_leave_the_apis_port_to_the_api(installation: Installation) -> None:
+    port = str(free_port())
+    installation.settings |= {"FLUX_METRICS_PORT": port, "FLUX_API_PORT": port}
+    worker = installation.start_worker()
+    api = installation.start("api", "api")
+    eventually(lambda: api.logged("api.listening"), "the API has its port, though a worker came first")
+    assert api.logged(f'http://127.0.0.1:{port}"')
+    assert {metrics_url(each) for each in (api, worker)}.isdisjoint({f"http://127.0.0.1:{port}/metrics"})
+    assert scrape(metrics_url(api))["flux_database_up"] == 1

@@ -2,7 +2,7 @@
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Final
@@ -46,10 +46,11 @@ class Metrics:
 
 
 @asynccontextmanager
-async def served(metrics: Metrics, host: str, port: int | None) -> AsyncIterator[None]:
+async def served(metrics: Metrics, host: str, port: int | None, kept_free: Collection[int] = ()) -> AsyncIterator[None]:
     """Serve them at this port, or at the next free one; without a port nothing is served.
 
-    Where none of them can be had it is said in the log, and nothing else is: no metric is worth a delivery.
+    Where none of them can be had it is said in the log, and nothing else is: no metric is worth a delivery. The ports
+    that are to be kept free are another part's, which may not have taken its own yet.
     """
     if port is None:
         yield
@@ -59,7 +60,7 @@ async def served(metrics: Metrics, host: str, port: int | None) -> AsyncIterator
     runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1)
     await runner.setup()
     try:
-        await _listen(runner, host, port)
+        await _listen(runner, host, port, kept_free)
         yield
     finally:
         await runner.cleanup()
@@ -76,9 +77,11 @@ def _handler(metrics: Metrics) -> Callable[[web.Request], Awaitable[web.Response
     return show_metrics
 
 
-async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
-    ports = range(port, min(port + NEXT_PORTS, 65536)) if port else (0,)
+async def _listen(runner: web.AppRunner, host: str, port: int, kept_free: Collection[int]) -> None:
+    ports = range(port, min(port + NEXT_PORTS, 65536)) if port else range(1)
     for each in ports:
+        if each in kept_free and each:
+            continue
         try:
             await web.TCPSite(runner, host, each).start()
         except OSError as error:

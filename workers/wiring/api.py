@@ -1,10 +1,11 @@
 """The root of an API process: the application, and what its routes work with."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import fields
 from datetime import timedelta
+from functools import partial
 from typing import NamedTuple
 
 from aiohttp import web
@@ -98,7 +99,8 @@ async def api_application(settings: Settings) -> AsyncIterator[web.Application]:
     schemas = CatalogueSchemas(EventTypeStore(pools.publish))
     tune_gc()
     tunnel = make_tunnel(settings, pools.writes, WebhookSeals(keyring), queue)
-    async with open_traces(settings, "flux-api") as traces:
+    ends = (channels.close, schemas.close, counter.close, workers.close, partial(asyncio.to_thread, queue.close))
+    async with _closing(*ends, *(each.dispose for each in pools)), open_traces(settings, "flux-api") as traces:
         dependencies = _dependencies(
             settings, keyring, pools, _Beside(queue, counter, schemas, tunnel, traces, channels)
         )
@@ -108,20 +110,12 @@ async def api_application(settings: Settings) -> AsyncIterator[web.Application]:
         app.add_routes(entrance)
         parts = _dashboard_dependencies(settings, pools, dependencies, workers, app[AUTHENTICATOR])
         app.add_subapp(ROOT, make_dashboard(parts))
-        tunnel.start(dependencies.listen_sessions.end)
         async with (
+            _carrying(tunnel, dependencies.listen_sessions),
             api_metrics(settings, app, ApiParts(dependencies, pools._asdict(), queue, workers, tunnel.connections)),
             telling_operators(settings, keyring, pools.writes, channels, api_looks(workers, queue.is_reachable)),
         ):
             yield app
-        await tunnel.close()
-    await channels.close()
-    await schemas.close()
-    await counter.close()
-    await workers.close()
-    await asyncio.to_thread(queue.close)
-    for each in pools:
-        await each.dispose()
 
 
 class _Pools(NamedTuple):
@@ -142,6 +136,26 @@ class _Beside(NamedTuple):
     tunnel: Tunnel
     traces: Traces
     channels: ChannelSender
+
+
+@asynccontextmanager
+async def _closing(*closes: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Call these at the end, also of a process that could not begin: it would hang on what it has open."""
+    try:
+        yield
+    finally:
+        for close in closes:
+            await close()
+
+
+@asynccontextmanager
+async def _carrying(tunnel: Tunnel, sessions: ListenSessions) -> AsyncIterator[None]:
+    """Have the tunnel carry, until the end."""
+    tunnel.start(sessions.end)
+    try:
+        yield
+    finally:
+        await tunnel.close()
 
 
 def _open_pools(settings: Settings) -> _Pools:

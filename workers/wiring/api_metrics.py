@@ -65,7 +65,8 @@ async def api_metrics(settings: Settings, app: web.Application, parts: ApiParts)
 
     app[METRICS] = metrics = Metrics(Exporter(sources), settings.metrics_token, refresh)
     try:
-        async with served(metrics, settings.metrics_host, settings.metrics_port):
+        kept_free = (settings.api_port, settings.flower_port)
+        async with served(metrics, settings.metrics_host, settings.metrics_port, kept_free):
             yield
     finally:
         lag.close()

@@ -38,6 +38,15 @@ async def test_the_next_port_is_taken_instead(taken: int) -> None:
     assert str(taken) not in line["url"]
 
 
+async def test_a_port_that_another_part_is_to_have_is_left_to_it(taken: int) -> None:
+    with capture_logs() as said:
+        async with served(Metrics(Exporter([]), None), "127.0.0.1", taken, (taken + 1, taken + 2)):
+            pass
+    (line,) = said
+    assert line["event"] == "metrics.listening"
+    assert not [each for each in (taken, taken + 1, taken + 2) if str(each) in line["url"]]
+
+
 @pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid", "not an address"])
 async def test_an_address_that_is_none_of_this_machines_is_named(host: str) -> None:
     with capture_logs() as said:
