@@ -1,9 +1,12 @@
 """Reads metrics as Prometheus does: over HTTP, from the text."""
 
+import json
 from collections.abc import Iterable
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
+
+from tests.support.installation import Process
 
 
 class Scraped:
@@ -58,3 +61,9 @@ def scrape(url: str, token: str | None = None) -> Scraped:
 def scrape_all(urls: Iterable[str]) -> list[Scraped]:
     """Return what each of several processes tells."""
     return [scrape(url) for url in urls]
+
+
+def metrics_url(part: Process) -> str:
+    """Return where a process says that its metrics are."""
+    lines = [json.loads(line) for line in part.log.read_text().splitlines() if "metrics.listening" in line]
+    return str(lines[-1]["url"])

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from tests.support.described import check_own_event
-from tests.support.installation import Installation
+from tests.support.installation import Installation, Process
 from tests.support.mailbox import Mailbox, html_of, text_of
+from tests.support.metrics import metrics_url, scrape
 from tests.support.receiver import Receiver, Request
 from tests.support.waiting import eventually
 
@@ -78,8 +79,8 @@ def _sent(installation: Installation, channel: str) -> Any:
 
 
 def test_without_a_worker_operators_are_told_by_the_api(installation: Installation, mailbox: Mailbox) -> None:
-    installation.settings |= AT_ONCE | {"FLUX_ALERT_URLS": mailbox.url()}
-    installation.start_api()
+    installation.settings |= AT_ONCE | {"FLUX_ALERT_URLS": mailbox.url(), "FLUX_METRICS_PORT": "0"}
+    api = installation.start_api()
     seen = "SELECT FROM conditions WHERE opposite_since IS NOT NULL"
     earlier = "UPDATE condition_looks SET looked_at = looked_at - interval '1 minute'"
     eventually(lambda: installation.rows(earlier) or installation.rows(seen), "it is seen", 60)
@@ -89,3 +90,10 @@ def test_without_a_worker_operators_are_told_by_the_api(installation: Installati
     assert arrived["subject"] == "No worker answers"
     assert "flux worker" in text_of(arrived)
     assert f"{installation.api_url}/dashboard/operations" in text_of(arrived)
+    told = eventually(lambda: _notifications(api), "its metrics count that")
+    assert told == {("sent",): 1, ("not_sent",): 0}
+
+
+def _notifications(api: Process) -> dict[tuple[str, ...], float] | None:
+    counts = scrape(metrics_url(api)).all_of("flux_notifications_total")
+    return counts if any(counts.values()) else None

@@ -1,14 +1,13 @@
 """What is scraped of a real API and a real worker agrees with the database, and is good Prometheus text."""
 
-import json
 import re
 import subprocess
 
 import pytest
 
 from flux_dispatch.cli.embedded import free_port
-from tests.support.installation import Installation, Process
-from tests.support.metrics import Scraped, scrape
+from tests.support.installation import Installation
+from tests.support.metrics import Scraped, metrics_url, scrape
 from tests.support.promtool import promtool
 from tests.support.receiver import Receiver
 from tests.support.server_in_thread import HANG
@@ -18,11 +17,6 @@ from workers.metrics.catalogue import CATALOGUE, OF_EACH, OF_WORKERS, Kind
 
 TOKEN = "a-token-of-tests-0123456789"
 ANSWERS = {"/good": 200, "/broken": 500, "/slow": HANG, "/gone": 410}
-
-
-def metrics_url(part: Process) -> str:
-    lines = [json.loads(line) for line in part.log.read_text().splitlines() if "metrics.listening" in line]
-    return str(lines[-1]["url"])
 
 
 def start(installation: Installation) -> tuple[str, str]:

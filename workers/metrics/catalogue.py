@@ -47,8 +47,6 @@ OF_WORKERS: Final = (
              "servers on this machine; they spend no attempt."),
     _counter("flux_alerts_total", "Alerts: deliveries that failed for good, and webhooks that fail, were disabled or "
              "recovered.", "kind"),
-    _counter("flux_notifications_total", "Attempts to send a message to an alert channel: `sent`, or `not_sent` and "
-             "tried again.", "result"),
     _counter("flux_swept_deliveries_total", "Deliveries that the sweeper went over, by what it did: `rescued` and "
              "`worker_lost` are what dead workers left behind.", "action"),
     _gauge("flux_posts_in_flight", "POSTs that wait for their answers in this process."),
@@ -97,6 +95,8 @@ OF_EACH: Final = (
              "or `test`; those that were known already do not count.", "source"),
     _counter("flux_queue_sends_total", "Messages to a queue that were `sent`, or `not_sent` because the broker is "
              "unavailable: what they name is found in the database.", "queue", "result"),
+    _counter("flux_notifications_total", "Attempts to send a message to an alert channel: `sent`, or `not_sent` and "
+             "tried again; API processes send to operators only.", "result"),
     _gauge("flux_database_connections", "Connections to the database, by pool: `in_use`, or `idle`.", "pool", "state"),
     _gauge("flux_database_connections_max", "How many connections each pool may open.", "pool"),
     _gauge("flux_database_waiting", "How many statements wait for a connection of their pool.", "pool"),

@@ -1,10 +1,11 @@
-"""What is told of any process: its build, its connections, its queue and its loop."""
+"""What is told of any process: its build, its connections, its queue, its loop, its events and its messages."""
 
 from collections.abc import Callable, Iterable, Mapping
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch import __version__
+from flux_dispatch.engine.notify import Notify
 from flux_dispatch.store.connect import pool_use
 from workers.celery_queue import CeleryQueue
 from workers.metrics.exporter import Measured, Source
@@ -43,3 +44,11 @@ def of_loop(lag: LoopLag) -> Source:
 def of_events(stored: Mapping[str, Callable[[], int]]) -> Source:
     """Tell how many events came by which way."""
     return lambda: [Measured("flux_events_accepted_total", count(), (source,)) for source, count in stored.items()]
+
+
+def of_notifications(notify: Notify) -> Source:
+    """Tell whether messages to alert channels arrived."""
+    return lambda: [
+        Measured("flux_notifications_total", notify.sent, ("sent",)),
+        Measured("flux_notifications_total", notify.not_sent, ("not_sent",)),
+    ]

@@ -9,7 +9,6 @@ from flux_dispatch.engine.check_health import CheckHealth
 from flux_dispatch.engine.deliver import Deliver
 from flux_dispatch.engine.fail import Fail
 from flux_dispatch.engine.flow.settler import Settler
-from flux_dispatch.engine.notify import Notify
 from flux_dispatch.engine.sweep import Sweep
 from workers.metrics.exporter import Measured, Source
 from workers.steps import Steps
@@ -36,15 +35,13 @@ def of_deliveries(deliver: Deliver, settler: Settler) -> Source:
     return tell
 
 
-def of_alerts(fail: Fail, health: CheckHealth, notify: Notify) -> Source:
-    """Tell what people were told of, and whether the messages arrived."""
+def of_alerts(fail: Fail, health: CheckHealth) -> Source:
+    """Tell what people were told of."""
 
     def tell() -> Iterable[Measured]:
         yield Measured("flux_alerts_total", fail.stored_alerts, (AlertKind.DELIVERY_FAILED.value,))
         for kind in (AlertKind.WEBHOOK_FAILING, AlertKind.WEBHOOK_DISABLED, AlertKind.WEBHOOK_RECOVERED):
             yield Measured("flux_alerts_total", health.told[kind], (kind.value,))
-        yield Measured("flux_notifications_total", notify.sent, ("sent",))
-        yield Measured("flux_notifications_total", notify.not_sent, ("not_sent",))
 
     return tell
 

@@ -166,17 +166,24 @@ def alert_channels_of(
     return AlertChannels(store, urls, sender, clock_of(writes), most=settings.alert_channels_per_account)
 
 
+def operators_notify(
+    settings: Settings, keyring: Keyring, database: AsyncEngine, sender: ChannelSender
+) -> Notify | None:
+    """Return what a process of the API tells operators with, None where they do not want to be told."""
+    if not settings.alert_urls:
+        return None
+    store = notification_store(settings, database, keyring, operators_only=True)
+    return Notify(store, sender, idle_seconds=_IDLE_SECONDS)
+
+
 @asynccontextmanager
 async def telling_operators(
-    settings: Settings, keyring: Keyring, database: AsyncEngine, sender: ChannelSender, looks: Sequence[Look]
+    settings: Settings, notify: Notify | None, database: AsyncEngine, looks: Sequence[Look]
 ) -> AsyncIterator[None]:
     """Tell operators what a process of the API sees, if they want to know; for no worker may be there to do it."""
-    if not settings.alert_urls:
+    if notify is None:
         yield
         return
-    notify = Notify(
-        notification_store(settings, database, keyring, operators_only=True), sender, idle_seconds=_IDLE_SECONDS
-    )
     watch = Watch(ConditionStore(database, "api", pace_of(settings)), looks)
     async with Repeated(notify.run_once, watch.run_once):
         yield

@@ -68,7 +68,7 @@ from workers.redis_client_reuse import share_redis_clients
 from workers.redis_counter import RedisCounter
 from workers.tracing.open import open_traces
 from workers.tracing.traces import Traces
-from workers.wiring.alerts import alert_channels_of, api_looks, sender_of, telling_operators
+from workers.wiring.alerts import alert_channels_of, api_looks, operators_notify, sender_of, telling_operators
 from workers.wiring.api_metrics import ApiParts, api_metrics
 from workers.wiring.shared import (
     address_policy_of,
@@ -110,10 +110,12 @@ async def api_application(settings: Settings) -> AsyncIterator[web.Application]:
         app.add_routes(entrance)
         parts = _dashboard_dependencies(settings, pools, dependencies, workers, app[AUTHENTICATOR])
         app.add_subapp(ROOT, make_dashboard(parts))
+        notify = operators_notify(settings, keyring, pools.writes, channels)
+        measured = ApiParts(dependencies, pools._asdict(), queue, workers, tunnel.connections, notify)
         async with (
             _carrying(tunnel, dependencies.listen_sessions),
-            api_metrics(settings, app, ApiParts(dependencies, pools._asdict(), queue, workers, tunnel.connections)),
-            telling_operators(settings, keyring, pools.writes, channels, api_looks(workers, queue.is_reachable)),
+            api_metrics(settings, app, measured),
+            telling_operators(settings, notify, pools.writes, api_looks(workers, queue.is_reachable)),
         ):
             yield app
 

@@ -13,6 +13,7 @@ from config.settings import Settings
 from flux_dispatch.api.dependencies import Dependencies
 from flux_dispatch.api.metrics import METRICS
 from flux_dispatch.api.request_meter import REQUEST_METER
+from flux_dispatch.engine.notify import Notify
 from flux_dispatch.store.connect import trouble_of
 from flux_dispatch.store.snapshot import SnapshotQueries
 from workers.celery_queue import CeleryQueue
@@ -22,7 +23,7 @@ from workers.metrics.installation import Installation
 from workers.metrics.loop_lag import LoopLag
 from workers.metrics.measure import Measurement
 from workers.metrics.server import Metrics, served
-from workers.metrics.sources import of_build, of_events, of_loop, of_pools, of_queue
+from workers.metrics.sources import of_build, of_events, of_loop, of_notifications, of_pools, of_queue
 from workers.redis_client import open_redis
 from workers.worker_ping import WorkerPing
 
@@ -30,7 +31,7 @@ from workers.worker_ping import WorkerPing
 class ApiParts(NamedTuple):
     """What an API process tells of; `pools` by their names, among them `publish` and `reads`.
 
-    `tunnel` are the connections of commands that listen.
+    `tunnel` are the connections of commands that listen; `notify` is None where operators are not told.
     """
 
     dependencies: Dependencies
@@ -38,6 +39,7 @@ class ApiParts(NamedTuple):
     queue: CeleryQueue
     workers: WorkerPing
     tunnel: Sized
+    notify: Notify | None
 
 
 @asynccontextmanager
@@ -56,6 +58,7 @@ async def api_metrics(settings: Settings, app: web.Application, parts: ApiParts)
         of_events({"api": lambda: publish.stored_events, "test": lambda: send_test.stored_events}),
         of_requests(app[REQUEST_METER]),
         of_tunnel(parts.tunnel),
+        *([of_notifications(parts.notify)] if parts.notify else []),
         reach,
         installation,
     ]

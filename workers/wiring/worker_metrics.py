@@ -8,7 +8,7 @@ from workers.celery_queue import CeleryQueue
 from workers.metrics.exporter import Exporter
 from workers.metrics.loop_lag import LoopLag
 from workers.metrics.server import Metrics, served
-from workers.metrics.sources import of_build, of_events, of_loop, of_pools, of_queue
+from workers.metrics.sources import of_build, of_events, of_loop, of_notifications, of_pools, of_queue
 from workers.metrics.worker import of_alerts, of_deliveries, of_steps, of_sweep
 from workers.steps import Steps
 from workers.wiring.worker import Verbs
@@ -28,7 +28,8 @@ async def worker_metrics(settings: Settings, verbs: Verbs, queue: CeleryQueue, s
         of_loop(lag),
         of_events({"celery": lambda: verbs.publish.stored_events, "outbox": lambda: verbs.relay.stored_events}),
         of_deliveries(verbs.deliver, verbs.settler),
-        of_alerts(verbs.fail, verbs.check_health, verbs.notify),
+        of_alerts(verbs.fail, verbs.check_health),
+        of_notifications(verbs.notify),
         of_sweep(verbs.sweep),
         of_steps(steps),
     ]
