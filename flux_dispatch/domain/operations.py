@@ -38,19 +38,12 @@ class Answering:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What is measured of all accounts together at one moment; of very much, only so much is counted.
+class OutboxSize:
+    """How many events of the outbox wait, and how many are refused and kept; of very many, only so many are counted.
 
-    `oldest_due_seconds` is for how long the delivery has been due that waits longest, and `outbox_oldest_seconds` for
-    how long the event of the outbox has waited; 0 when none does. A channel fails while its last message has not
-    arrived.
+    `oldest_seconds` is for how long the one has waited that was written first; 0 when none does.
     """
 
-    backlog: Backlog
-    oldest_due_seconds: float
-    parked: int
-    outbox_waiting: int
-    outbox_refused: int
-    outbox_oldest_seconds: float
-    failing_operator_channels: int
-    schema_version: int
+    waiting: int
+    refused: int
+    oldest_seconds: float

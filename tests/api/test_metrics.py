@@ -10,12 +10,17 @@ import httpx
 import pytest
 import redis
 
+from config.redis_url import read_redis_url
 from flux_dispatch.cli.embedded import free_port
+from flux_dispatch.engine.flow.meter import Histogram
 from tests.support.api import EVENT, Caller, check_error, client, running_api
 from tests.support.metrics import Scraped
 from tests.support.store_harness import StoreHarness
 from tests.support.waiting import eventually_async
-from workers.metrics.installation import CLAIM_KEY, FRESH_SECONDS, SNAPSHOT_KEY, STALE_SECONDS
+from workers.metrics.catalogue import OF_INSTALLATION
+from workers.metrics.exporter import Measured
+from workers.metrics.installation import CLAIM_KEY, FRESH_SECONDS, SNAPSHOT_KEY, STALE_SECONDS, Installation
+from workers.redis_client import open_redis
 
 TOKEN: Final = "a-token-of-tests-0123456789"
 RIGHT: Final = {"Authorization": f"Bearer {TOKEN}"}
@@ -190,6 +195,73 @@ async def test_metrics_are_told_while_nothing_can_be_reached() -> None:
     assert scraped["flux_api_requests_in_flight"] == 1
     assert not scraped.all_of("flux_deliveries")
     assert "hunter2" not in scraped.text
+
+
+OF_TABLES: Final = {
+    "deliveries": {"flux_deliveries", "flux_deliveries_uncounted", "flux_oldest_due_seconds", "flux_parked_deliveries"},
+    "outbox": {"flux_outbox_events", "flux_outbox_oldest_seconds"},
+    "alert_channels": {"flux_operator_channels_failing"},
+    "alembic_version": {"flux_schema_version"},
+}
+"""The figures of the whole installation that are read of each table."""
+
+
+@pytest.mark.parametrize("table", OF_TABLES)
+async def test_a_locked_table_takes_its_own_figures_with_it_and_no_others(
+    metered: str, database_url: str, redis_url: str, table: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    locker = await asyncpg.connect(database_url)
+    await locker.execute(f"BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+    others = {each.name for each in OF_INSTALLATION} - OF_TABLES[table]
+
+    async def are_told() -> bool:
+        return figures_in(await told(metered)) >= others
+
+    await eventually_async(are_told, "the other figures are told")
+    assert figures_in(await told(metered)) == others
+    said = capsys.readouterr().out
+    assert said.count("metrics.not_measured") == 1
+    assert "QueryCanceledError" in said
+    await locker.execute("ROLLBACK")
+    await locker.close()
+    with redis.Redis.from_url(redis_url) as broker:
+        broker.flushall()
+    async with running_api(database_url, redis_url, metrics_token=TOKEN) as url:
+        assert figures_in(await told(url)) == others | OF_TABLES[table]
+
+
+async def test_a_figure_that_cannot_be_had_is_told_for_a_minute_and_by_all_processes(redis_url: str) -> None:
+    now, measured = 1000.0, {"flux_workers": 2.0, "flux_parked_deliveries": 7.0}
+
+    async def measure() -> list[Measured]:
+        return [Measured(name, value) for name, value in measured.items()]
+
+    async def told_by(process: Installation) -> dict[str, float | Histogram]:
+        await process.refresh()
+        return {each.name: each.value for each in process()}
+
+    async with open_redis(read_redis_url(redis_url)) as broker:
+        first, second = (Installation(measure, broker, lambda: now) for _ in range(2))
+        assert await told_by(first) == measured | {"flux_snapshot_age_seconds": 0}
+        del measured["flux_parked_deliveries"]
+        measured["flux_workers"] = 3
+        await broker.delete(CLAIM_KEY)
+        now += FRESH_SECONDS + 1
+        await broker.pexpire(SNAPSHOT_KEY, int((STALE_SECONDS - FRESH_SECONDS - 1) * 1000))
+        as_it_was = {"flux_workers": 3, "flux_parked_deliveries": 7, "flux_snapshot_age_seconds": FRESH_SECONDS + 1}
+        assert await told_by(first) == as_it_was
+        assert await told_by(second) == pytest.approx(as_it_was, abs=1), "though it has measured nothing"
+        now += STALE_SECONDS - FRESH_SECONDS
+        await broker.flushall()
+        assert await told_by(first) == {"flux_workers": 3, "flux_snapshot_age_seconds": 0}
+        measured.clear()
+        await broker.flushall()
+        now += STALE_SECONDS
+        assert await told_by(second) == {}
+
+
+def figures_in(scraped: Scraped) -> set[str]:
+    return {each.name for each in OF_INSTALLATION if scraped.all_of(each.name)}
 
 
 async def test_without_redis_each_process_measures_for_itself(database_url: str, world: StoreHarness) -> None:

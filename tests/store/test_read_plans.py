@@ -119,7 +119,8 @@ async def _reads(
         ("named deliveries", live.DELIVERIES_NAMED, named, 100),
         ("backlog", operations.BACKLOG, {"most": 5000}, 5010),
         ("oldest due", operations.OLDEST_DUE, operations.oldest_due_query()[1] | {"most": 1000}, 4500),
-        ("rest of the snapshot", snapshot.REST, {"most": 1000}, 1010),
+        ("parked", snapshot.PARKED, {"most": 1000}, 1010),
+        ("outbox", snapshot.OUTBOX, {"most": 1000}, 1010),
         ("throughput", *operations.THROUGHPUT, 200 * 12 + 100),
     ]
 

@@ -86,7 +86,7 @@ OF_INSTALLATION: Final = (
     _gauge("flux_queue_unacknowledged_messages", "Messages that workers have taken and not ended."),
     _gauge("flux_workers", "Workers that answered when all were asked."),
     _gauge("flux_schema_version", "The number of the schema's newest migration."),
-    _gauge("flux_snapshot_age_seconds", "How old these figures of the whole installation are."),
+    _gauge("flux_snapshot_age_seconds", "How old the oldest of these figures of the whole installation is."),
 )  # fmt: skip
 """What the API processes tell of the whole installation: each the same, so take the `max` of them."""
 

@@ -5,13 +5,12 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from flux_dispatch.domain.errors import Unavailable
 from workers.metrics.catalogue import OF_INSTALLATION
 from workers.metrics.exporter import Measured
 
@@ -20,7 +19,7 @@ FRESH_SECONDS: Final = 10.0
 database is asked for one."""
 
 STALE_SECONDS: Final = 60.0
-"""An older one is not told any more: no figure is better than one of an hour ago."""
+"""An older figure is not told any more: none is better than one of an hour ago."""
 
 UNSHARED_SECONDS: Final = 30.0
 """How often a process measures for itself while Redis is unavailable."""
@@ -37,11 +36,20 @@ _KNOWN: Final = {each.name: each for each in OF_INSTALLATION}
 log = structlog.get_logger("flux.metrics")
 
 
+class _Figure(NamedTuple):
+    """What was measured, and at which monotonic second."""
+
+    at: float
+    measured: Measured
+
+
 class Installation:
     """Tells what was measured of the whole installation last, by whichever process.
 
+    What cannot be measured for the moment is told as it was, until it is too old; the other figures are told as ever.
+
     Args:
-        measure: measures it; may raise Unavailable.
+        measure: measures what it can.
         redis: where processes share it.
         now: monotonic seconds.
     """
@@ -55,15 +63,17 @@ class Installation:
         self._measure = measure
         self._redis = redis
         self._now = now
-        self._last: tuple[float, Sequence[Measured]] | None = None
+        self._figures: Sequence[_Figure] = ()
+        self._measured_at = float("-inf")
         self._refreshing: asyncio.Task[None] | None = None
 
     def __call__(self) -> Iterable[Measured]:
-        """Tell the last snapshot, and how old it is; nothing if it is too old."""
-        if self._last is None or (age := self._now() - self._last[0]) > STALE_SECONDS:
-            return
-        yield from self._last[1]
-        yield Measured("flux_snapshot_age_seconds", round(max(age, 0.0), 3))
+        """Tell the figures that are not too old, and how old the oldest of them is."""
+        figures, now = self._told(), self._now()
+        yield from (each.measured for each in figures)
+        if figures:
+            age = now - min(each.at for each in figures)
+            yield Measured("flux_snapshot_age_seconds", round(max(age, 0.0), 3))
 
     async def refresh(self) -> None:
         """Return when the snapshot is fresh, or when that takes too long."""
@@ -81,17 +91,28 @@ class Installation:
                 await self._refreshing
 
     def _age(self) -> float:
-        return self._now() - self._last[0] if self._last else float("inf")
+        return self._now() - self._measured_at
+
+    def _told(self) -> list[_Figure]:
+        now = self._now()
+        return [each for each in self._figures if now - each.at <= STALE_SECONDS]
 
     async def _refresh(self) -> None:
         try:
             if await self._is_mine_to_measure():
-                self._last = self._now(), await self._measure()
-                await self._share(self._last[1])
-        except Unavailable as error:
-            log.debug("metrics.not_measured", cause=error.cause)
+                began = self._now()
+                if measured := await self._measure():
+                    self._measured_at = began
+                    self._take(_Figure(began, each) for each in measured)
+                    await self._share()
         except Exception:
             log.exception("metrics.failed", consequence="the figures of the whole installation are old, or left out")
+
+    def _take(self, figures: Iterable[_Figure]) -> None:
+        """Take in what is new, beside what could not be measured again."""
+        new = list(figures)
+        known = {each.measured.name for each in new}
+        self._figures = [*new, *(each for each in self._told() if each.measured.name not in known)]
 
     async def _is_mine_to_measure(self) -> bool:
         """Take what another process has measured, and say whether there is need, and nobody else, to do so."""
@@ -100,24 +121,27 @@ class Installation:
             if text is not None and left_ms > 0:
                 age = STALE_SECONDS - left_ms / 1000
                 if age < self._age():
-                    self._last = self._now() - age, _read(text)
+                    self._measured_at = self._now() - age
+                    self._take(_read(text, self._measured_at))
                 if age <= FRESH_SECONDS:
                     return False
             return bool(await self._redis.set(CLAIM_KEY, "1", nx=True, px=int(FRESH_SECONDS * 1000)))
         except (RedisError, OSError):
             return self._age() > UNSHARED_SECONDS
 
-    async def _share(self, measured: Sequence[Measured]) -> None:
+    async def _share(self) -> None:
+        now = self._now()
+        text = json.dumps([[*each.measured, now - each.at] for each in self._told()])
         with suppress(RedisError, OSError):
-            await self._redis.set(SNAPSHOT_KEY, json.dumps(measured), px=int(STALE_SECONDS * 1000))
+            await self._redis.set(SNAPSHOT_KEY, text, px=int(STALE_SECONDS * 1000))
 
 
-def _read(text: Any) -> list[Measured]:  # noqa: ANN401 - bytes, or text, as the client decodes
+def _read(text: Any, shared_at: float) -> list[_Figure]:  # noqa: ANN401 - bytes, or text, as the client decodes
     """Return what another process wrote, without what this release does not know; nothing of what is not ours."""
     try:
         return [
-            Measured(name, float(value), tuple(map(str, labels)))
-            for name, value, labels in json.loads(text)
+            _Figure(shared_at - float(age), Measured(name, float(value), tuple(map(str, labels))))
+            for name, value, labels, age in json.loads(text)
             if name in _KNOWN and len(labels) == len(_KNOWN[name].labels)
         ]
     except (ValueError, TypeError):
