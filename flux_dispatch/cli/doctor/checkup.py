@@ -54,7 +54,9 @@ def check_up(parts: Collection[Part]) -> None:
         raise CliError(f"{len(wrongs)} of {len(findings)} checks found something wrong: {_named(wrongs)}.")
     if not shared_options().as_json:
         warnings = [each for each in findings if each.state is State.WARNING]
-        note(f"All is well.{f' To look at: {_named(warnings)}.' if warnings else ''}")
+        unasked = [each for each in findings if each.state is State.UNKNOWN]
+        verdict = f"Nothing wrong was found, but not all is known: {_named(unasked)}." if unasked else "All is well."
+        note(f"{verdict}{f' To look at: {_named(warnings)}.' if warnings else ''}")
 
 
 def _findings(parts: Collection[Part]) -> Iterator[Finding]:

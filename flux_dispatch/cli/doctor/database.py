@@ -129,7 +129,7 @@ async def _oldest(database: AsyncEngine, now: datetime) -> Finding:
     try:
         oldest = await OperationsQueries(database).oldest_due()
     except Unavailable:
-        return unknown(OLDEST, f"not found within {MAX_READ_SECONDS:g} s: very much is open")
+        return unknown(OLDEST, f"not found within {MAX_READ_SECONDS:g} s: very much is open, or a table is locked")
     waits = now - oldest.due_at if oldest else timedelta()
     if oldest is None or waits < DUE_FOR_LONG:
         return ok(OLDEST, "nothing waits" if oldest is None else f"{span(waits)}")

@@ -170,6 +170,13 @@ def test_a_redis_that_is_away(doctor: Command) -> None:
     assert "sesame" not in json.dumps(found)
 
 
+def test_what_could_not_be_asked_is_not_said_to_be_well(doctor: Command) -> None:
+    ran = doctor.with_settings(FLUX_REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")("doctor", "workers", "database")
+    assert ran.status == 0
+    assert "Nothing wrong was found, but not all is known: workers." in ran.err
+    assert "All is well" not in ran.out + ran.err
+
+
 def test_a_redis_that_throws_messages_out(doctor: Command, redis_url: str) -> None:
     with configured(redis_url, maxmemory_policy="allkeys-lru"):
         found = examined(doctor, "redis")["Redis eviction"]
