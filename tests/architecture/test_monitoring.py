@@ -75,6 +75,41 @@ def test_every_expression_is_good_promql(tmp_path: Path) -> None:
     check("check", "rules", str(file))
 
 
+SUCCEEDED: Final = 'flux_attempts_total{outcome="succeeded",status="2xx"}'
+TIMED_OUT: Final = 'flux_attempts_total{outcome="timeout",status="none"}'
+
+
+@pytest.mark.parametrize(
+    ("attempts", "part"),
+    [
+        ({}, None),
+        ({SUCCEEDED: "7x20"}, None),
+        ({SUCCEEDED: "0+60x20"}, 1),
+        ({SUCCEEDED: "0+60x20", TIMED_OUT: "0+20x20"}, 0.75),
+        ({TIMED_OUT: "0+20x20"}, 0),
+    ],
+)
+def test_the_part_of_attempts_that_succeed_is_told_of_the_worst_day_too(
+    attempts: dict[str, str], part: float | None, tmp_path: Path
+) -> None:
+    (panel,) = (each for each in PANELS if each["title"] == "Attempts that succeed")
+    (target,) = panel["targets"]
+    case = {
+        "interval": "1m",
+        "input_series": [{"series": series, "values": values} for series, values in attempts.items()],
+        "promql_expr_test": [
+            {
+                "expr": target["expr"],
+                "eval_time": "15m",
+                "exp_samples": [] if part is None else [{"labels": "{}", "value": part}],
+            }
+        ],
+    }
+    file = tmp_path / "panel.yml"
+    file.write_text(yaml.safe_dump({"tests": [case]}))
+    check("test", "rules", str(file))
+
+
 @pytest.mark.parametrize("arguments", [("check", "config", "prometheus.yml"), ("test", "rules", "rules.test.yml")])
 def test_prometheus_takes_what_is_shipped_and_each_rule_fires_when_it_should(arguments: tuple[str, ...]) -> None:
     check(*arguments)
