@@ -8,7 +8,7 @@ from flux_dispatch.cli.doctor.finding import Finding, Installation, ok, unknown,
 
 REDIS, EVICTION, PERSISTENCE, MEMORY = "Redis", "Redis eviction", "Redis persistence", "Redis memory"
 OLDEST_VERSION: Final = (6, 0)
-FULL: Final = 0.9
+NEARLY_FULL: Final = 0.9
 NEVER: Final = "noeviction"
 
 
@@ -91,8 +91,9 @@ def _persistence(info: Mapping[str, Any]) -> Finding:
 def _memory(info: Mapping[str, Any]) -> Finding:
     used, most = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
     said = f"{used / 1e6:,.0f} MB" + (f" of {most / 1e6:,.0f} MB" if most else "")
-    if most and used > FULL * most:
-        return warning(
-            MEMORY, f"It is nearly full: {said}.", "Give it more (maxmemory); more workers empty its queues."
-        )
+    mend = "Give it more (maxmemory); more workers empty its queues."
+    if most and used >= most:
+        return wrong(MEMORY, f"It is full, and refuses messages: {said}.", mend)
+    if most and used > NEARLY_FULL * most:
+        return warning(MEMORY, f"It is nearly full: {said}.", mend)
     return ok(MEMORY, said)

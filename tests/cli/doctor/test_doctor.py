@@ -183,6 +183,9 @@ def test_a_redis_that_throws_messages_out(doctor: Command, redis_url: str) -> No
     assert (found["state"], "CONFIG SET maxmemory-policy noeviction" in found["mend"]) == ("wrong", True)
     with configured(redis_url, maxmemory="1gb"):
         assert "of 1,074 MB" in examined(doctor, "redis")["Redis memory"]["message"]
+    with configured(redis_url, maxmemory="1000"):
+        found = examined(doctor, "redis")["Redis memory"]
+    assert (found["state"], "refuses messages" in found["message"]) == ("wrong", True)
 
 
 def test_persistence_is_told(doctor: Command, redis_url: str) -> None:

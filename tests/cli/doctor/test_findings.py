@@ -46,6 +46,7 @@ def test_an_old_database() -> None:
         ({"role": "slave"}, broker.REDIS, State.WRONG),
         ({"rdb_last_bgsave_status": "err"}, broker.PERSISTENCE, State.WRONG),
         ({"aof_enabled": 1, "aof_last_write_status": "err"}, broker.PERSISTENCE, State.WRONG),
+        ({"maxmemory": 1_900_000}, broker.MEMORY, State.WRONG),
         ({"maxmemory": 2_100_000}, broker.MEMORY, State.WARNING),
         ({"maxmemory": 4_000_000}, broker.MEMORY, State.OK),
     ],
