@@ -111,11 +111,13 @@ def test_several_processes_share_a_machine_and_one_that_finds_no_port_works_with
 
 
 def test_metrics_leave_the_apis_port_to_the_api(installation: Installation) -> None:
-    port = str(free_port())
-    installation.settings |= {"FLUX_METRICS_PORT": port, "FLUX_API_PORT": port}
-    worker = installation.start_worker()
-    api = installation.start("api", "api")
-    eventually(lambda: api.logged("api.listening"), "the API has its port, though a worker came first")
+    port = free_port()
+    installation.settings |= {"FLUX_API_PORT": str(port), "FLUX_METRICS_PORT": str(port - 1)}
+    workers = [installation.start_worker() for _ in range(2)]
+    api = installation.start("api", "api", FLUX_METRICS_PORT=str(port))
+    eventually(lambda: api.logged("api.listening"), "the API has its port, though workers came first")
     assert api.logged(f'http://127.0.0.1:{port}"')
-    assert {metrics_url(each) for each in (api, worker)}.isdisjoint({f"http://127.0.0.1:{port}/metrics"})
+    taken = {metrics_url(each) for each in (api, *workers)}
+    assert len(taken) == 3
+    assert f"http://127.0.0.1:{port}/metrics" not in taken
     assert scrape(metrics_url(api))["flux_database_up"] == 1

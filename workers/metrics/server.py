@@ -2,7 +2,7 @@
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Final
@@ -46,11 +46,19 @@ class Metrics:
 
 
 @asynccontextmanager
-async def served(metrics: Metrics, host: str, port: int | None, kept_free: Collection[int] = ()) -> AsyncIterator[None]:
+async def served(
+    metrics: Metrics, host: str, port: int | None, *, own_port: int | None = None, kept_free: Collection[int] = ()
+) -> AsyncIterator[None]:
     """Serve them at this port, or at the next free one; without a port nothing is served.
 
-    Where none of them can be had it is said in the log, and nothing else is: no metric is worth a delivery. The ports
-    that are to be kept free are another part's, which may not have taken its own yet.
+    Where none of them can be had it is said in the log, and nothing else is: no metric is worth a delivery.
+
+    Args:
+        metrics: what is served.
+        host: the address.
+        port: the port; 0 is any.
+        own_port: where this process is to serve something else.
+        kept_free: other parts', which may not have taken theirs yet: passed over as next ones.
     """
     if port is None:
         yield
@@ -60,7 +68,7 @@ async def served(metrics: Metrics, host: str, port: int | None, kept_free: Colle
     runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1)
     await runner.setup()
     try:
-        await _listen(runner, host, port, kept_free)
+        await _listen(runner, host, [each for each in _ports(port, kept_free) if each != own_port])
         yield
     finally:
         await runner.cleanup()
@@ -77,11 +85,14 @@ def _handler(metrics: Metrics) -> Callable[[web.Request], Awaitable[web.Response
     return show_metrics
 
 
-async def _listen(runner: web.AppRunner, host: str, port: int, kept_free: Collection[int]) -> None:
-    ports = range(port, min(port + NEXT_PORTS, 65536)) if port else range(1)
+def _ports(port: int, kept_free: Collection[int]) -> list[int]:
+    if not port:
+        return [0]
+    return [port, *(each for each in range(port + 1, min(port + NEXT_PORTS, 65536)) if each not in kept_free)]
+
+
+async def _listen(runner: web.AppRunner, host: str, ports: Sequence[int]) -> None:
     for each in ports:
-        if each in kept_free and each:
-            continue
         try:
             await web.TCPSite(runner, host, each).start()
         except OSError as error:
@@ -99,7 +110,7 @@ async def _listen(runner: web.AppRunner, host: str, port: int, kept_free: Collec
         return
     log.warning(
         "metrics.not_served",
-        error=f"the ports {ports[0]} to {ports[-1]} of {host} are taken",
+        error=f"these ports of {host} are taken: {', '.join(map(str, ports)) or 'the only one'}",
         mend="set FLUX_METRICS_PORT to another one",
         consequence="this process goes on without metrics",
     )

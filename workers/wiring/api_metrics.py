@@ -68,8 +68,13 @@ async def api_metrics(settings: Settings, app: web.Application, parts: ApiParts)
 
     app[METRICS] = metrics = Metrics(Exporter(sources), settings.metrics_token, refresh)
     try:
-        kept_free = (settings.api_port, settings.flower_port)
-        async with served(metrics, settings.metrics_host, settings.metrics_port, kept_free):
+        async with served(
+            metrics,
+            settings.metrics_host,
+            settings.metrics_port,
+            own_port=settings.api_port or None,
+            kept_free=(settings.flower_port,),
+        ):
             yield
     finally:
         lag.close()

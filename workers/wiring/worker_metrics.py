@@ -36,7 +36,7 @@ async def worker_metrics(settings: Settings, verbs: Verbs, queue: CeleryQueue, s
     metrics = Metrics(Exporter(sources), settings.metrics_token)
     try:
         kept_free = (settings.api_port, settings.flower_port)
-        async with served(metrics, settings.metrics_host, settings.metrics_port, kept_free):
+        async with served(metrics, settings.metrics_host, settings.metrics_port, kept_free=kept_free):
             yield
     finally:
         lag.close()

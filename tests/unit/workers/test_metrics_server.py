@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from structlog.testing import capture_logs
 
+from flux_dispatch.cli.embedded import free_port
 from workers.metrics import server
 from workers.metrics.exporter import Exporter
 from workers.metrics.server import Metrics, served
@@ -38,13 +39,22 @@ async def test_the_next_port_is_taken_instead(taken: int) -> None:
     assert str(taken) not in line["url"]
 
 
-async def test_a_port_that_another_part_is_to_have_is_left_to_it(taken: int) -> None:
+async def test_next_ports_that_other_parts_are_to_have_are_left_to_them(taken: int) -> None:
     with capture_logs() as said:
-        async with served(Metrics(Exporter([]), None), "127.0.0.1", taken, (taken + 1, taken + 2)):
+        async with served(Metrics(Exporter([]), None), "127.0.0.1", taken, own_port=taken + 1, kept_free=(taken + 2,)):
             pass
     (line,) = said
     assert line["event"] == "metrics.listening"
     assert not [each for each in (taken, taken + 1, taken + 2) if str(each) in line["url"]]
+
+
+async def test_the_port_that_is_set_is_taken_unless_it_is_this_processs_own() -> None:
+    port = free_port()
+    for own, is_taken in ((None, True), (port, False)):
+        with capture_logs() as said:
+            async with served(Metrics(Exporter([]), None), "127.0.0.1", port, own_port=own, kept_free=(port,)):
+                pass
+        assert (f":{port}/" in said[0]["url"]) == is_taken
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid", "not an address"])
