@@ -40,12 +40,15 @@ class ChannelSender:
             InvalidRequest: no channel may have it, and the message says what to change.
             Unavailable: it could not be looked at.
         """
-        answer = await self._ask(self._customers, {"url": url})
-        if "refused" in answer:
-            raise InvalidRequest(answer["refused"], param="url", code="invalid_url")
-        if "trouble" in answer:
-            raise Unavailable("The URL could not be looked at just now. Try again in a second.")
-        return CheckedUrl(url, answer["service"], answer["target"])
+        return await self._check(self._customers, url)
+
+    async def check_operators(self, url: str) -> CheckedUrl:
+        """Return the same of a URL of FLUX_ALERT_URLS, which may be of any service.
+
+        Raises:
+            InvalidRequest, Unavailable: as above.
+        """
+        return await self._check(self._operators, url)
 
     async def send(self, notification: Notification) -> str | None:
         """Send a message; None when it was taken, or else why not."""
@@ -64,6 +67,14 @@ class ChannelSender:
         """End the processes."""
         await self._customers.close()
         await self._operators.close()
+
+    async def _check(self, senders: ApartSenders, url: str) -> CheckedUrl:
+        answer = await self._ask(senders, {"url": url})
+        if "refused" in answer:
+            raise InvalidRequest(answer["refused"], param="url", code="invalid_url")
+        if "trouble" in answer:
+            raise Unavailable("The URL could not be looked at just now. Try again in a second.")
+        return CheckedUrl(url, answer["service"], answer["target"])
 
     async def _send(self, senders: ApartSenders, url: str, message: Message) -> str | None:
         request = {"url": url, "message": {**asdict(message), "created_at": message.created_at.isoformat()}}

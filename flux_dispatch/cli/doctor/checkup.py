@@ -8,6 +8,7 @@ from config.settings import Settings, SettingsError, load_settings
 from flux_dispatch import __version__
 from flux_dispatch.cli.client.target import running_here
 from flux_dispatch.cli.commands.options import shared_options
+from flux_dispatch.cli.doctor.alerts import check_alerts
 from flux_dispatch.cli.doctor.broker import check_broker
 from flux_dispatch.cli.doctor.database import check_database_part
 from flux_dispatch.cli.doctor.finding import Finding, Installation, State, ok, unknown, wrong
@@ -28,6 +29,7 @@ CHECKS: Final[Mapping[Part, Callable[[Installation], Iterator[Finding]]]] = {
     Part.REDIS: check_broker,
     Part.WORKERS: check_workers,
     Part.WEB: check_web,
+    Part.ALERTS: check_alerts,
     Part.MACHINE: check_machine,
 }
 _WIDEST: Final = len("Redis persistence")

@@ -10,4 +10,5 @@ class Part(StrEnum):
     REDIS = "redis"
     WORKERS = "workers"
     WEB = "web"
+    ALERTS = "alerts"
     MACHINE = "machine"

@@ -71,13 +71,13 @@ def test_an_installation_that_is_well(running: Installation, doctor: Command) ->
         FLUX_PUBLIC_URL=running.api_url,
     )
     found = examined(well)
-    assert {name for name, each in found.items() if each["state"] != "ok"} == {"Flower"}
+    assert {name for name, each in found.items() if each["state"] != "ok"} == {"Flower", "alert URLs"}
     [worker] = [each for each in running.processes if each.name == "worker"]
     assert f"1 of release {__version__}: flux-{worker.process.pid}@" in found["workers"]["message"]
     terminal = well.terminal("doctor", columns=120)
     assert terminal.end() == 0
     assert "\x1b[32mok" in terminal.raw
-    assert "All is well. To look at: Flower." in terminal.text
+    assert "All is well. To look at: Flower, alert URLs." in terminal.text
 
 
 def test_without_settings_it_says_which(tmp_path: Path) -> None:
@@ -221,3 +221,44 @@ def test_beside_flux_up_it_needs_no_settings(database_url: str, redis_url: str, 
     found = examined(Command(tmp_path))
     assert "those of `flux up`" in found["settings"]["message"]
     assert [name for name, each in found.items() if each["state"] == "wrong"] == ["workers"]
+
+
+@pytest.mark.parametrize(
+    ("urls", "state", "words"),
+    [
+        ("", "warning", "so no operator is told"),
+        (
+            "json://127.0.0.1:1/alerts, slack://aaaaaaaaa/bbbbbbbbb/cccccccccccccccccccccccc",
+            "ok",
+            "2, which can be used",
+        ),
+        (
+            "json://127.0.0.1/a,mailto://u:sesame@127.0.0.1?from=a@x.org&to=a@x.org,jürgen@x.org",
+            "wrong",
+            "URL 2: No mail can be",
+        ),
+        ("nobody://sesame", "wrong", "URL 1: "),
+    ],
+)
+def test_the_urls_by_which_operators_are_told(doctor: Command, urls: str, state: str, words: str) -> None:
+    found = examined(doctor.with_settings(FLUX_ALERT_URLS=urls), "alerts")
+    assert found["alert URLs"]["state"] == state
+    assert words in found["alert URLs"]["message"]
+    assert "sesame" not in json.dumps(found)
+    assert ("alert messages" in found) == bool(urls)
+
+
+def test_messages_to_operators_that_do_not_arrive(doctor: Command, database_url: str) -> None:
+    told = doctor.with_settings(FLUX_ALERT_URLS="json://127.0.0.1:1/alerts")
+    assert examined(told, "alerts")["alert messages"]["message"] == "none yet"
+    sent = """
+        INSERT INTO alert_channels (name, service, target, kinds, last_sent_at, last_error)
+        VALUES ('', 'webhook', '127.0.0.1', ARRAY['platform_trouble'], now(), 'It hung up.')
+    """
+    asyncio.run(_execute(database_url, sent))
+    assert examined(told, "alerts")["alert messages"]["message"] == "the last of each channel arrived"
+    asyncio.run(_execute(database_url, "UPDATE alert_channels SET failing_since = now() - interval '3 hours'"))
+    found = examined(told, "alerts")["alert messages"]
+    assert (found["state"], found["message"]) == ("warning", "None to 127.0.0.1 has arrived for 3 h: It hung up.")
+    away = told.with_settings(FLUX_DATABASE_URL="postgresql://flux:sesame@127.0.0.1:1/flux")
+    assert examined(away, "alerts")["alert messages"]["state"] == "unknown"
