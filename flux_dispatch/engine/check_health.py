@@ -14,6 +14,7 @@ from flux_dispatch.domain.event import rfc3339_seconds
 from flux_dispatch.domain.ids import WebhookId
 from flux_dispatch.domain.own_event import Links, OwnEvent, of_webhook_change
 from flux_dispatch.domain.webhook_health import (
+    SOONEST_LOOK,
     Health,
     HealthPolicy,
     UnwellWebhook,
@@ -45,7 +46,7 @@ class Due(Protocol):
         """Have these looked at again at these times."""
         ...
 
-    async def disable(self, webhooks: Sequence[WebhookId]) -> Collection[WebhookId]:
+    async def disable(self, webhooks: Collection[WebhookId]) -> set[WebhookId]:
         """Disable these, but for those that somebody else has in hand or disabled; return which were."""
         ...
 
@@ -93,15 +94,13 @@ class CheckHealth:
     async def _act(self, due: Due) -> list[tuple[UnwellWebhook, Occurrence]]:
         """Do what is to be done, and return what people were told of it."""
         judged = [(each, judge(each.record, self._policy, each.looked_at)) for each in due.webhooks]
-        disabled = await due.disable([each.webhook for each, verdict in judged if verdict is Verdict.DISABLE])
-        judged = [
-            (each, Verdict.WAIT if verdict is Verdict.DISABLE and each.webhook not in disabled else verdict)
-            for each, verdict in judged
-        ]
+        over = {each.webhook for each, verdict in judged if verdict is Verdict.DISABLE}
+        held = over - await due.disable(over)
+        judged = [(each, Verdict.WAIT if each.webhook in held else verdict) for each, verdict in judged]
         after = [(each, health_after(verdict, each.record.health)) for each, verdict in judged]
         await due.forget([each.webhook for each, health in after if health is None])
         looks = [
-            (each.webhook, health, next_look(each.record, self._policy, each.looked_at))
+            (each.webhook, health, self._next_look(each, is_held=each.webhook in held))
             for each, health in after
             if health
         ]
@@ -111,6 +110,10 @@ class CheckHealth:
         events = [of_webhook_change(occurrence, each.url, self._links) for each, occurrence in told]
         await due.note([occurrence for _, occurrence in occurred], events)
         return told
+
+    def _next_look(self, each: UnwellWebhook, *, is_held: bool) -> datetime:
+        """Return when to look again; whoever has one in hand is done with it in a moment."""
+        return each.looked_at + SOONEST_LOOK if is_held else next_look(each.record, self._policy, each.looked_at)
 
 
 def _log(each: UnwellWebhook, occurrence: Occurrence) -> None:

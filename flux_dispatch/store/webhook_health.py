@@ -1,6 +1,6 @@
 """The statements behind check_health: webhooks whose time has come, looked at and moved in one transaction."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final, cast
@@ -100,7 +100,7 @@ class DueWebhooks:
         }
         await self._connection.execute(_LATER, parameters)
 
-    async def disable(self, webhooks: Sequence[WebhookId]) -> set[WebhookId]:
+    async def disable(self, webhooks: Collection[WebhookId]) -> set[WebhookId]:
         """Disable these, but for those that somebody else has in hand or disabled; return which were."""
         if not webhooks:
             return set()
@@ -157,5 +157,5 @@ def _unwell_from_row(row: Row[Any]) -> UnwellWebhook:
     )
 
 
-def _uuids(webhooks: Sequence[WebhookId]) -> list[UUID]:
+def _uuids(webhooks: Collection[WebhookId]) -> list[UUID]:
     return [UUID(parse_id(Prefix.WEBHOOK, each)) for each in webhooks]

@@ -16,7 +16,7 @@ from flux_dispatch.domain.ids import AccountId, Prefix, WebhookId, parse_id
 from flux_dispatch.domain.outcome import Attempt, Succeeded
 from flux_dispatch.domain.retry import Done
 from flux_dispatch.domain.webhook import Status, WebhookChange
-from flux_dispatch.domain.webhook_health import HealthPolicy
+from flux_dispatch.domain.webhook_health import SOONEST_LOOK, HealthPolicy
 from flux_dispatch.engine.check_health import CheckHealth
 from flux_dispatch.store.connect import transaction
 from flux_dispatch.store.deliver import DeliveryStore
@@ -310,18 +310,18 @@ async def test_one_that_somebody_has_in_hand_is_disabled_at_a_later_look(
     world: StoreHarness, account: AccountId
 ) -> None:
     """Whoever has it may wait for what is known of its health: were it waited for, nobody would go on."""
-    health = Health(world, HealthPolicy(disable_after=timedelta(minutes=20)))
+    health = Health(world, HealthPolicy(disable_after=timedelta(days=2)))
     await health.alerting.channel(account)
     webhook = await world.webhook(account, "*")
     await health.attempts(webhook, "------")
     assert await health.after(600) == [(webhook, FAILING)]
+    await world.advance_clock(2 * 86_400)
     await health.attempts(webhook, "-")
     async with transaction(world.database) as somebody, asyncio.timeout(10):
         await somebody.execute(text("SELECT FROM webhooks FOR NO KEY UPDATE"))
         await health.check.run_once()
     assert await health.after(0) == []
-    await health.attempts(webhook, "-")
-    assert await health.after(3600) == [(webhook, DISABLED)]
+    assert await health.after(SOONEST_LOOK.total_seconds()) == [(webhook, DISABLED)]
 
 
 async def test_the_five_days_begin_anew_though_nobody_looked_while_it_was_disabled(
