@@ -67,7 +67,7 @@ OF_API: Final = (
                "stay open are left out.", "route", "method"),
     _gauge("flux_api_requests_in_flight", "Requests that are being served, pages that stay open among them."),
     _gauge("flux_tunnel_connections", "Commands that listen through this process (`flux listen`)."),
-    _gauge("flux_database_up", "1 where this process can store an event now, else 0."),
+    _gauge("flux_database_up", "1 where the database that events are stored in answers this process, else 0."),
     _gauge("flux_broker_up", "1 where Redis takes messages of this process now, else 0."),
 )  # fmt: skip
 """What each API process tells of itself."""
