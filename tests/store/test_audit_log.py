@@ -22,6 +22,7 @@ from flux_dispatch.store.dashboard_sessions import DashboardSessionStore
 from flux_dispatch.store.fail import FailureStore
 from flux_dispatch.store.pages import Page
 from flux_dispatch.store.webhooks import WebhookStore
+from tests.support.alerting import exhaust
 from tests.support.store_harness import SEALS, SECRET, StoreHarness, event
 from tests.support.waiting import eventually_async
 
@@ -224,7 +225,7 @@ async def test_a_webhook_that_is_gone_is_told_as_disabled_by_the_engine(world: S
     account = await world.account()
     webhook = await world.webhook(account, "*")
     delivery = await world.delivery(account)
-    await world.do("UPDATE deliveries SET state = 'exhausted', reason = 'gone'")
+    await exhaust(world, [delivery], 410)
     await FailureStore(world.database).fail([delivery])
     await FailureStore(world.database).fail([delivery])
     (entry,) = await entries(world, account)
@@ -237,7 +238,7 @@ async def test_an_entry_whose_statement_waited_is_found_by_its_time(world: Store
     account = await world.account()
     await world.webhook(account, "*")
     delivery = await world.delivery(account)
-    await world.do("UPDATE deliveries SET state = 'exhausted', reason = 'gone'")
+    await exhaust(world, [delivery], 410)
     waits = """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
                AND wait_event_type = 'Lock' AND clock_timestamp() > query_start + interval '50 ms'"""
     async with transaction(world.database) as connection:
