@@ -83,10 +83,15 @@ _RECOVER = text("""
     RETURNING deliveries.id, found.event_id, found.state, found.attempts
 """)
 
-# What is erased at this moment gets nothing more.
+# What is erased at this moment gets nothing more, and what somebody has sent again meanwhile has its delivery: one of
+# the two waits for the other's locks. What is inside coalesce is hidden from PostgreSQL's planner: it goes by the
+# event.
 _MAKE_DELIVERIES_OF_EARLIER_EVENTS = text("""
     WITH theirs AS (
-        SELECT id FROM events WHERE id = ANY(CAST(:events AS uuid[])) ORDER BY id FOR KEY SHARE SKIP LOCKED
+        SELECT id FROM events
+        WHERE id = ANY(CAST(:events AS uuid[]))
+          AND NOT EXISTS (SELECT FROM deliveries WHERE event_id = events.id AND coalesce(webhook_id = :webhook, false))
+        ORDER BY id FOR KEY SHARE SKIP LOCKED
     )
     INSERT INTO deliveries (event_id, webhook_id, account_id, state, due_at, sweep_at)
     SELECT id, :webhook, :account, :pending, flux_now(), flux_second(flux_now() + CAST(:sweep_after AS interval))

@@ -113,9 +113,12 @@ class ResendStore:
         wanted = [parse_id(Prefix.WEBHOOK, each) for each in webhooks]
         async with transaction(self._database) as connection:
             await connection.execute(_WAIT_FOR_OTHERS, {"event": event})
-            latest = (await connection.execute(_LATEST, given | {"webhooks": wanted})).all()
+            latest = await _latest(connection, given, wanted)
             movable = [row.id for row in latest if row.state in _MOVABLE]
             await lock_events(connection, given["account"], movable, [given["event"]])
+            if without := set(wanted) - {row.webhook_id.hex for row in latest}:
+                # a recovery that was waited for may have made what they lacked, due at once
+                latest = [*latest, *await _latest(connection, given, sorted(without))]
             moved = await self._make_due(connection, movable)
             kept = {row.webhook_id.hex for row in latest if row.state in _MOVABLE | _IN_FLIGHT}
             made = await self._add(connection, given | {"webhooks": [each for each in wanted if each not in kept]})
@@ -136,6 +139,10 @@ class ResendStore:
     async def _add(self, connection: AsyncConnection, given: dict[str, Any]) -> Sequence[UUID]:
         new = {"pending": State.PENDING.value, "sweep_after": self._timing.enqueue_grace}
         return (await connection.execute(_ADD_DELIVERIES, given | new)).scalars().all()
+
+
+async def _latest(connection: AsyncConnection, given: dict[str, Any], webhooks: Sequence[str]) -> Sequence[Row[Any]]:
+    return (await connection.execute(_LATEST, given | {"webhooks": webhooks})).all()
 
 
 def _ids(account: AccountId, event: EventId) -> dict[str, Any]:
