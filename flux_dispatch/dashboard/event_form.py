@@ -33,4 +33,4 @@ def _data(text: str) -> EventData:
     value = json_object(text, "data")
     if value is None:
         raise not_an_object("data")
-    return carried(text, value)
+    return carried(text)

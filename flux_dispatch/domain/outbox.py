@@ -27,7 +27,8 @@ class WrittenEvent:
             InvalidRequest: its data cannot be carried.
         """
         try:
-            data = carried(self.data, json.loads(self.data))
+            json.loads(self.data)
+            data = carried(self.data)
         except (ValueError, RecursionError):
             raise InvalidRequest("data is not JSON that can be read.", param="data", code="invalid_json") from None
         body = compose_body(self.id, self.type, self.written_at, data)

@@ -48,6 +48,7 @@ NOT_STORABLE = {
     "U+0000 in a name": rb'{"type":"a","data":{"\u0000":1}}',
     "half a surrogate pair in a name": rb'{"type":"a","data":{"\ud800":1}}',
     "half a surrogate pair": rb'{"type":"a","data":{"a":"\ud800"}}',
+    "half a surrogate pair under a name that comes again": rb'{"type":"a","data":{"a":"\ud800","a":"ok"}}',
     "a number beyond all": b'{"type":"a","data":{"a":1e999}}',
     "5000 digits": b'{"type":"a","data":{"a":-' + LONG + b"}}",
     "5000 digits deep in": b'{"data":{"a":[' + b"1" * 4300 + b',{"a":' + LONG + b'}]},"type":"a"}',

@@ -294,7 +294,7 @@ def _type_and_data(given: dict[str, tuple[Any, str]]) -> tuple[str, EventData]:
         raise wrong_type("type", "text")
     if not isinstance(data, dict):
         raise wrong_type("data", "an object")
-    return event_type, carried(text, data)
+    return event_type, carried(text)
 
 
 def serialize(row: Row[Any]) -> EventResource:
