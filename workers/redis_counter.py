@@ -22,22 +22,22 @@ MAX_AT_ONCE: Final = 16
 """How many are counted at a time, each on a connection of its own."""
 
 # GCRA, in microseconds of Redis's clock: what is kept of a limit is when all of it is there again, and it holds what is
-# for one second. ARGV: for each limit how many a second, and how many are taken.
+# for one second. ARGV: for each limit how many a second, how many are taken, and how many the same request took before.
 _TAKE: Final = """
     local clock = redis.call('TIME')
     local now = clock[1] * 1000000 + clock[2]
     local full, answer, refused = {}, {}, false
     for index, key in ipairs(KEYS) do
-        local step = 1000000 / ARGV[2 * index - 1]
+        local step = 1000000 / ARGV[3 * index - 2]
         full[index] = math.max(tonumber(redis.call('GET', key) or '0'), now)
-        if full[index] - now + step > 1000001 then refused = true end
+        if full[index] - now + step * (1 - ARGV[3 * index]) > 1000001 then refused = true end
     end
     for index, key in ipairs(KEYS) do
-        local step = 1000000 / ARGV[2 * index - 1]
-        local retry = math.max(full[index] - now + step - 1000000, 0)
+        local step = 1000000 / ARGV[3 * index - 2]
+        local retry = math.max(full[index] - now + step * (1 - ARGV[3 * index]) - 1000000, 0)
         if not refused then
             retry = 0
-            full[index] = full[index] + step * ARGV[2 * index]
+            full[index] = full[index] + step * ARGV[3 * index - 1]
             local life = math.ceil((full[index] - now) / 1000)
             redis.call('SET', key, string.format('%.0f', full[index]), 'PX', string.format('%.0f', life))
         elseif retry <= 1 then
@@ -98,7 +98,7 @@ class RedisCounter:
 
     async def _take(self, key_id: str, uses: Sequence[Use]) -> list[int]:
         keys = [f"flux.limit.{{{key_id}}}.{use.name}" for use in uses]
-        arguments = [number for use in uses for number in (use.per_second, use.cost)]
+        arguments = [number for use in uses for number in (use.per_second, use.cost, use.taken)]
         async with self._places:
             said: list[int] = await self._script(keys=keys, args=arguments)
         return said

@@ -56,11 +56,15 @@ class Publish(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What a request takes of one limit of its key: `cost` of `per_second` things; `name` is what they are."""
+    """What a request takes of one limit of its key: `cost` of `per_second` things; `name` is what they are.
+
+    `taken` is how many the same request has taken before: they do not stand in its own way.
+    """
 
     name: str
     per_second: int
     cost: int
+    taken: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Final
 from aiohttp import web
 
 from flux_dispatch.api.auth import API_KEY
-from flux_dispatch.api.dependencies import Counter, Use
+from flux_dispatch.api.dependencies import Allowance, Counter, Use
 from flux_dispatch.domain.api_key import ApiKey, Scope
 from flux_dispatch.domain.errors import RateLimited
 
@@ -43,12 +43,13 @@ class RateLimit:
         """
         most = request[API_KEY].limits.events_per_second
         if most is not None and more > 0:
-            await self._take(request, request[API_KEY], [Use("events", most, more)])
+            await self._take(request, request[API_KEY], [Use("events", most, more, taken=1)])
 
     async def _take(self, request: web.Request, key: ApiKey, uses: list[Use]) -> None:
         if not uses or not (allowances := await self._counter.take(key.id, uses)):
             return
-        tightest = max(allowances, key=lambda each: (each.retry_seconds, -each.remaining))
+        stand = request[_STAND] = request.get(_STAND, {}) | {each.use.name: each for each in allowances}
+        tightest = max(stand.values(), key=lambda each: (each.retry_seconds, -each.remaining))
         request[HEADERS] = {
             "RateLimit-Limit": str(tightest.use.per_second),
             "RateLimit-Remaining": str(tightest.remaining),
@@ -61,6 +62,8 @@ class RateLimit:
 
 HEADERS: Final = web.RequestKey("rate_limit_headers", dict[str, str])
 """What the answer says of the limits of its key; none where it has none."""
+
+_STAND: Final = web.RequestKey("rate_limits", dict[str, Allowance])
 
 RATE_LIMIT: Final = web.AppKey("rate_limit", RateLimit)
 """Where a handler finds it, that reads from its body how many events it counts for: `request.app[RATE_LIMIT]`."""

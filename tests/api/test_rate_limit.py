@@ -80,6 +80,25 @@ async def test_events_are_counted_apart_from_requests(limited: Limited, counter:
         assert "RateLimit-Limit" not in answer.headers
 
 
+async def test_a_batch_is_served_as_long_as_one_event_is_left(limited: Limited, world: StoreHarness) -> None:
+    async with limited(Limits(events_per_second=1, requests_per_second=1000)) as (_, http):
+        await _counted(lambda: http.get("/v1/events"))
+        answer = await http.post("/v1/events/batch", json={"events": [EVENT] * 60})
+        assert answer.status_code == 202, answer.text
+        assert [answer.headers[name] for name in HEADERS] == ["1", "0", "60"]
+        refused = await http.post("/v1/events/batch", json={"events": [EVENT]})
+        check_error(refused, 429, "rate_limited")
+        assert 50 <= int(refused.headers["Retry-After"]) <= 60
+    assert await world.scalar("SELECT count(*) FROM events") == 60
+
+
+async def test_the_answer_to_a_batch_tells_of_the_tightest_limit(limited: Limited) -> None:
+    async with limited(Limits(events_per_second=1000, requests_per_second=5)) as (_, http):
+        await _counted(lambda: http.get("/v1/events"))
+        answer = await http.post("/v1/events/batch", json={"events": [EVENT] * 3})
+        assert answer.headers["RateLimit-Limit"] == "5"
+
+
 async def test_a_key_without_limits_is_never_counted(limited: Limited, redis_url: str) -> None:
     async with limited(Limits()) as (_, http):
         answer = await http.post("/v1/events", json=EVENT)
