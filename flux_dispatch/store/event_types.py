@@ -14,6 +14,7 @@ from flux_dispatch.domain.ids import AccountId, Prefix, format_id, parse_id
 from flux_dispatch.store.audit_log import note
 from flux_dispatch.store.connect import connect, transaction
 from flux_dispatch.store.pages import Page, Queries, behind
+from flux_dispatch.store.webhooks import lock_account
 
 EVERYBODY: Final = UUID(int=0)
 """Whose event types every account has, unless it has one of the same name."""
@@ -78,8 +79,10 @@ class EventTypeStore:
 
     async def create(self, account: AccountId, draft: NewEventType, *, most: int) -> EventType | None:
         """Store a new event type; None when there is one of this name, or `most` of the account."""
+        values = _values(account, draft)
         async with transaction(self._database) as connection:
-            row = (await connection.execute(_CREATE, _values(account, draft) | {"most": most})).one_or_none()
+            await lock_account(connection, values["account"])
+            row = (await connection.execute(_CREATE, values | {"most": most})).one_or_none()
             if row is None:
                 return None
             made = _from_row(row)

@@ -1,5 +1,6 @@
 """The catalogue over HTTP, and what it asks of published data."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -152,3 +153,16 @@ async def test_an_account_may_have_so_many_of_its_own_and_no_more(
     )
     check_error(await tenant.http.post("/v1/event-types", json={"name": "one.more"}), 409, "too_many_event_types")
     assert (await other_tenant.http.post("/v1/event-types", json={"name": "one.more"})).status_code == 201
+
+
+async def test_of_many_that_come_at_once_an_account_gets_no_more_than_it_may_have(
+    tenant: Caller, world: StoreHarness
+) -> None:
+    await world.do(
+        """INSERT INTO event_types (account_id, name, description)
+           SELECT CAST(:account AS uuid), 'made.' || n, '' FROM generate_series(1, 999) AS n""",
+        account=tenant.account.removeprefix("acct_"),
+    )
+    names = [f"more.no{n}" for n in range(20)]
+    answers = await asyncio.gather(*(tenant.http.post("/v1/event-types", json={"name": name}) for name in names))
+    assert sorted(answer.status_code for answer in answers) == [201, *[409] * 19]
