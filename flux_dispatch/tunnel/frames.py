@@ -22,6 +22,10 @@ MAX_BODY_BYTES: Final = 1024 * 1024
 MAX_HEAD_BYTES: Final = 256 * 1024
 MAX_MESSAGE_BYTES: Final = 4 + MAX_HEAD_BYTES + MAX_BODY_BYTES
 
+FIRST_STATUS: Final = 200
+LAST_STATUS: Final = 999
+"""Which statuses an answer may have: one below is of no answer, but of something that comes before one."""
+
 PING_SECONDS: Final = 10.0
 """How often each side pings the other, and for how long it waits for the answer."""
 
@@ -176,8 +180,8 @@ class _Head:
 
     def status(self) -> int:
         value = self._members.get("status")
-        if not isinstance(value, int) or not _FIRST_STATUS <= value <= _LAST_STATUS:
-            raise NotAFrame(f"status is not a number from {_FIRST_STATUS} to {_LAST_STATUS}.")
+        if not isinstance(value, int) or not FIRST_STATUS <= value <= LAST_STATUS:
+            raise NotAFrame(f"status is not a number from {FIRST_STATUS} to {LAST_STATUS}.")
         return value
 
     def texts(self, name: str) -> tuple[str, ...]:
@@ -211,8 +215,6 @@ def _read_request(head: _Head, body: bytes) -> Request:
 
 
 _PAIR: Final = 2
-_FIRST_STATUS: Final = 200
-_LAST_STATUS: Final = 999
 
 _KINDS: Final[Mapping[type[Frame], str]] = {
     Ready: "ready",

@@ -17,7 +17,15 @@ from flux_dispatch.cli.listen.headers import from_local, to_local
 from flux_dispatch.cli.listen.local_resolver import LocalResolver
 from flux_dispatch.cli.listen.local_url import LocalUrl
 from flux_dispatch.cli.listen.options import ForwardOptions
-from flux_dispatch.tunnel.frames import MAX_BODY_BYTES, MAX_HEAD_BYTES, Answer, Failed, Request
+from flux_dispatch.tunnel.frames import (
+    FIRST_STATUS,
+    LAST_STATUS,
+    MAX_BODY_BYTES,
+    MAX_HEAD_BYTES,
+    Answer,
+    Failed,
+    Request,
+)
 
 _MOST_OF_A_LINE: Final = 65_536
 _MOST_OF_THE_HEADERS: Final = MAX_HEAD_BYTES - 1024
@@ -84,6 +92,9 @@ class Forwarder:
         async with self._session.request(
             request.method, url, headers=headers, data=request.body or None, allow_redirects=False
         ) as response:
+            if not FIRST_STATUS <= response.status <= LAST_STATUS:
+                # as an answer it would end the connection to the server, again and again
+                return self._no_answer(request, response.status)
             body = bytearray()
             async for piece in response.content.iter_any():
                 body += piece
@@ -96,6 +107,10 @@ class Forwarder:
             if len(json.dumps(pairs)) > _MOST_OF_THE_HEADERS:
                 return _too_large(request, "answer's head", MAX_HEAD_BYTES)
             return Answer(request.id, response.status, pairs, bytes(body))
+
+    def _no_answer(self, request: Request, status: int) -> Failed:
+        message = f"{self._local.origin} answers with the status {status}, which is of no answer."
+        return Failed(request.id, "bad_answer", message)
 
     def _failure(self, request: Request, error: Exception) -> Failed:
         return Failed(request.id, *why_failed(error, self._local, self._options.seconds))

@@ -139,6 +139,8 @@ async def test_long_headers_of_frameworks_come_back() -> None:
         (answering(), "connection_lost", "closed the connection"),
         (answering(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc"), "connection_lost", "closed the connection"),
         (answering(b"220 smtp.example ESMTP\r\n"), "bad_answer", "is not HTTP"),
+        (answering(b"HTTP/1.1 101 Switching Protocols\r\n\r\n"), "bad_answer", "with the status 101"),
+        (answering(b"HTTP/1.1 099 What\r\ncontent-length: 0\r\n\r\n"), "bad_answer", "with the status 99"),
         (
             answering(b"HTTP/1.1 200 OK\r\ncontent-length: 1048577\r\n\r\n" + bytes(MAX_BODY_BYTES + 1)),
             "answer_too_large",
@@ -151,7 +153,7 @@ async def test_long_headers_of_frameworks_come_back() -> None:
             "head is larger than 256 KiB",
         ),
     ],
-    ids=["silent", "reset", "closed", "cut", "not HTTP", "large", "large head"],
+    ids=["silent", "reset", "closed", "cut", "not HTTP", "101", "99", "large", "large head"],
 )  # fmt: skip
 async def test_a_local_server_that_fails_is_told_in_a_word_and_a_sentence(script: Script, code: str, said: str) -> None:
     async with listening(script) as port:
