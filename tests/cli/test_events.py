@@ -1,6 +1,7 @@
 """`flux events` and `flux trigger`: published, found again, sent again."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,17 @@ def test_what_was_published_before_a_refusal_is_said(fresh: Command) -> None:
     assert "the 1,000 before line 1001 are published" in ran.err
 
 
+def test_a_line_ends_where_json_lets_no_text_go_on(fresh: Command, tmp_path: Path) -> None:
+    texts = ["a\u2028b", "a\u2029b", "a\x85b", "\u00fc"]
+    file = tmp_path / "events.jsonl"
+    lines = (json.dumps({"type": "a.b", "data": {"text": text}}, ensure_ascii=False) for text in texts)
+    file.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode())  # as Windows writes it
+    for source in (str(file), "-"):
+        fresh.done("events", "publish-batch", source, stdin=file.read_bytes())
+    listed = [json.loads(line) for line in fresh.done("events", "list", "--json").out.splitlines()]
+    assert sorted(each["data"]["text"] for each in listed) == sorted(texts * 2)
+
+
 def test_an_event_is_published_from_three_places(fresh: Command, tmp_path: Path) -> None:
     fresh.done("webhooks", "create", "https://example.com/")
     file = tmp_path / "order.json"
@@ -93,6 +105,7 @@ def test_what_nobody_wanted_says_so_and_which_type_was_meant(fresh: Command) -> 
         ("@/", "--data: / cannot be read: Is a directory."),
         ("@\0", "cannot be read"),
         ("-", "Standard input is no JSON: line 1, column 1"),
+        ('{"order": 7,\n', "--data is no JSON: line 2, column 1: "),
     ],
 )
 def test_data_that_cannot_be_is_refused_with_its_place(flux: Command, data: str, words: str) -> None:
@@ -103,7 +116,22 @@ def test_a_file_that_is_no_text_is_refused(flux: Command, tmp_path: Path) -> Non
     file = tmp_path / "order.json"
     file.write_bytes(b"\xff\xfe")
     assert f"{file} is not UTF-8" in flux.refused("events", "publish", "order.completed", "--data", f"@{file}")
-    assert "not UTF-8" in flux.refused("events", "publish", "order.completed", "--data", "-", stdin=b"\xff")
+    for command in (
+        ("events", "publish", "order.completed", "--data"),
+        ("events", "publish-batch"),
+        ("event-types", "import"),
+    ):
+        assert "standard input is not UTF-8" in flux.refused(*command, "-", stdin=b"\xff")
+
+
+def test_a_standard_input_that_is_closed_is_empty(flux: Command) -> None:
+    for arguments, words in (
+        (("events", "publish", "order.completed", "--data", "-"), "Standard input is no JSON"),
+        (("events", "publish-batch", "-"), "standard input holds no event"),
+        (("verify", "--secret", "whsec_x", "--header", "t=1,v1=0"), "bad_secret"),
+    ):
+        process = flux.process(*arguments, stdin=None, preexec_fn=lambda: os.close(0))
+        assert words in process.communicate()[1].splitlines()[0]
 
 
 def test_a_type_that_cannot_be_is_refused(flux: Command) -> None:

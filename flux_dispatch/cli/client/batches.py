@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import flux_webhooks
 from flux_dispatch.cli.client.one import tell
 from flux_dispatch.cli.commands.options import shared_options
 from flux_dispatch.cli.errors import CliError
-from flux_dispatch.cli.input.json_input import parse_json, read_text
+from flux_dispatch.cli.input.json_input import lines_of, parse_json, read_standard_input, read_text
 from flux_dispatch.cli.output.json_lines import say_json_line
 from flux_dispatch.cli.output.progress import progress
 from flux_dispatch.cli.output.terminal import say
@@ -40,9 +39,9 @@ def read_lines(source: str) -> list[Line]:
     Raises:
         CliError: there is none, or a line is no event; nothing was published then.
     """
-    text = sys.stdin.read() if source == "-" else read_text(Path(source), "FILE")
+    text = read_standard_input("FILE") if source == "-" else read_text(Path(source), "FILE")
     place = "standard input" if source == "-" else source
-    lines = [_line(number, line, place) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    lines = [_line(number, line, place) for number, line in enumerate(lines_of(text), 1) if line.strip()]
     if not lines:
         raise CliError(f'{place} holds no event; each line is one, like {{"type": "order.completed", "data": {{}}}}.')
     return lines

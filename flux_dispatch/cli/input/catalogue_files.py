@@ -1,14 +1,13 @@
 """Event types out of files: JSON, JSON lines, schemas that are named after their type, and folders of all that."""
 
 import re
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from flux_dispatch.cli.errors import CliError
-from flux_dispatch.cli.input.json_input import parse_json, read_text
+from flux_dispatch.cli.input.json_input import lines_of, parse_json, read_standard_input, read_text
 
 FIELDS: Final = ("name", "description", "group", "example", "schema")
 _OF_ANSWERS: Final = {"id", "object", "default", "created", "updated", "archived_at"}
@@ -34,7 +33,9 @@ def read_catalogue(source: str) -> list[WantedType]:
     Raises:
         CliError: there is none, or one of them cannot be; the message names the place.
     """
-    wanted = list(_from_text(sys.stdin.read(), "standard input", None) if source == "-" else _from_path(Path(source)))
+    wanted = list(
+        _from_text(read_standard_input("FILE"), "standard input", None) if source == "-" else _from_path(Path(source))
+    )
     if not wanted:
         raise CliError(f"{source} holds no event type. It may hold what `flux event-types list --json` prints.")
     places = dict[str, str]()
@@ -63,7 +64,7 @@ def _from_text(text: str, place: str, file: Path | None) -> Iterator[WantedType]
 
 
 def _values(text: str, place: str, *, is_lines: bool) -> Iterable[tuple[Any, str]]:
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    lines = [(number, line) for number, line in enumerate(lines_of(text), 1) if line.strip()]
     if is_lines or (len(lines) > 1 and all(_is_object_line(line) for _, line in lines)):
         return [(parse_json(line, f"{place}, line {number}"), f"{place}, line {number}") for number, line in lines]
     value = parse_json(text, place)

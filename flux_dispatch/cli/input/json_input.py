@@ -1,6 +1,7 @@
 """JSON as commands take it: on the command line, from a file (@name), or from standard input (-)."""
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ def parse_json(text: str, place: str) -> Any:  # noqa: ANN401 - whatever JSON ho
         return json.loads(text, parse_constant=_no_number)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        line = one_line((text.splitlines() or [""])[error.lineno - 1][max(0, error.colno - 20) :])
+        line = one_line(lines_of(text)[error.lineno - 1][max(0, error.colno - 20) :])
         near = f", near {cut_end(line, _MOST_QUOTED)!r}" if line else ""
         raise CliError(f"{place} is no JSON: {where}{near}: {error.msg}.{_hint(text)}") from None
     except (ValueError, RecursionError) as error:
@@ -56,21 +57,31 @@ def read_text(path: Path, place: str) -> str:
         raise CliError(f"{place}: {path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
 
 
+def read_standard_input(place: str) -> str:
+    """Return the text of standard input, read as a file is, whatever the locale.
+
+    Raises:
+        CliError: it is no UTF-8.
+    """
+    try:
+        return sys.stdin.buffer.read().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise CliError(f"{place}: standard input is not UTF-8.") from None
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text, one at least; what else `splitlines` takes for an end, a text in JSON may hold."""
+    return re.split(r"\r\n?|\n", text)
+
+
 def _text(given: str, option: str) -> tuple[str, str]:
     if given == "-":
         if sys.stdin.isatty():
             sys.stderr.write("Type the JSON, then Ctrl-D:\n")
-        return _standard_input(option), "Standard input"
+        return read_standard_input(option), "Standard input"
     if given.startswith("@"):
         return read_text(Path(given[1:]), option), given[1:] or option
     return given, option
-
-
-def _standard_input(option: str) -> str:
-    try:
-        return sys.stdin.read()
-    except UnicodeDecodeError:
-        raise CliError(f"{option}: standard input is not UTF-8.") from None
 
 
 def _no_number(name: str) -> None:
