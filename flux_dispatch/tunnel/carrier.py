@@ -8,10 +8,10 @@ asks again when an inbox was lost.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, NoReturn, Protocol
 
 import structlog
 from redis.exceptions import RedisError
@@ -153,7 +153,9 @@ class Carrier:
     def start(self, listener: Listener) -> None:
         """Begin to read and to send."""
         self._listener = listener
-        self._tasks = [asyncio.create_task(each) for each in (self._read(), self._send(), self._keep())]
+        self._tasks = [
+            asyncio.create_task(_last(each, self._set_available)) for each in (self._read, self._send, self._keep)
+        ]
 
     async def close(self) -> None:
         """Take back what this process said, and stop."""
@@ -239,7 +241,7 @@ class Carrier:
             self._known[session] = (owner, time.monotonic() + KNOWN_FOR_SECONDS)
         return owner
 
-    async def _send(self) -> None:
+    async def _send(self) -> NoReturn:
         while True:
             await self._has_unsent.wait()
             batch = self._next_batch()
@@ -263,7 +265,7 @@ class Carrier:
             self._has_unsent.clear()
         return batch
 
-    async def _read(self) -> None:
+    async def _read(self) -> NoReturn:
         seen, taken = b"0-0", _Taken()
         while True:
             try:
@@ -304,7 +306,7 @@ class Carrier:
             # one that is not understood must not end the reading of all others
             log.exception("tunnel.message_failed")
 
-    async def _keep(self) -> None:
+    async def _keep(self) -> NoReturn:
         while True:
             self._keep_now.clear()
             try:
@@ -371,6 +373,17 @@ class _Taken:
         """Take note that all are deleted."""
         self.ids.clear()
         self.bytes_held = 0
+
+
+async def _last(work: Callable[[], Awaitable[NoReturn]], failed: Callable[[Exception], None]) -> None:
+    """Do this work for ever: if it ended, sessions would be out of reach of the others, and nobody would be told."""
+    while True:
+        try:
+            await work()
+        except Exception as error:
+            log.exception("tunnel.carrier_failed", consequence="it begins again")
+            failed(error)
+            await asyncio.sleep(RETRY_SECONDS)
 
 
 def _inbox(process: str) -> str:

@@ -5,11 +5,14 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
 import redis
+from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.cli.embedded import free_port
@@ -285,6 +288,32 @@ async def test_what_redis_lost_is_asked_again(monkeypatch: pytest.MonkeyPatch, r
         let_go.set()
         assert await waiting == (200, b"x")
     assert len(command.forwarded) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "method", "said"),
+    [(Redis, "execute_command", ["XREAD"]), (Redis, "execute_command", ["EVAL"]), (Pipeline, "execute", [])],
+)
+async def test_what_nobody_expected_of_redis_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, apis: Apis, kind: type[Any], method: str, said: list[str]
+) -> None:
+    monkeypatch.setattr(carrier, "KEEP_SECONDS", 0.2)
+    ask, faults = getattr(kind, method), [RuntimeError("not one that a client of Redis should raise")] * 3
+
+    async def ask_in_vain(client: Any, *what: Any, **options: Any) -> Any:
+        if faults and [*what[:1]] == said:
+            raise faults.pop()
+        return await ask(client, *what, **options)
+
+    command = await apis.command()
+    async with command.connected(apis.urls[0]):
+        assert (await post(apis.urls[1], command))[0] == 200
+        monkeypatch.setattr(kind, method, ask_in_vain)
+        posts = [asyncio.create_task(post(api, command)) for api in apis.urls]
+        await eventually_async(lambda: is_true(not faults), "it has failed")
+        assert [(await each)[0] for each in posts] == [200] * 3
+        assert [(await post(api, command))[0] for api in apis.urls] == [200] * 3
+    assert len(command.forwarded) == 7
 
 
 async def test_a_command_that_is_gone_is_gone_though_nothing_could_be_attempted_again(
