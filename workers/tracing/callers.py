@@ -12,7 +12,7 @@ from opentelemetry.trace import SpanContext, SpanKind, get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from flux_dispatch.api.auth import ACCOUNT
-from workers.tracing.spans import CAUSE, MAX_TEXT, Attributes, Cause, Span, SpanRecorder
+from workers.tracing.spans import CAUSE, Attributes, Cause, Span, SpanRecorder, text_of_others
 
 API: Final = "/v1/"
 """What is traced begins so. Pages, health checks and what is asked for again and again are none of an event's way."""
@@ -64,7 +64,7 @@ def _span_of(
     attributes: dict[str, str | int | float | bool] = {
         "http.request.method": method,
         "url.scheme": request.scheme,
-        "url.path": request.path[:MAX_TEXT],
+        "url.path": text_of_others(request.path),
         **({"http.route": route} if route else {}),
         **({"flux.account.id": request[ACCOUNT]} if ACCOUNT in request else {}),
     }
@@ -119,8 +119,8 @@ def _message_attributes(task: str, request: Mapping[str, Any], error: BaseExcept
         "messaging.system": "celery",
         "messaging.operation.name": "process",
         "messaging.operation.type": "process",
-        "messaging.destination.name": str(queue or "")[:MAX_TEXT],
-        "messaging.message.id": str(request.get("id"))[:MAX_TEXT],
+        "messaging.destination.name": text_of_others(queue or ""),
+        "messaging.message.id": text_of_others(request.get("id")),
         "celery.task_name": task,
         **({"error.type": type(error).__name__} if error is not None else {}),
     }

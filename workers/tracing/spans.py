@@ -120,5 +120,10 @@ def new_span_id() -> int:
     return random.getrandbits(64) or 1
 
 
+def text_of_others(text: object) -> str:
+    """Return a text that others write as an attribute can hold it; half a surrogate pair would cost a whole batch."""
+    return str(text)[:MAX_TEXT].encode(errors="replace").decode()
+
+
 _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 _UNSAMPLED: Final = TraceFlags(TraceFlags.DEFAULT)
