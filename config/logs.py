@@ -19,6 +19,8 @@ _NOISY = {
     "kombu": logging.WARNING,
     "alembic": logging.WARNING,
     "aiohttp.access": logging.WARNING,
+    # has the whole URL of the collector of traces in its lines, keys included, and writes one for each odd answer
+    "urllib3": logging.ERROR,
     # logs a traceback for whatever is not HTTP, which anybody may send
     "aiohttp.server": logging.CRITICAL,
 }

@@ -15,10 +15,12 @@ from flux_dispatch.domain.trace import TraceRatio
 from tests.support import otlp
 from tests.support.server_in_thread import HANG
 from tests.support.waiting import eventually
+from workers.tracing.callers import message_tracing
 from workers.tracing.collector import Collector
 from workers.tracing.spans import Span, SpanRecorder
 
 QUEUE = 600
+NAMES = ["half \ud800 a pair", "\x00\x1b[2J", "n" * 1000]
 TIMEOUT_SECONDS = 1.5
 """Long enough for the library to try again once, and to say why."""
 
@@ -88,6 +90,32 @@ def test_one_that_refuses_is_said_once(status: int, logged: list[Any]) -> None:
     assert reasons[status] in logged[0]["cause"]
 
 
+def test_what_is_said_of_one_holds_no_key_of_its_url(logged: list[Any]) -> None:
+    exporter = OTLPSpanExporter(
+        endpoint=f"http://127.0.0.1:{free_port()}{otlp.PATH}?key=sesame", timeout=TIMEOUT_SECONDS
+    )
+    collector = Collector(exporter, QUEUE)
+    record(SpanRecorder(collector, Resource({"service.name": "test"}), TraceRatio(1)))
+    eventually(lambda: "tracing.collector_unavailable" in events(logged), "it is said")
+    collector.close()
+    assert f"url: {otlp.PATH}?… " in logged[0]["cause"]
+    assert "sesame" not in repr(logged)
+
+
+def test_what_no_text_can_hold_costs_no_other_span(logged: list[Any]) -> None:
+    with otlp.Collector() as server:
+        collector, recorder = opened(server.port)
+        record(recorder, 5)
+        for name in NAMES:
+            with message_tracing(recorder, "flux.publish", {"id": name, "delivery_info": {"routing_key": name}}):
+                pass
+        collector.close()
+        assert len(server.spans) == 8
+        names = [each.attributes["messaging.message.id"] for each in server.spans[5:]]
+        assert names == ["half ? a pair", "\x00\x1b[2J", "n" * 256]
+    assert logged == []
+
+
 def test_one_that_hangs_holds_nobody_and_no_more_than_its_part_of_memory(logged: list[Any]) -> None:
     with otlp.Collector(HANG) as server:
         collector, recorder = opened(server.port)
@@ -100,7 +128,9 @@ def test_one_that_hangs_holds_nobody_and_no_more_than_its_part_of_memory(logged:
         ended = time.monotonic()
         collector.close(0.2)
         assert time.monotonic() - ended < 1
-    assert "tracing.spans_lost" in events(logged)
+    # with those that it has in hand
+    (lost,) = [line["count"] for line in logged if line["event"] == "tracing.spans_lost"]
+    assert lost == 1 + 5 * QUEUE - collector.dropped
 
 
 def test_what_was_recorded_last_arrives_before_the_end(logged: list[Any]) -> None:

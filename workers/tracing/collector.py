@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import threading
 import time
 from collections.abc import Sequence
@@ -11,9 +12,7 @@ import structlog
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
-MAX_WAITING: Final = 4096
-"""Spans that wait for the collector in one process, of about two kilobytes each; OTEL_BSP_MAX_QUEUE_SIZE sets another
-number. What comes beyond them is dropped."""
+from workers.tracing.environment import MAX_WAITING
 
 CLOSE_SECONDS: Final = 2.0
 """How long a process that ends gives the collector to take what was recorded last."""
@@ -22,6 +21,7 @@ SAY_SECONDS: Final = 60.0
 """How often it is said that spans are dropped because they come faster than the collector takes them."""
 
 _LIBRARY: Final = "opentelemetry"
+_QUERY: Final = re.compile(r"\?[^\s'\")]+")
 
 log = structlog.get_logger("flux.tracing")
 
@@ -35,7 +35,7 @@ class Collector:
     """
 
     def __init__(self, exporter: SpanExporter, max_waiting: int | None = None) -> None:
-        size = max_waiting or int(os.environ.get("OTEL_BSP_MAX_QUEUE_SIZE") or MAX_WAITING)
+        size = max_waiting or int(os.environ.get("OTEL_BSP_MAX_QUEUE_SIZE", "").strip() or MAX_WAITING)
         self._most = size
         self._added = 0
         self._watched = _Watched(exporter, self)
@@ -58,8 +58,9 @@ class Collector:
         ending.start()
         ending.join(seconds)
         if ending.is_alive():
+            count = self._added - self._watched.taken + self._watched.in_hand
             self._watched.give_up()
-            log.warning("tracing.spans_lost", count=self._added - self._watched.taken, waited_seconds=seconds)
+            log.warning("tracing.spans_lost", count=count, waited_seconds=seconds)
 
 
 class _Watched(SpanExporter):
@@ -74,10 +75,13 @@ class _Watched(SpanExporter):
         self._quiet_until = 0.0
         self._has_given_up = False
         self.taken = 0
+        self.in_hand = 0
+        """Of those that were taken, how many are just being sent."""
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send a batch; called by the library's thread."""
         self.taken += len(spans)
+        self.in_hand = len(spans)
         if self._has_given_up:
             return SpanExportResult.FAILURE
         self._complaints.first = None
@@ -90,6 +94,7 @@ class _Watched(SpanExporter):
             self._succeeded()
         elif not self._has_given_up:
             self._failed(len(spans))
+        self.in_hand = 0
         return result
 
     def shutdown(self) -> None:
@@ -138,8 +143,8 @@ class _Complaints(logging.Handler):
         self.note(record.getMessage())
 
     def note(self, complaint: str) -> None:
-        """Keep it, if nothing was said before."""
-        self.first = self.first or complaint
+        """Keep it, if nothing was said before; of the collector's URL without its query, which may be a key."""
+        self.first = self.first or _QUERY.sub("?…", complaint)
 
 
 def _silenced() -> _Complaints:

@@ -6,9 +6,13 @@ from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from config.settings import Settings, SettingsError
+
+MAX_WAITING: Final = 4096
+"""Spans that wait for the collector in one process, of about two kilobytes each; OTEL_BSP_MAX_QUEUE_SIZE sets another
+number. What comes beyond them is dropped."""
 
 _NEEDED: Final = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 
@@ -31,9 +35,9 @@ def check_tracing(settings: Settings, environment: Mapping[str, str] = os.enviro
             "FLUX_TRACING needs OpenTelemetry, which is not installed: pip install 'flux-dispatch[tracing]'."
         )
     for name, check in _CHECKS.items():
-        value = environment.get(name, "").strip()
+        value = environment.get(name, "")
         # an empty one is none
-        if value and (mend := check(value)):
+        if value.strip() and (mend := check(value)):
             raise SettingsError(f"{name} is wrong: {mend}")
     _check_sizes(environment)
 
@@ -60,19 +64,21 @@ def _endpoint(value: str) -> str | None:
     try:
         parts = urlsplit(value)
         is_whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        # it is used as it stands, with what comes behind it
+        is_whole = is_whole and not any(each.isspace() for each in value)
     except ValueError:  # a port or an address that is none
         return mend
     return None if is_whole else mend
 
 
 def _protocol(value: str) -> str | None:
-    if value == "http/protobuf":
+    if value.strip() == "http/protobuf":
         return None
     return "only http/protobuf is spoken here. Leave it out, and name the port for HTTP (4318 as a rule, not 4317)."
 
 
 def _compression(value: str) -> str | None:
-    return None if value.lower() in {"none", "gzip", "deflate"} else "it is none, gzip or deflate."
+    return None if value.strip().lower() in {"none", "gzip", "deflate"} else "it is none, gzip or deflate."
 
 
 def _seconds(value: str) -> str | None:
@@ -92,8 +98,33 @@ def _file(value: str) -> str | None:
 
 
 def _count(value: str) -> str | None:
-    return None if _COUNT.fullmatch(value) else "it is a whole number from 1 to 999999."
+    return None if _COUNT.fullmatch(value.strip()) else "it is a whole number from 1 to 999999."
 
+
+def _headers(value: str) -> str | None:
+    """Check headers: the SDK would log a wrong one and go on; as a rule it is a key, so it is not repeated here."""
+    for pair in value.split(","):
+        name, _, text = pair.partition("=")
+        decoded = unquote(text).strip()
+        is_header = _HEADER.fullmatch(pair) and _TOKEN.fullmatch(unquote(name).strip())
+        if pair.strip() and not (is_header and decoded.isascii() and decoded.isprintable()):
+            return (
+                "it is written like authorization=Bearer%20KEY, with a comma between several, and %2C for one within."
+            )
+    return None
+
+
+def _resource_attributes(value: str) -> str | None:
+    if all(pair.partition("=")[0].strip() and "=" in pair for pair in value.split(",") if pair.strip()):
+        return None
+    return "it is written like deployment.environment.name=production, with a comma between several."
+
+
+_HEADER: Final = re.compile(r"[ \t]*[!#-'*+.0-9A-Z^-z|~-]+[ \t]*=[\t !#-+\--:<-\[\]-~]*", re.ASCII)
+"""A pair as OpenTelemetry's SDK reads it: no quotes, semicolons or backslashes."""
+
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+"""The name of a header (RFC 9110)."""
 
 _COUNT: Final = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 _OF_EXPORTER: Final[Mapping[str, Callable[[str], str | None]]] = {
@@ -101,6 +132,7 @@ _OF_EXPORTER: Final[Mapping[str, Callable[[str], str | None]]] = {
     "PROTOCOL": _protocol,
     "COMPRESSION": _compression,
     "TIMEOUT": _seconds,
+    "HEADERS": _headers,
     "CERTIFICATE": _file,
     "CLIENT_KEY": _file,
     "CLIENT_CERTIFICATE": _file,
@@ -111,6 +143,7 @@ _CHECKS: Final = {
         for name, check in _OF_EXPORTER.items()
         for signal in ("", "TRACES_")
     },
+    "OTEL_RESOURCE_ATTRIBUTES": _resource_attributes,
     "OTEL_BSP_SCHEDULE_DELAY": _count,
     "OTEL_BSP_MAX_QUEUE_SIZE": _count,
     "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": _count,
@@ -119,8 +152,12 @@ _CHECKS: Final = {
 
 
 def _check_sizes(environment: Mapping[str, str]) -> None:
-    queue, batch = environment.get("OTEL_BSP_MAX_QUEUE_SIZE"), environment.get("OTEL_BSP_MAX_EXPORT_BATCH_SIZE")
-    if queue and int(batch or 512) > int(queue):
+    given = {name: environment.get(f"OTEL_BSP_MAX_{name}", "").strip() for name in ("QUEUE_SIZE", "EXPORT_BATCH_SIZE")}
+    queue, batch = int(given["QUEUE_SIZE"] or MAX_WAITING), int(given["EXPORT_BATCH_SIZE"] or 512)
+    if batch <= queue:
+        return
+    if not given["QUEUE_SIZE"]:
         raise SettingsError(
-            f"OTEL_BSP_MAX_QUEUE_SIZE is wrong: it is at least OTEL_BSP_MAX_EXPORT_BATCH_SIZE, {batch or 512}."
+            f"OTEL_BSP_MAX_EXPORT_BATCH_SIZE is wrong: it is at most OTEL_BSP_MAX_QUEUE_SIZE, {queue} unless given."
         )
+    raise SettingsError(f"OTEL_BSP_MAX_QUEUE_SIZE is wrong: it is at least OTEL_BSP_MAX_EXPORT_BATCH_SIZE, {batch}.")

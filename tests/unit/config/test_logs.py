@@ -6,10 +6,12 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+import requests
 import structlog
 
 from config.logs import set_up_logs
 from flux_dispatch.web.request_id import in_log
+from tests.support.raw_receivers import answering, listening
 from tests.support.waiting import let_others_run
 
 
@@ -55,3 +57,14 @@ async def test_lines_of_a_request_and_of_its_tasks_carry_its_id_until_it_is_over
         "nobody's": None,
         "next": "req_2",
     }
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 200 OK\r\nnonsense\r\n: x\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n"])
+async def test_the_url_of_a_collector_of_traces_is_not_logged_at_any_level(
+    answer: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_up_logs("json", "debug")
+    async with listening(answering(answer)) as port:
+        url = f"http://127.0.0.1:{port}/v1/traces?key=sesame"
+        assert (await asyncio.to_thread(requests.post, url, timeout=10)).status_code == 200
+    assert "sesame" not in capsys.readouterr().out

@@ -4,8 +4,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
+import requests
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from opentelemetry.util.re import parse_env_headers
 
 from config.settings import SettingsError, load_settings
 from workers.tracing.environment import check_tracing, is_wanted, where_to
@@ -27,6 +32,11 @@ ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
         ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"),
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "2.5"),
         ("OTEL_BSP_MAX_QUEUE_SIZE", "512"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", " "),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "4096"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20sesame==, X-Scope-OrgID = shop ,"),
+        ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "authorization=Bearer sesame"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=a=b, host.name=,"),
         # of another signal, or of somebody else
         ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "nonsense"),
         ("ENDPOINT", "nonsense"),
@@ -59,6 +69,10 @@ def test_what_is_right_passes(name: str, value: str) -> None:
         ("OTEL_BSP_MAX_QUEUE_SIZE", "9" * 5000, "a whole number"),
         ("OTEL_BSP_MAX_QUEUE_SIZE", "100", "at least OTEL_BSP_MAX_EXPORT_BATCH_SIZE"),
         ("OTEL_BSP_SCHEDULE_DELAY", "0", "a whole number"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "5000", "at most OTEL_BSP_MAX_QUEUE_SIZE, 4096"),
+        (ENDPOINT, "http://collector:4318 ", "http://collector:4318"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "team=a,nonsense", "deployment.environment.name=production"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "=a", "deployment.environment.name=production"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_mend(name: str, value: str, mend: str) -> None:
@@ -67,6 +81,45 @@ def test_what_is_wrong_is_named_with_its_mend(name: str, value: str, mend: str) 
     assert mend in str(refused.value)
     assert len(str(refused.value)) < 400
     check_tracing(OFF, {name: value})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "authorization: Bearer sesame",
+        "sesame",
+        "a=b,sesame",
+        "=sesame",
+        "authorization=Bearer%20sesame%0D%0Ax",
+        "authorization=sesame%00x",
+        "authorization=sesame\u20ac",
+        'authorization="sesame"',
+        "authorization=Basic sesame;x",
+        "a b=sesame",
+        "a%0Ab=sesame",
+    ],
+)
+def test_a_header_that_would_not_be_sent_is_refused_and_the_key_in_it_is_not_repeated(
+    value: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"):
+        with pytest.raises(SettingsError, match=f"^{name} is wrong: it is written like authorization=") as refused:
+            check_tracing(ON, {name: value})
+        assert "sesame" not in str(refused.value) + caplog.text
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=0x17F), max_size=20).map("a={}".format) | st.text())
+def test_every_header_that_passes_is_sent(value: str) -> None:
+    assume(value.strip())
+    try:
+        check_tracing(ON, {"OTEL_EXPORTER_OTLP_HEADERS": value})
+    except SettingsError:
+        return
+    pairs = [pair for pair in value.split(",") if pair.strip()]
+    names = {unquote(pair.partition("=")[0]).strip().lower() for pair in pairs}
+    found = parse_env_headers(value, liberal=True)
+    assert set(found) == names
+    requests.Request("POST", "http://collector:4318", headers=dict(found)).prepare()
 
 
 def test_a_password_in_an_endpoint_is_not_repeated() -> None:
