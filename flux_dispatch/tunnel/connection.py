@@ -102,6 +102,10 @@ class Connection:
         if is_new:
             self._put(message)
 
+    def awaits(self, request_id: str) -> bool:
+        """Say whether a request was sent that is not answered yet."""
+        return request_id in self._pending
+
     def settle(self, frame: Received | Gone) -> None:
         """Tell the command what has become of its answer to a request, soon and with others."""
         self._pending.pop(frame.id, None)

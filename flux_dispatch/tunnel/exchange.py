@@ -42,7 +42,7 @@ AGAIN_SECONDS: Final = 0.05
 Ending: TypeAlias = Received | Gone
 
 CarriedAnswer: TypeAlias = Answer | Failed | RateLimited | None
-"""What another process says of a request that was carried there; None where it has no such connection, or lost it."""
+"""What another process says of a request that was carried there; None where it has to be asked anew."""
 
 _NOT_CONNECTED: Final = "Nobody is listening at the moment: the command that this URL leads to is not connected."
 _TIMED_OUT: Final = "The local server behind this URL did not answer in time."
@@ -190,6 +190,8 @@ class Exchange:
                 self._ask_for(message, connection)
             case "answer":
                 self._answer(message)
+            case "awaited" if connection is None or not connection.awaits(message.id):
+                self._carrier.send(message.sender, Message("answer", message.session, message.id))
             case "received" | "gone" if connection is not None:
                 self._carried.give_back(message.id)
                 connection.settle(Received(message.id) if message.kind == "received" else Gone(message.id))
@@ -276,8 +278,12 @@ class _Elsewhere:
         try:
             while not awaited.done():
                 await asyncio.wait({awaited}, timeout=CHECK_SECONDS)
-                if not awaited.done() and (self._carrier.outages != outages or await self._has_moved()):
+                if awaited.done():
+                    break
+                if self._carrier.outages != outages or await self._has_moved():
                     return None
+                # its answer may be lost: the other process has outages of its own
+                self._carrier.send(self._owner, Message("awaited", self._session, asked.id, self._carrier.process))
             answer = awaited.result()
         finally:
             del self._awaited[asked.id]

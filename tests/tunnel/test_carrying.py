@@ -290,6 +290,31 @@ async def test_what_redis_lost_is_asked_again(monkeypatch: pytest.MonkeyPatch, r
     assert len(command.forwarded) == 1
 
 
+async def test_an_answer_that_is_lost_on_its_way_is_asked_for_again(
+    database_url: str, own_redis: RedisServer, database: AsyncEngine
+) -> None:
+    with redis.Redis.from_url(own_redis.url) as admin:
+        admin.execute_command("ACL", "SETUSER", "holder", "on", ">sesame", "~*", "+@all")
+        holders_url = f"redis://holder:sesame@{own_redis.url.rpartition('@')[2]}"
+        async with (
+            several(database_url, own_redis.url, database, 1) as apis,
+            running_api(database_url, holders_url) as api,
+        ):
+            command = await apis.command()
+
+            async def mute(request: Request) -> Answer:
+                admin.execute_command("ACL", "SETUSER", "holder", "-xadd")
+                return Answer(request.id, 200, (), request.body)
+
+            command.local = mute
+            async with command.connected(api):
+                waiting = asyncio.create_task(post(apis.urls[0], command))
+                await eventually_async(lambda: is_true(command.of_kind(NotAvailable)), "the answer is lost")
+                admin.execute_command("ACL", "SETUSER", "holder", "+xadd")
+                assert await waiting == (200, b"x")
+            assert len(command.forwarded) == 1
+
+
 @pytest.mark.parametrize(
     ("kind", "method", "said"),
     [(Redis, "execute_command", ["XREAD"]), (Redis, "execute_command", ["EVAL"]), (Pipeline, "execute", [])],
