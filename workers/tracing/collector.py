@@ -6,9 +6,12 @@ import re
 import threading
 import time
 from collections.abc import Sequence
-from typing import Final
+from http import HTTPStatus
+from typing import Any, Final
 
+import requests
 import structlog
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
@@ -20,10 +23,19 @@ CLOSE_SECONDS: Final = 2.0
 SAY_SECONDS: Final = 60.0
 """How often it is said that spans are dropped because they come faster than the collector takes them."""
 
+_OWN_SESSION: Final = tuple(f"OTEL_PYTHON_EXPORTER_OTLP_HTTP_{signal}CREDENTIAL_PROVIDER" for signal in ("", "TRACES_"))
 _LIBRARY: Final = "opentelemetry"
 _QUERY: Final = re.compile(r"\?[^\s'\")]+")
 
 log = structlog.get_logger("flux.tracing")
+
+
+def open_exporter() -> SpanExporter:
+    """Return what sends to where OpenTelemetry's own variables say, and with the session that they name, if any."""
+    session = requests.Session()
+    session.hooks["response"].append(_check_taken)
+    has_own = any(os.environ.get(name) for name in _OWN_SESSION)
+    return OTLPSpanExporter(session=None if has_own else session)
 
 
 class Collector:
@@ -145,6 +157,15 @@ class _Complaints(logging.Handler):
     def note(self, complaint: str) -> None:
         """Keep it, if nothing was said before; of the collector's URL without its query, which may be a key."""
         self.first = self.first or _QUERY.sub("?…", complaint)
+
+
+def _check_taken(response: requests.Response, *_: Any, **__: Any) -> None:  # noqa: ANN401 - for requests
+    """Check that an answer does not lead elsewhere: the library follows it nowhere, and takes it for a success."""
+    if HTTPStatus.MULTIPLE_CHOICES <= response.status_code < HTTPStatus.BAD_REQUEST:
+        response.close()
+        raise requests.HTTPError(
+            f"It answered {response.status_code} and leads elsewhere: name where its spans are taken."
+        )
 
 
 def _silenced() -> _Complaints:

@@ -9,7 +9,6 @@ from typing import Any
 
 import structlog
 from aiohttp import web
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 
 from config.settings import Settings
@@ -19,7 +18,7 @@ from flux_dispatch.engine.deliver import Sender
 from flux_dispatch.engine.relay import Outbox
 from flux_dispatch.engine.send_test import Tests
 from workers.tracing.callers import message_tracing, request_tracing
-from workers.tracing.collector import Collector
+from workers.tracing.collector import Collector, open_exporter
 from workers.tracing.environment import where_to
 from workers.tracing.publish import TracedOutbox, TracedPublish, TracedTests
 from workers.tracing.sender import TracedSender
@@ -64,7 +63,7 @@ class Traced:
 @asynccontextmanager
 async def open_traced(settings: Settings, process: str) -> AsyncIterator[Traced]:
     """Open what a process of this name records with."""
-    collector = Collector(OTLPSpanExporter())
+    collector = Collector(open_exporter())
     receivers = settings.tracing_to_receivers
     log.info("tracing.started", collector=where_to(), ratio=settings.tracing_ratio, to_receivers=receivers)
     recorder = SpanRecorder(collector, _resource(process), TraceRatio(settings.tracing_ratio))
