@@ -84,6 +84,8 @@ def _answer(request: Mapping[str, Any], rules: Mapping[str, Any], guard: Guard |
 
 
 def _sent(plugin: Any, request: Mapping[str, Any], guard: Guard | None) -> dict[str, Any]:  # noqa: ANN401 - Apprise's
+    if guard is not None:  # whoever got a message before this one may have had a blocked address, too
+        guard.has_blocked_address = False
     try:
         trouble, refused = send_by(plugin, request["message"])
     except Exception as error:  # noqa: BLE001 - as above
@@ -91,7 +93,6 @@ def _sent(plugin: Any, request: Mapping[str, Any], guard: Guard | None) -> dict[
     if trouble is None:
         return {"refused_recipients": refused}
     if guard is not None and guard.has_blocked_address:
-        guard.has_blocked_address = False
         return {"trouble": BLOCKED}
     return {"trouble": without_secrets(trouble, secrets_in(request["url"]))}
 

@@ -12,9 +12,10 @@ import pytest
 
 from flux_dispatch.channels import apart
 from flux_dispatch.channels.apart import ApartSenders, Rules, TookTooLongError
-from flux_dispatch.channels.guard import BLOCKED
+from flux_dispatch.channels.guard import BLOCKED, Guard
 from flux_dispatch.channels.sender import ChannelSender
 from flux_dispatch.channels.services import SERVICES
+from flux_dispatch.domain.address import AddressPolicy
 from flux_dispatch.domain.errors import InvalidRequest
 from tests.channels.conftest import LOOPBACK, notification, sender_with
 from tests.support.mailbox import Mailbox
@@ -155,6 +156,20 @@ async def test_secrets_go_nowhere_in_the_clear_where_https_is_required() -> None
     with pytest.raises(InvalidRequest, match="mailtos://"):
         await sender.check("mailto://u:password@smtp.example.com?from=a@example.com&to=b@example.com")
     await sender.close()
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # Apprise imports it
+def test_what_was_blocked_before_is_not_said_of_the_next_message() -> None:
+    from flux_dispatch.channels.plugin import plugin_of
+    from flux_dispatch.channels.process import _sent
+
+    guard, url = Guard(AddressPolicy()), "json://127.0.0.1:1/x"
+    guard.has_blocked_address = True  # as after a message that another of its recipients took
+    plugin = plugin_of(url, is_customers=True, require_https=False)
+    message = {"id": "ntf_1", "title": "Test", "text": "Test", "tone": "info"}
+    said = _sent(plugin, {"url": url, "message": message}, guard)
+    assert "Webhook" in said["trouble"]
+    assert said["trouble"] != BLOCKED
 
 
 async def test_whoever_would_get_no_mail_is_named(guarded: ChannelSender) -> None:
