@@ -19,7 +19,7 @@ from flux_dispatch.domain.ids import AccountId, AlertChannelId, Prefix, format_i
 from flux_dispatch.domain.webhook import BY_HAND
 from flux_dispatch.store.alert_digests import forget_other_kinds
 from flux_dispatch.store.audit_log import note
-from flux_dispatch.store.connect import connect, transaction
+from flux_dispatch.store.connect import transaction
 from flux_dispatch.store.notifications import disable_channel
 from flux_dispatch.store.pages import Page, Queries
 from flux_dispatch.store.sealed_alert_channels import ChannelSeals
@@ -167,20 +167,9 @@ class AlertChannelQueries(Queries):
         row = await self._row(account, channel)
         return self._seals.unseal(row.id, row.sealed_url) if row else None
 
-    async def of_operators(self) -> list[AlertChannel]:
-        """Return what became of the channels of FLUX_ALERT_URLS, those that it has not any more left out."""
-        async with connect(self._database) as connection:
-            rows = await connection.execute(_OF_OPERATORS)
-            return [channel_from_row(row) for row in rows]
-
     async def _row(self, account: AccountId, channel: AlertChannelId) -> Row[Any] | None:
         query = _CHANNELS.format(where="id = CAST(:id AS uuid)")
         return await self._one(query, account, parse_id(Prefix.ALERT_CHANNEL, channel))
-
-
-_OF_OPERATORS = text("""
-    SELECT * FROM alert_channels WHERE account_id IS NULL AND status = 'enabled' ORDER BY id LIMIT 100
-""")
 
 
 def target_of(channel: AlertChannel) -> Target:

@@ -8,11 +8,13 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flux_dispatch.domain.account import Account
+from flux_dispatch.domain.alert_channel import AlertChannel
 from flux_dispatch.domain.delivery import Transition, sources
 from flux_dispatch.domain.ids import AccountId, DeliveryId, Prefix, format_id
 from flux_dispatch.domain.operations import Backlog, OldestDue
 from flux_dispatch.domain.statistics import BUCKET
 from flux_dispatch.store.accounts import AccountStore
+from flux_dispatch.store.alert_channels import channel_from_row
 from flux_dispatch.store.connect import connect
 from flux_dispatch.store.pages import HIGHEST_ID, LOWEST_ID, Page
 from flux_dispatch.store.statistics import OF_ALL, Bucket, bucket_from_row
@@ -38,6 +40,10 @@ BACKLOG: Final = f"""
     ) AS open
     GROUP BY state
 """  # noqa: S608 - only numbers of our own are written into it
+
+_ALERT_CHANNELS: Final = text("""
+    SELECT * FROM alert_channels WHERE account_id IS NULL AND status = 'enabled' ORDER BY id LIMIT 100
+""")
 
 # The booleans are hidden in sub-selects, as they are from what sweeps.
 _LANE: Final = """(
@@ -81,6 +87,11 @@ class OperationsQueries:
     async def throughput(self) -> list[Bucket]:
         """Return what all attempts of the last hour came to, in buckets of five minutes, the oldest first."""
         return [bucket_from_row(row) for row in await self._rows(*THROUGHPUT)]
+
+    async def alert_channels(self) -> list[AlertChannel]:
+        """Return what became of the channels of FLUX_ALERT_URLS, those that it has not any more left out."""
+        async with connect(self._database) as connection:
+            return [channel_from_row(row) for row in await connection.execute(_ALERT_CHANNELS)]
 
     async def backlog(self, most: int = MOST_OPEN) -> Backlog:
         """Return how many deliveries are open, by state, as far as `most` of them tell."""

@@ -9,11 +9,9 @@ from config.settings import Settings
 from flux_dispatch.cli.doctor.finding import Finding, Installation, ok, unknown, warning, wrong
 from flux_dispatch.cli.output.times import span
 from flux_dispatch.domain.errors import InvalidRequest, Unavailable
-from flux_dispatch.sealing.keyring import Keyring
-from flux_dispatch.store.alert_channels import AlertChannelQueries
 from flux_dispatch.store.connect import Plans, open_database
+from flux_dispatch.store.operations import OperationsQueries
 from flux_dispatch.store.pages import MAX_READ_SECONDS
-from flux_dispatch.store.sealed_alert_channels import ChannelSeals
 from workers.wiring.alerts import sender_of
 
 URLS, MESSAGES = "alert URLs", "alert messages"
@@ -51,12 +49,11 @@ async def _urls(settings: Settings) -> Finding:
 
 
 async def _messages(settings: Settings) -> Finding:
-    if not settings.database_url or not settings.encryption_keys:
-        return unknown(MESSAGES, "not asked: FLUX_DATABASE_URL and FLUX_ENCRYPTION_KEYS are needed")
+    if not settings.database_url:
+        return unknown(MESSAGES, "not asked: FLUX_DATABASE_URL is not set")
     database = open_database(settings.database_url, pool_size=1, plans=Plans.CUSTOM, statement_seconds=MAX_READ_SECONDS)
     try:
-        seals = ChannelSeals(Keyring(settings.encryption_keys))
-        channels = await AlertChannelQueries(database, seals).of_operators()
+        channels = await OperationsQueries(database).alert_channels()
     except Unavailable as error:
         return unknown(MESSAGES, str(error))
     finally:

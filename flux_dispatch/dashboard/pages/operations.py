@@ -47,7 +47,7 @@ async def show_operations(request: web.Request) -> web.Response:
         oldest=await queries.oldest_due(),
         answering=dependencies.workers(),
         readiness=await dependencies.check_readiness(),
-        alert_channels=await dependencies.alert_channel_queries.of_operators(),
+        alert_channels=await queries.alert_channels(),
         flower_url=dependencies.flower_url,
         release=__version__,
     )
